@@ -1,0 +1,12 @@
+# `make test` and `make demo` need nothing but Python ≥ 3.10; all else is set up below .dev/.
+PYTHON ?= python3
+
+.PHONY: help setup test demo serve clean
+help:
+	@$(PYTHON) -m dev --help
+
+setup test demo serve:
+	@$(PYTHON) -m dev $@ $(ARGS)
+
+clean:
+	rm -rf .dev

@@ -1,0 +1,85 @@
+"""`make setup|test|demo|serve`."""
+
+import argparse
+import signal
+import sys
+from contextlib import ExitStack
+
+from . import environment
+from .environment import DEV, REQUIREMENTS, SetupError, key, run, say
+from .postgres import Postgres
+from .processes import OdooServer
+
+# What the add-on depends on, and what the tests need beside it.
+MODULES = (
+    "sale_mrp",
+    "stock_delivery",
+    "stock_picking_batch",
+    "stock_dropshipping",
+    "mrp_subcontracting",
+    "purchase_mrp",
+)
+
+
+def ensure_template(server, odoo):
+    """The database with Odoo's modules but without the add-on, made once for the same inputs; returns its name."""
+    postgres = server.postgres
+    name = f"template_{key(MODULES, environment.odoo_identity(odoo), REQUIREMENTS.read_text())}"
+    if name not in postgres.databases():
+        for old in postgres.databases():
+            if old.startswith("template_"):
+                postgres.drop(old)
+        say("Database template (once)")
+        making = f"making_{name}"
+        postgres.create(making)
+        run(
+            server.command(making, f"--init={','.join(MODULES)}", "--stop-after-init", "--max-cron-threads=0", "--no-http"),
+            f"installing {', '.join(MODULES)}",
+            log=DEV / "log" / "template.log",
+            env=server.environment,
+        )
+        postgres.rename(making, name)
+    return name
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="make", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="setup|test|demo|serve")
+    commands.add_parser("setup", help="download and prepare all; the others do it by themselves")
+    test = commands.add_parser("test", help="run all tests")
+    test.add_argument("--tags", help="only these of Odoo's test tags, for example /cloudprinter:TestStage")
+    commands.add_parser("demo", help="run the main job and print what the endpoint received")
+    serve = commands.add_parser("serve", help="the demo, then leave Odoo running for a browser")
+    serve.add_argument("--port", type=int, default=8069)
+    options = parser.parse_args()
+    # `kill` ends the servers as Ctrl-C does
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with ExitStack() as stack:
+            python = environment.ensure_python()
+            odoo = environment.ensure_odoo()
+            if options.command in ("setup", "test"):
+                environment.ensure_browser()
+            postgres = stack.enter_context(Postgres(python).running())
+            server = OdooServer(python, odoo, environment.ensure_addons(), postgres)
+            template = ensure_template(server, odoo)
+            if options.command == "test":
+                from .test import run_tests
+
+                return run_tests(server, template, options.tags)
+            if options.command in ("demo", "serve"):
+                from .demo import run_demo
+
+                return run_demo(server, template, port=getattr(options, "port", None))
+            say("Ready.")
+            return 0
+    except SetupError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

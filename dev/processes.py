@@ -1,0 +1,119 @@
+"""Servers that live as long as a `with` block: each is stopped by the process that started it, also on Ctrl-C."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+
+from .environment import DEV, SetupError
+
+LOOPBACK = "127.0.0.1"
+PR_SET_PDEATHSIG = 1
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return probe.getsockname()[1]
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextmanager
+def running(command, log, stop_signal=signal.SIGTERM, **options):
+    """Run a server in a process group of its own while the block runs.
+
+    :param Path log: where its output goes
+    :param stop_signal: what asks it to stop; after 20 s it is killed
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+            **options,
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(stop_signal)
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def wait_until(ready, what, process=None, timeout=60, log=None):
+    """Poll `ready()` until it is true.
+
+    :raises SetupError: the process ended, or `timeout` seconds went by
+    """
+    deadline = time.monotonic() + timeout
+    while not ready():
+        if process and process.poll() is not None or time.monotonic() > deadline:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log and log.exists() else ""
+            raise SetupError(f"{what} did not start.\n{tail}")
+        time.sleep(0.1)
+
+
+def answers(url):
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return response.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+class OdooServer:
+    """How Odoo is run here: its command line, environment and database."""
+
+    def __init__(self, python, odoo, addons, postgres):
+        self.python = python
+        self.postgres = postgres
+        self.environment = dict(os.environ, PYTHONPATH=str(odoo))
+        paths = [odoo / "addons"] if (odoo / "addons" / "sale_mrp").exists() else []
+        self.options = [
+            f"--addons-path={','.join(str(path) for path in (*paths, addons))}",
+            f"--data-dir={DEV / 'data'}",
+            f"--db_host={LOOPBACK}",
+            f"--db_port={postgres.port}",
+            f"--db_user={postgres.user}",
+            # a file of the user's own would be read otherwise
+            f"--config={self._empty_config()}",
+        ]
+
+    @staticmethod
+    def _empty_config():
+        path = DEV / "odoo.conf"
+        path.write_text("[options]\n")
+        return path
+
+    def command(self, database, *options):
+        return [self.python, "-m", "odoo", "server", *self.options, f"--database={database}", *options]
+
+    @contextmanager
+    def serving(self, database, *options, port=None, log=None):
+        """Serve `database` on loopback; yields the base address."""
+        port = port or free_port()
+        log = log or DEV / "log" / f"odoo-{database}.log"
+        log.unlink(missing_ok=True)
+        command = self.command(
+            database, "--http-interface=127.0.0.1", f"--http-port={port}", f"--db-filter=^{database}$", *options
+        )
+        with running(command, log, env=self.environment) as process:
+            address = f"http://{LOOPBACK}:{port}"
+            wait_until(lambda: answers(f"{address}/web/health"), "Odoo", process, 90, log)
+            yield address

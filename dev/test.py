@@ -1,0 +1,103 @@
+"""All tests: Odoo's own test classes in tests/, then those that need real processes in dev/process_tests/."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+
+from .environment import ADDONS, DEV, ROOT, say
+from .processes import free_port
+
+STARTED = re.compile(r"odoo\.addons\.cloudprinter\.tests\.(\w+): Starting (\w+)\.(\w+)")
+LEVEL = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ \d+ (\w+) ")
+RESULT = re.compile(r"(\d+) failed, (\d+) error\(s\) of (\d+) tests")
+
+
+def run_tests(server, template, tags=None):
+    """Run all tests, or those with Odoo's test `tags`; returns the exit code and prints `N passed, N failed`."""
+    start = time.monotonic()
+    passed, failed = _run_odoo_tests(server, template, tags)
+    if not tags:
+        more, worse = _run_process_tests(server, template)
+        passed, failed = passed + more, failed + worse
+    say(f"\nran for {time.monotonic() - start:.0f} s; the whole log is in {DEV / 'log' / 'test.log'}")
+    if not passed and not failed:
+        say("No test ran.")
+        return 1
+    say(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def _run_odoo_tests(server, template, tags):
+    say("Odoo's test classes")
+    server.postgres.create("test", template)
+    port = free_port()
+    command = server.command(
+        "test",
+        "--init=cloudprinter",
+        f"--test-tags={tags or '/cloudprinter'}",
+        "--stop-after-init",
+        "--max-cron-threads=0",
+        "--http-interface=127.0.0.1",
+        f"--http-port={port}",
+    )
+    log = DEV / "log" / "test.log"
+    ran = bad = 0
+    shown_class = None
+    in_trouble = False
+    with log.open("w") as output, subprocess.Popen(
+        [str(part) for part in command],
+        env=server.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            for line in process.stdout:
+                output.write(line)
+                if level := LEVEL.match(line):
+                    in_trouble = level[1] in ("ERROR", "CRITICAL")
+                if in_trouble:
+                    print(line, end="", flush=True)
+                elif (started := STARTED.search(line)) and started[2] != shown_class:
+                    shown_class = started[2]
+                    say(f"  {started[1]}: {shown_class}")
+                if result := RESULT.search(line):
+                    bad += int(result[1]) + int(result[2])
+                    ran += int(result[3])
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode and not bad:
+        say(f"Odoo ended with exit code {process.returncode}.")
+        bad += 1
+    return max(ran - bad, 0), bad
+
+
+def _run_process_tests(server, template):
+    say("Tests with processes of their own")
+    environment = dict(
+        server.environment,
+        PYTHONPATH=os.pathsep.join([server.environment["PYTHONPATH"], str(ROOT)]),
+        CLOUDPRINTER_TEST_PORT=str(server.postgres.port),
+        CLOUDPRINTER_TEST_TEMPLATE=template,
+        CLOUDPRINTER_TEST_ADDONS=str(ADDONS),
+    )
+    process = subprocess.run(
+        [server.python, "-m", "unittest", "discover", "-v", "-s", "dev/process_tests", "-t", "."],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    print(process.stderr, file=sys.stdout, flush=True)
+    ran = re.search(r"^Ran (\d+) tests?", process.stderr, re.MULTILINE)
+    trouble = sum(int(n) for n in re.findall(r"(?:failures|errors)=(\d+)", process.stderr))
+    count = int(ran[1]) if ran else 0
+    if process.returncode and not trouble:
+        trouble = 1
+    return max(count - trouble, 0), trouble
