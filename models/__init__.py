@@ -1,0 +1,17 @@
+from . import (
+    cloudprinter_item,
+    cloudprinter_order,
+    cloudprinter_request,
+    cloudprinter_sender,
+    cloudprinter_signal,
+    delivery_carrier,
+    mrp_production,
+    res_company,
+    res_config_settings,
+    sale_order,
+    sale_order_line,
+    stock_move,
+    stock_picking,
+    stock_rule,
+    stock_scrap,
+)

@@ -1,0 +1,522 @@
+import logging
+
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.fields import Domain
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+
+from ..cloudsignal import CANCEL_CAUSES
+from ..tools.stage import MILESTONES, STAGE_OF, STAGES, TERMINAL, Facts, derive_stage, plan_signals
+
+_logger = logging.getLogger(__name__)
+
+STAGE_LABELS = [
+    ("new", "New"),
+    ("registered", "Confirmed"),
+    ("in_production", "In Production"),
+    ("produced", "Produced"),
+    ("packed", "Packed"),
+    ("shipped", "Shipped"),
+    ("canceled", "Canceled"),
+]
+OPEN_PRODUCTION = ("draft", "confirmed", "progress", "to_close")
+OPEN_MOVE = ("draft", "waiting", "confirmed", "partially_available", "assigned")
+BEING_MADE = Domain("production_ids.state", "in", OPEN_PRODUCTION)
+BEING_SENT = Domain("move_ids.state", "in", OPEN_MOVE)
+
+
+def _has_signal(state, failure_type):
+    return Domain("signal_ids", "any", [("state", "=", state), ("failure_type", "=", failure_type)])
+
+
+# Why a person is needed, the most urgent first: one definition for what is shown and for what is found.
+ATTENTION = {
+    "canceled_open": (
+        "Canceled at Cloudprinter. Do not produce or ship.",
+        Domain("stage", "=", "canceled") & Domain("cancel_cause", "!=", False) & (BEING_MADE | BEING_SENT),
+    ),
+    "refused": ("Refused by Cloudprinter", _has_signal("error", "refused")),
+    "expired": ("Not delivered to Cloudprinter", _has_signal("error", "expired")),
+    "missing_cause": ("Canceled: the cause is missing", _has_signal("waiting", "missing_cause")),
+    "delivery_canceled": (
+        "The delivery was cancelled, but it is still being made",
+        Domain("facts", "like", "×move cancel")
+        & ~Domain("facts", "like", "×move open")
+        & ~Domain("facts", "like", "×move draft")
+        & ~Domain("facts", "like", "×move done")
+        & Domain("stage", "!=", "canceled")
+        & BEING_MADE,
+    ),
+    "production_canceled": (
+        "The manufacturing order was cancelled, but a delivery is open",
+        Domain("facts", "like", "×production cancel")
+        & ~Domain("facts", "like", "×production open")
+        & ~Domain("facts", "like", "×production draft")
+        & ~Domain("facts", "like", "×production started")
+        & ~Domain("facts", "like", "×production done")
+        & Domain("stage", "!=", "canceled")
+        & BEING_SENT,
+    ),
+    "short": ("Shipped less than ordered. Report as shipped?", _has_signal("waiting", "short")),
+    "correction": ("Changed after it was reported. Send the correction?", _has_signal("waiting", "correction")),
+    "missing_option": ("Shipped: the shipping option is missing", _has_signal("waiting", "missing_option")),
+    "missing_tracking": ("Shipped: the tracking reference is missing", _has_signal("waiting", "missing_tracking")),
+    "changed_by_update": ("Changed by an update of the add-on. Report it?", Domain("changed_by_update", "=", True)),
+}
+
+
+class CloudprinterItem(models.Model):
+    """One item of a Cloudprinter order: the thing that staff ask about.
+
+    Its stage is derived from Odoo's documents, and what is due by then is put into the outbox in the same
+    transaction. The row is where two transactions meet that change different facts of one item: both write
+    `facts`, and Odoo replays the second.
+    """
+
+    _name = "cloudprinter.item"
+    _description = "Cloudprinter Item"
+    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _order = "promised_date, id"
+    _rec_names_search = ["name", "order_id.name"]
+
+    name = fields.Char("Item ID", required=True, index="trigram", copy=False)
+    order_id = fields.Many2one("cloudprinter.order", "Order", required=True, index=True, ondelete="restrict")
+    company_id = fields.Many2one(related="order_id.company_id", store=True)
+    product_id = fields.Many2one("product.product")
+    quantity = fields.Float(digits="Product Unit", help="Only used where no sales order line is linked.")
+    sale_line_ids = fields.One2many("sale.order.line", "cloudprinter_item_id", "Linked Sales Order Lines")
+    sale_line_id = fields.Many2one(
+        "sale.order.line", "Sales Order Line", compute="_compute_sale_line_id", search="_search_sale_line_id"
+    )
+    production_ids = fields.Many2many(
+        "mrp.production",
+        "cloudprinter_item_mrp_production_rel",
+        "item_id",
+        "production_id",
+        string="Manufacturing Orders",
+        copy=False,
+    )
+    move_ids = fields.One2many("stock.move", "cloudprinter_item_id", "Stock Moves")
+    signal_ids = fields.One2many("cloudprinter.signal", "item_id", "Signals")
+    stage = fields.Selection(
+        STAGE_LABELS, compute="_compute_stage", store=True, index=True, help="What Odoo knows of this item."
+    )
+    facts = fields.Char(compute="_compute_stage", store=True, help="What the stage was derived from.")
+    cancel_cause = fields.Selection(
+        [(code, f"{code}: {text}") for code, text in CANCEL_CAUSES.items()], copy=False, tracking=True
+    )
+    cancel_message = fields.Char(copy=False, help="Shown to Cloudprinter's client. Write it in English.")
+    reported_stage = fields.Selection(
+        STAGE_LABELS,
+        "Reported",
+        compute="_compute_reported_stage",
+        search="_search_reported_stage",
+        help="What Cloudprinter has accepted.",
+    )
+    attention = fields.Selection(
+        [(kind, label) for kind, (label, _domain) in ATTENTION.items()],
+        "Needs Attention",
+        compute="_compute_attention",
+        search="_search_attention",
+    )
+    promised_date = fields.Datetime(
+        "Ship By",
+        compute="_compute_promised_date",
+        store=True,
+        readonly=False,
+        help="The order's shipping date, or what the last reported delay made of it.",
+    )
+    changed_by_update = fields.Boolean(readonly=True, copy=False)
+
+    _name_uniq = models.Constraint(
+        "unique (order_id, name)", "An item with this Cloudprinter id already exists in this order."
+    )
+
+    # === what Odoo's documents say === #
+
+    @api.depends(
+        "order_id.accepted_date",
+        "cancel_cause",
+        "quantity",
+        "sale_line_ids",
+        "production_ids.state",
+        "move_ids.state",
+        "move_ids.move_line_ids.result_package_id",
+    )
+    def _compute_stage(self):
+        for item in self:
+            facts = item._collect_facts()
+            values = {"stage": derive_stage(facts), "facts": facts.as_text()}
+            for name, value in values.items():
+                # an UPDATE without a change would make transactions collide that have nothing to do with each other
+                if item[name] != value:
+                    item[name] = value
+
+    def _collect_facts(self):
+        self.ensure_one()
+        bound = self.move_ids._cloudprinter_bound_for_customer()
+        moves = tuple(move._cloudprinter_fact() for move in bound)
+        return Facts(
+            accepted=bool(self.order_id.accepted_date),
+            canceled=bool(self.cancel_cause),
+            productions=tuple(production._cloudprinter_fact() for production in self.production_ids),
+            moves=moves,
+            enough=self._left_enough(bound, moves),
+        )
+
+    def _left_enough(self, bound, moves):
+        """False while less than the item's quantity reached the customer. With a sales line its moves tell."""
+        if not self.quantity or self.sale_line_ids:
+            return True
+        left = [move._cloudprinter_quantity() for move, fact in zip(bound, moves) if fact.final and fact.state == "done"]
+        return not left or sum(left) >= self.quantity
+
+    def _compute_field_value(self, field):
+        res = super()._compute_field_value(field)
+        # any field of the group may be the one that is computed first
+        if self._fields["stage"] in self.pool.field_computed[field]:
+            self.filtered("id")._queue_signals()
+        return res
+
+    # === outbox === #
+
+    def _queue_signals(self):
+        """Have the due signals made when the transaction is flushed, however many things change until then."""
+        precommit = self.env.cr.precommit
+        queued = precommit.data.setdefault("cloudprinter.items", set())
+        if not queued:
+            precommit.add(self.browse().sudo()._make_queued_signals)
+        queued.update(self.ids)
+
+    def _make_queued_signals(self):
+        """Precommit: the shop floor does not stop for us, so nothing but a collision of transactions is raised."""
+        items = self.browse(self.env.cr.precommit.data.pop("cloudprinter.items", ()))
+        try:
+            with self.env.cr.savepoint():
+                items.exists()._make_due_signals()
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception:
+            _logger.exception("Cloudprinter: no signals were made for items %s; the daily check will", items.ids)
+
+    def _make_due_signals(self):
+        """Bring the outbox to what the stage says. May be called any number of times."""
+        signals = self.env["cloudprinter.signal"].sudo()
+        rows = signals.search_fetch(
+            [
+                ("item_id", "in", self.ids),
+                ("type", "in", list(STAGE_OF)),
+                ("correction_of_id", "=", False),
+                ("failure_type", "!=", "withdrawn"),
+            ],
+            ["item_id", "type", "state", "attempt_count", "origin", "event_date"],
+        ).grouped("item_id")
+        vals_list = []
+        for item in self:
+            live = rows.get(item, signals)
+            posted = live.filtered(lambda s: s.attempt_count or s.state == "sent" or s.origin in ("manual", "before"))
+            config = item.company_id._cloudprinter_config()
+            plan = plan_signals(
+                item.stage, set(live.mapped("type")), set(posted.mapped("type")), config._cloudprinter_reported_types()
+            )
+            live.filtered(lambda s: s.type in plan.withdraw)._withdraw()  # noqa: B023
+            if not plan.create:
+                continue
+            if not self.pool.ready:
+                # an upgrade may change the rule: a person decides what is told about the past
+                item.changed_by_update = True
+            elif not item.changed_by_update:
+                vals_list += item._prepare_signals(plan.create, max(live.mapped("event_date"), default=None))
+        if vals_list:
+            signals.create(vals_list)
+
+    def _prepare_signals(self, planned, not_before):
+        """Values for the planned milestones, oldest first, with times that never run backwards.
+
+        :param list planned: of (signal type, origin), in the API's order
+        :param datetime not_before: the latest time in the item's outbox
+        """
+        now = fields.Datetime.now()
+        vals_list = []
+        latest = now
+        for signal_type, origin in reversed(planned):
+            document, event_date = self._get_source(signal_type)
+            latest = min(event_date or now, latest)
+            vals_list.insert(
+                0,
+                {
+                    "item_id": self.id,
+                    "type": signal_type,
+                    "origin": origin,
+                    "event_date": max(latest, not_before) if not_before else latest,
+                    "user_id": self.env.uid,
+                    **self.env["cloudprinter.signal"]._prepare_source(document),
+                    **self._prepare_details(signal_type, document),
+                },
+            )
+        return vals_list
+
+    def _get_source(self, signal_type):
+        """The document that caused a milestone, and when it happened there (naive UTC) or False."""
+        sale = self.sale_line_ids.order_id[:1]
+        productions = self.production_ids.filtered(lambda production: production.state != "cancel")
+        if signal_type == "ItemRegistered":
+            accepted = self.order_id.accepted_date
+            return sale or productions[:1] or self.move_ids.picking_id[:1] or self.order_id, accepted
+        if signal_type == "ItemProduce" and productions:
+            dates = {production: production._cloudprinter_start_date() for production in productions}
+            started = [production for production in productions if dates[production]]
+            if started:
+                first = min(started, key=dates.get)
+                return first, dates[first]
+            active = productions.filtered(lambda production: production._cloudprinter_fact() in ("started", "done"))
+            return (active or productions)[0], False
+        if signal_type == "ItemProduced" and productions:
+            last = max(productions, key=lambda production: (production.state == "done", production.date_finished))
+            return last, last.state == "done" and last.date_finished
+        if signal_type in ("ItemPacked", "ItemShipped"):
+            picking, date = self._get_last_delivery()
+            if picking:
+                return picking, signal_type == "ItemShipped" and date
+        return sale or productions[:1] or self.production_ids[:1] or self.order_id, False
+
+    def _get_last_delivery(self):
+        """The transfer that brought, or will bring, the last of the item to the customer, and when it was done."""
+        bound = self.move_ids._cloudprinter_bound_for_customer()
+        done = bound.filtered(lambda move: move.state == "done" and move.location_dest_id._is_outgoing())
+        if done:
+            last = max(done, key=lambda move: (move.date, move.id))
+            return last.picking_id, last.picking_id.date_done or last.date
+        return bound.filtered(lambda move: move.state != "cancel").picking_id[-1:], False
+
+    def _prepare_details(self, signal_type, document):
+        """The fields that only some types have, and what is missing of them."""
+        if signal_type == "ItemCanceled":
+            if self.cancel_cause:
+                return {"cause": self.cancel_cause, "message": self.cancel_message}
+            return {"state": "waiting", "failure_type": "missing_cause"}
+        if signal_type != "ItemShipped":
+            return {}
+        picking = document if document._name == "stock.picking" else self.env["stock.picking"]
+        if picking and not picking.cloudprinter_reports_tracking:
+            picking.sudo().cloudprinter_reports_tracking = True
+        details = self.env["cloudprinter.signal"]._prepare_shipping(picking, self.order_id)
+        if self._is_short():
+            details.update(state="waiting", failure_type="short")
+        return details
+
+    def _is_short(self):
+        """True when less left the house than was ordered, beyond the company's tolerance."""
+        ordered, left = self._get_ordered_and_left()
+        tolerance = self.company_id._cloudprinter_config().cloudprinter_short_tolerance
+        return bool(ordered) and left < ordered * (1 - tolerance / 100)
+
+    def _get_ordered_and_left(self):
+        """Quantities in one unit: of the sales line, which knows kits, else of the moves."""
+        line = self.sale_line_ids[:1]
+        if line:
+            return line.product_uom_qty, line.qty_delivered
+        bound = self.move_ids._cloudprinter_bound_for_customer().filtered(
+            lambda move: move.location_dest_id._is_outgoing()
+        )
+        left = sum(move._cloudprinter_quantity() for move in bound if move.state == "done")
+        return self.quantity or sum(bound.mapped("product_qty")), left
+
+    @api.model
+    def _cron_check_open_items(self):
+        """Daily: derive again what changed without the ORM's knowledge, and make what could not be made."""
+        open_items = self.search(
+            [
+                "|",
+                ("stage", "not in", ("shipped", "canceled")),
+                ("signal_ids", "not any", [("type", "in", TERMINAL)]),
+            ]
+        )
+        stage = self._fields["stage"]
+        for start in range(0, len(open_items), 500):
+            batch = open_items[start : start + 500]
+            self.env.add_to_compute(stage, batch)
+            batch._recompute_recordset(["stage"])
+            remaining = len(open_items) - start - len(batch)
+            self.env["ir.cron"]._commit_progress(len(batch), remaining=remaining)
+
+    # === reading === #
+
+    @api.depends("sale_line_ids")
+    def _compute_sale_line_id(self):
+        for item in self:
+            item.sale_line_id = item.sale_line_ids[:1]
+
+    def _search_sale_line_id(self, operator, value):
+        return [("sale_line_ids", operator, value)]
+
+    @api.depends("order_id.shipping_date")
+    def _compute_promised_date(self):
+        for item in self:
+            item.promised_date = item.order_id.shipping_date
+
+    @api.depends("signal_ids.state", "signal_ids.type")
+    def _compute_reported_stage(self):
+        groups = self.env["cloudprinter.signal"]._read_group(
+            [("item_id", "in", self.ids), ("state", "=", "sent"), ("type", "in", list(STAGE_OF))],
+            ["item_id"],
+            ["type:array_agg"],
+        )
+        reached = {item: max((STAGE_OF[t] for t in types), key=STAGES.index) for item, types in groups}
+        for item in self:
+            item.reported_stage = reached.get(item._origin, "new")
+
+    def _search_reported_stage(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        accepted = [("state", "=", "sent")]
+        domains = []
+        for stage in value:
+            if stage not in STAGES:
+                continue
+            later = [MILESTONES[s] for s in STAGES[STAGES.index(stage) + 1 :] if s in MILESTONES]
+            domain = Domain("signal_ids", "not any", [*accepted, ("type", "in", later)])
+            if stage in MILESTONES:
+                domain &= Domain("signal_ids", "any", [*accepted, ("type", "=", MILESTONES[stage])])
+            domains.append(domain)
+        return Domain.OR(domains)
+
+    @api.depends("stage", "facts", "cancel_cause", "signal_ids.state", "signal_ids.failure_type", "changed_by_update")
+    def _compute_attention(self):
+        remaining = self
+        for kind, (_label, domain) in ATTENTION.items():
+            found = remaining.sudo().filtered_domain(domain).with_env(self.env)
+            found.attention = kind
+            remaining -= found
+        remaining.attention = False
+
+    def _search_attention(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        domains = [domain for kind, (_label, domain) in ATTENTION.items() if kind in value]
+        if False in value:
+            domains.append(~Domain.OR(domain for _label, domain in ATTENTION.values()))
+        # the documents are not everybody's to read
+        return [("id", "in", self.sudo()._search(Domain.OR(domains)))]
+
+    # === ids === #
+
+    @api.constrains("name")
+    def _check_name(self):
+        self.env["cloudprinter.signal"]._check_ids(self)
+
+    @api.constrains("cancel_cause", "cancel_message")
+    def _check_cancel_message(self):
+        for item in self:
+            if item.cancel_cause and not (item.cancel_message or "").strip():
+                raise ValidationError(self.env._("Write a message for Cloudprinter: why item %s is cancelled.", item.name))
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            vals["name"] = (vals.get("name") or "").strip()
+            self._check_derived(vals)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        self._check_derived(vals)
+        if "name" in vals:
+            vals = dict(vals, name=(vals["name"] or "").strip())
+        if "name" in vals or "order_id" in vals:
+            changed = self.filtered(
+                lambda item: item.name != vals.get("name", item.name)
+                or item.order_id.id != vals.get("order_id", item.order_id.id)
+            )
+            changed.signal_ids.sudo()._check_ids_are_free()
+        cancelling = self.env["cloudprinter.signal"].sudo()
+        if vals.get("cancel_cause"):
+            # a person wants it now, whatever was decided before
+            cancelling = self.sudo().signal_ids.filtered(lambda s: s.type == "ItemCanceled" and not s.attempt_count)
+            cancelling.filtered(lambda s: s.failure_type == "discarded")._withdraw()
+        res = super().write(vals)
+        if waiting := cancelling.filtered(lambda s: s.failure_type == "missing_cause"):
+            waiting.action_send()
+        return res
+
+    def _check_derived(self, vals):
+        if "stage" in vals or "facts" in vals:
+            raise UserError(self.env._("The stage follows from the documents; it cannot be written."))
+
+    @api.model
+    def _get_for_refs(self, company, order_ref, item_ref, current, defaults):
+        """The item that a person means by two typed ids: the one that has them, else the present one corrected, else new.
+
+        :param current: the item that is linked now, or none
+        :param dict defaults: values for a new item
+        """
+        items = self.sudo()
+        order_ref, item_ref = order_ref.strip(), item_ref.strip()
+        orders = self.env["cloudprinter.order"].sudo()
+        before = current.order_id
+        if current and before.name == order_ref:
+            order = before
+        else:
+            order = orders._get_or_create(order_ref, company)
+        found = order.item_ids.filtered(lambda item: item.name == item_ref)
+        if found:
+            return found.with_env(self.env)
+        if not current:
+            return items.create({**defaults, "order_id": order.id, "name": item_ref}).with_env(self.env)
+        current.sudo().write({"order_id": order.id, "name": item_ref})
+        if before != order and not before.item_ids and not before.sale_order_ids:
+            before.sudo().unlink()
+        return current
+
+    # === what a person reports === #
+
+    def report_delay(self, hours, cause):
+        """Tell Cloudprinter that the items will be late.
+
+        :param int hours: from now until they are ready
+        :param str cause: English text for Cloudprinter and its client
+        :raises ValidationError: hours are no whole number from 1 to 9999, or the cause is empty
+        """
+        if not self.env.user.has_groups("mrp.group_mrp_user,stock.group_stock_user,cloudprinter.group_manager"):
+            raise AccessError(self.env._("Only manufacturing and inventory users may report a delay."))
+        self.check_access("read")
+        if not (cause or "").strip():
+            raise ValidationError(self.env._("Write the reason of the delay, in English."))
+        for item in self:
+            signal_type = item.company_id._cloudprinter_config().cloudprinter_delay_type or "ItemDelay"
+            item.sudo()._report(signal_type, cause=cause, delay=str(hours))
+            item.sudo().promised_date = fields.Datetime.add(fields.Datetime.now(), hours=int(hours))
+        return True
+
+    def report_cancel(self, cause, message):
+        """Cancel the items at Cloudprinter. This cannot be taken back there.
+
+        :param str cause: one of the 21 codes
+        :param str message: English text for Cloudprinter and its client
+        """
+        if not self.env.user.has_group("cloudprinter.group_manager"):
+            raise AccessError(self.env._("Only managers of Cloudprinter may cancel an item."))
+        self.check_access("read")
+        if cause not in CANCEL_CAUSES:
+            raise ValidationError(
+                self.env._("%(cause)s is none of Cloudprinter's cancellation causes.", cause=cause or "“”")
+            )
+        shipped = self.filtered(lambda item: item.stage == "shipped")
+        if shipped:
+            raise UserError(self.env._("Item %s has been shipped. It cannot be cancelled.", shipped[0].name))
+        self.sudo().write({"cancel_cause": cause, "cancel_message": message})
+        return True
+
+    def _report(self, signal_type, **values):
+        """Put a signal that a person reports into the outbox."""
+        self.ensure_one()
+        return self.env["cloudprinter.signal"].create(
+            {
+                "item_id": self.id,
+                "type": signal_type,
+                "origin": "manual",
+                "user_id": self.env.uid,
+                **self.env["cloudprinter.signal"]._prepare_source(self),
+                **values,
+            }
+        )

@@ -1,0 +1,302 @@
+import logging
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+
+from .. import cloudsignal
+from ..tools.stage import TERMINAL
+
+_logger = logging.getLogger(__name__)
+
+MILESTONES_ONLY = "type NOT IN ('ItemDelay', 'ItemError')"
+
+
+class CloudprinterSignal(models.Model):
+    """One signal: a row of the outbox until Cloudprinter accepts it, then of the ledger.
+
+    `waiting` (a person must add something) → `outgoing` (queued) → `sent` (accepted with 200).
+    `error`: refused, or no answer until the horizon. `canceled`: discarded by a person, or withdrawn because
+    its fact was gone before it was first posted. The event's time is fixed when the row is made.
+    """
+
+    _name = "cloudprinter.signal"
+    _description = "Cloudprinter Signal"
+    _order = "id desc"
+
+    item_id = fields.Many2one("cloudprinter.item", required=True, readonly=True, ondelete="restrict")
+    order_id = fields.Many2one(related="item_id.order_id", store=True)
+    company_id = fields.Many2one(related="item_id.company_id", store=True, index=True)
+    type = fields.Selection(
+        [(signal_type, signal_type) for signal_type in cloudsignal.SIGNAL_TYPES],
+        "Signal",
+        required=True,
+        readonly=True,
+    )
+    event_date = fields.Datetime("Happened On", required=True, readonly=True, default=fields.Datetime.now)
+    tracking = fields.Char()
+    shipping_option = fields.Char()
+    cause = fields.Char()
+    message = fields.Char()
+    delay = fields.Char("Delay (Hours)")
+    state = fields.Selection(
+        [
+            ("waiting", "Needs Input"),
+            ("outgoing", "Queued"),
+            ("sent", "Accepted"),
+            ("error", "Refused"),
+            ("canceled", "Discarded"),
+        ],
+        "Status",
+        required=True,
+        readonly=True,
+        default="outgoing",
+    )
+    failure_type = fields.Selection(
+        [
+            ("missing_tracking", "The tracking reference is missing"),
+            ("missing_option", "The shipping option is missing"),
+            ("missing_cause", "The cause is missing"),
+            ("short", "Less was shipped than ordered"),
+            ("correction", "Changed after it was reported"),
+            ("endpoint", "Cloudprinter did not answer"),
+            ("key", "Cloudprinter refused the API key"),
+            ("refused", "Refused by Cloudprinter"),
+            ("expired", "No answer for 7 days"),
+            ("withdrawn", "No longer true"),
+            ("discarded", "Discarded by a person"),
+        ],
+        "Reason",
+        readonly=True,
+    )
+    origin = fields.Selection(
+        [
+            ("observed", "Observed"),
+            ("filled", "Filled In"),
+            ("manual", "Reported by Hand"),
+            ("correction", "Correction"),
+            ("before", "Reported Before Odoo"),
+        ],
+        required=True,
+        readonly=True,
+        default="manual",
+    )
+    correction_of_id = fields.Many2one("cloudprinter.signal", readonly=True, index="btree_not_null")
+    source = fields.Char(readonly=True, help="The document that caused the signal, as it was called then.")
+    res_model = fields.Char("Source Model", readonly=True)
+    res_id = fields.Many2oneReference("Source Record", model_field="res_model", readonly=True)
+    user_id = fields.Many2one("res.users", "Caused By", readonly=True)
+    attempt_count = fields.Integer("Attempts", readonly=True)
+    next_attempt_date = fields.Datetime("Next Attempt", readonly=True, default=fields.Datetime.now)
+    sent_date = fields.Datetime("Accepted On", readonly=True)
+    http_status = fields.Integer("HTTP Status", readonly=True, aggregator=None)
+    answer = fields.Char(readonly=True, size=500)
+    number = fields.Integer("No.", readonly=True, aggregator=None, help="Given on acceptance, without gaps.")
+    request_ids = fields.Many2many("cloudprinter.request", string="Attempts Made", readonly=True)
+
+    # Whatever calls what twice: a milestone exists once. Corrections and delays may follow each other.
+    _milestone_uniq = models.UniqueIndex(
+        f"(item_id, type) WHERE correction_of_id IS NULL AND state != 'canceled' AND {MILESTONES_ONLY}",
+        "This has been reported for the item already.",
+    )
+    _number_uniq = models.UniqueIndex("(company_id, number) WHERE number > 0")
+    _outgoing_idx = models.Index("(id) WHERE state = 'outgoing'")
+    _outgoing_order_idx = models.Index("(order_id, id) WHERE state = 'outgoing'")
+    _item_idx = models.Index("(item_id, id)")
+    _order_idx = models.Index("(order_id)")
+    _source_idx = models.Index("(res_model, res_id)")
+
+    @api.depends("type", "item_id.name")
+    def _compute_display_name(self):
+        for signal in self:
+            signal.display_name = f"{signal.type} {signal.item_id.name}"
+
+    # === constraints === #
+
+    @api.constrains("type", "tracking", "shipping_option", "cause", "message", "delay", "state")
+    def _check_payload(self):
+        for signal in self:
+            if signal.state != "outgoing":
+                continue
+            try:
+                signal._to_cloudsignal().validate()
+            except cloudsignal.SignalError as error:
+                raise ValidationError(
+                    self.env._(
+                        "%(signal)s of item %(item)s cannot be sent. %(reason)s",
+                        signal=signal.type,
+                        item=signal.item_id.name,
+                        reason=error,
+                    )
+                ) from error
+
+    @api.model
+    def _check_ids(self, records):
+        """Cloudprinter's ids are opaque texts, but they are texts.
+
+        :raises ValidationError: an id is empty or cannot be sent
+        """
+        for record in records:
+            name = record.name or ""
+            if not name.strip() or not name.isprintable():
+                raise ValidationError(
+                    self.env._("Enter the id as Cloudprinter gave it; it cannot be empty or hold control characters.")
+                )
+
+    def _check_ids_are_free(self):
+        """Ids may be corrected until the first acceptance, then never: the ledger has them."""
+        accepted = self.filtered(lambda signal: signal.state == "sent")[:1]
+        if accepted:
+            raise UserError(
+                self.env._(
+                    "Cloudprinter has accepted %(signal)s for item %(item)s of order %(order)s."
+                    " These ids cannot be changed any more.",
+                    signal=accepted.type,
+                    item=accepted.item_id.name,
+                    order=accepted.order_id.name,
+                )
+            )
+
+    # === CRUD === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            for name in ("tracking", "shipping_option", "cause", "message"):
+                if vals.get(name):
+                    vals[name] = self._clean_text(vals[name])
+        signals = super().create(vals_list)
+        if any(signal.state == "outgoing" for signal in signals):
+            self._wake_sender()
+        return signals
+
+    @api.model
+    def _wake_sender(self, at=None):
+        """Have the cron run when this transaction is committed, or at a later time."""
+        cron = self.env.ref("cloudprinter.ir_cron_send", raise_if_not_found=False)
+        if cron:
+            cron.sudo()._trigger(at)
+        else:
+            _logger.warning("Cloudprinter: the scheduled action that sends signals is missing; update the add-on")
+
+    @api.model
+    def _clean_text(self, text):
+        """On one line, without control characters, as the API takes it."""
+        return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+    # === values === #
+
+    @api.model
+    def _prepare_source(self, document):
+        return {"source": document.display_name, "res_model": document._name, "res_id": document.id}
+
+    @api.model
+    def _prepare_shipping(self, picking, order):
+        """Tracking code and shipping option of a delivery, and the state that follows from what is missing."""
+        carrier = picking.carrier_id
+        tracking = picking._cloudprinter_tracking() if picking else ""
+        option = carrier.cloudprinter_shipping_option or order.shipping_method or carrier.name
+        missing = "missing_tracking" if not tracking else "missing_option" if not option else False
+        return {
+            "tracking": tracking,
+            "shipping_option": option,
+            "state": "waiting" if missing else "outgoing",
+            "failure_type": missing,
+        }
+
+    def _to_cloudsignal(self):
+        """This row as the API's signal; raises nothing, see its `validate()`."""
+        self.ensure_one()
+        return cloudsignal.Signal(
+            type=self.type,
+            order=self.order_id.name,
+            item=self.item_id.name,
+            datetime=self.event_date,
+            tracking=self.tracking or "",
+            shipping_option=self.shipping_option or "",
+            cause=self.cause or "",
+            message=self.message or "",
+            delay=self.delay or "",
+        )
+
+    # === life === #
+
+    def _withdraw(self):
+        """Take back what was never posted and is no longer true; it may become true again."""
+        self.write({"state": "canceled", "failure_type": "withdrawn"})
+
+    def _update_tracking(self, pickings):
+        """The tracking or the carrier of reported deliveries changed: complete, change or propose to correct.
+
+        :param pickings: transfers that are the source of an ItemShipped
+        """
+        signals = self.search(
+            [
+                ("res_model", "=", "stock.picking"),
+                ("res_id", "in", pickings.ids),
+                ("type", "=", "ItemShipped"),
+                ("state", "!=", "canceled"),
+            ],
+            order="id",
+        )
+        corrected = signals.correction_of_id
+        for signal in signals - corrected:
+            picking = pickings.browse(signal.res_id)
+            details = self._prepare_shipping(picking, signal.order_id)
+            if signal.state == "sent":
+                signal._propose_correction(details)
+                continue
+            if signal.failure_type in ("short", "correction"):
+                # these wait for a person, whatever the tracking is
+                details.update(state=signal.state, failure_type=signal.failure_type)
+            elif signal.state == "error":
+                details.update(state="error", failure_type=signal.failure_type)
+            signal.write(details)
+            if signal.state == "outgoing":
+                self._wake_sender()
+
+    def _propose_correction(self, details):
+        """Ask a person whether a tracking code that changed after it was accepted is to be sent again."""
+        if not details["tracking"] or details["tracking"] == self.tracking:
+            return
+        self.create(
+            {
+                "item_id": self.item_id.id,
+                "type": self.type,
+                "origin": "correction",
+                "correction_of_id": self.id,
+                "user_id": self.env.uid,
+                "source": self.source,
+                "res_model": self.res_model,
+                "res_id": self.res_id,
+                "tracking": details["tracking"],
+                "shipping_option": details["shipping_option"],
+                "state": "waiting",
+                "failure_type": "correction",
+            }
+        )
+
+    def action_send(self):
+        """Queue again what was refused, or what waited for a decision; Odoo's cron sends it."""
+        self.check_access("write")
+        for signal in self.sudo():
+            if signal.state not in ("waiting", "error", "outgoing"):
+                raise UserError(self.env._("%s is not waiting to be sent.", signal.display_name))
+            vals = {"state": "outgoing", "failure_type": False, "next_attempt_date": fields.Datetime.now()}
+            if signal.type == "ItemCanceled" and not signal.cause:
+                vals.update(cause=signal.item_id.cancel_cause, message=signal.item_id.cancel_message)
+                if not vals["cause"]:
+                    raise UserError(self.env._("Choose a cancellation cause on item %s first.", signal.item_id.name))
+            signal.write(vals)
+        self._wake_sender()
+        return True
+
+    def action_discard(self):
+        """Decide that a signal is not sent. An acceptance that is on its way wins over it."""
+        self.check_access("write")
+        if self.filtered(lambda signal: signal.state == "sent"):
+            raise UserError(self.env._("What Cloudprinter has accepted cannot be discarded."))
+        self.sudo().write({"state": "canceled", "failure_type": "discarded"})
+        return True
+
+    def _is_terminal(self):
+        return self.type in TERMINAL

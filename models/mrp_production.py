@@ -1,0 +1,123 @@
+from odoo import Command, api, fields, models
+from odoo.exceptions import UserError, ValidationError
+
+FACTS = {"draft": "draft", "confirmed": "open", "progress": "started", "to_close": "started", "done": "done"}
+
+
+class MrpProduction(models.Model):
+    _inherit = "mrp.production"
+
+    cloudprinter_item_ids = fields.Many2many(
+        "cloudprinter.item",
+        "cloudprinter_item_mrp_production_rel",
+        "production_id",
+        "item_id",
+        string="Cloudprinter Items",
+        copy=False,
+        help="The items that are made by this order; several when they are printed together.",
+    )
+    cloudprinter_order_ref = fields.Char(
+        "Cloudprinter Order",
+        compute="_compute_cloudprinter_refs",
+        readonly=False,
+        copy=False,
+        help="Cloudprinter's order id. Only needed where no sales order is used.",
+    )
+    cloudprinter_item_ref = fields.Char(
+        "Cloudprinter Item",
+        compute="_compute_cloudprinter_refs",
+        readonly=False,
+        copy=False,
+        help="Cloudprinter's item id. Only needed where no sales order is used.",
+    )
+
+    @api.depends("cloudprinter_item_ids.name", "cloudprinter_item_ids.order_id.name")
+    def _compute_cloudprinter_refs(self):
+        for production in self:
+            items = production.cloudprinter_item_ids.sudo()
+            production.cloudprinter_order_ref = ", ".join(sorted(set(items.order_id.mapped("name"))))
+            production.cloudprinter_item_ref = (
+                self.env._("%(count)s items", count=len(items)) if len(items) > 1 else items.name
+            )
+
+    @api.constrains("cloudprinter_item_ids")
+    def _check_cloudprinter_company(self):
+        for production in self:
+            family = production.company_id.sudo().root_id
+            foreign = production.cloudprinter_item_ids.sudo().filtered(lambda item: item.company_id.root_id != family)  # noqa: B023
+            if foreign:
+                raise ValidationError(
+                    self.env._(
+                        "Item %(item)s belongs to %(company)s. It cannot be made by an order of %(other)s.",
+                        item=foreign[0].name,
+                        company=foreign[0].company_id.name,
+                        other=production.company_id.name,
+                    )
+                )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        return super().create([self._cloudprinter_take_refs(vals, self.browse()) for vals in vals_list])
+
+    def write(self, vals):
+        if "cloudprinter_item_ref" in vals or "cloudprinter_order_ref" in vals:
+            for production in self:
+                super(MrpProduction, production).write(production._cloudprinter_take_refs(vals, production))
+            return True
+        return super().write(vals)
+
+    def _cloudprinter_take_refs(self, vals, production):
+        """Values in which the typed ids have become a link; records are made or attached to as needed.
+
+        :raises UserError: only one of the two ids is known, or several items are made together
+        """
+        if "cloudprinter_item_ref" not in vals and "cloudprinter_order_ref" not in vals:
+            return vals
+        vals = dict(vals)
+        items = production.cloudprinter_item_ids.sudo()
+        order_ref = vals.pop("cloudprinter_order_ref", production.cloudprinter_order_ref)
+        item_ref = vals.pop("cloudprinter_item_ref", production.cloudprinter_item_ref)
+        if (order_ref or "", item_ref or "") == (
+            production.cloudprinter_order_ref or "",
+            production.cloudprinter_item_ref or "",
+        ):
+            return vals
+        if len(items) > 1:
+            raise UserError(
+                self.env._("Several items are made together here. Change their ids on the items themselves.")
+            )
+        if not (order_ref or "").strip() and not (item_ref or "").strip():
+            vals["cloudprinter_item_ids"] = [Command.clear()]
+            return vals
+        if not (order_ref or "").strip() or not (item_ref or "").strip():
+            raise UserError(self.env._("Enter both, the Cloudprinter order id and the item id."))
+        company = self.env["res.company"].browse(vals.get("company_id")) or production.company_id or self.env.company
+        product = self.env["product.product"].browse(vals.get("product_id")) or production.product_id
+        item = self.env["cloudprinter.item"]._get_for_refs(
+            company, order_ref, item_ref, items, {"product_id": product.id}
+        )
+        vals["cloudprinter_item_ids"] = [Command.set(item.ids)]
+        return vals
+
+    def _get_backorder_mo_vals(self):
+        vals = super()._get_backorder_mo_vals()
+        if self.cloudprinter_item_ids:
+            vals["cloudprinter_item_ids"] = [Command.set(self.cloudprinter_item_ids.ids)]
+        return vals
+
+    def action_merge(self):
+        # linked afterwards: a default in the context would reach the orders of sub-assemblies
+        items = self.cloudprinter_item_ids
+        action = super().action_merge()
+        if items:
+            self.browse(action["res_id"]).cloudprinter_item_ids = [Command.link(item.id) for item in items]
+        return action
+
+    def _cloudprinter_fact(self):
+        self.ensure_one()
+        return FACTS.get(self.state, "cancel")
+
+    def _cloudprinter_start_date(self):
+        """When work on it began, as far as work orders tell; naive UTC or False."""
+        started = self.workorder_ids.filtered(lambda order: order.state in ("progress", "done") and order.date_start)
+        return min(started.mapped("date_start"), default=False)

@@ -1,0 +1,194 @@
+import hashlib
+import hmac
+import logging
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.tools import SQL
+
+from .. import cloudsignal
+
+_logger = logging.getLogger(__name__)
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    cloudprinter_signal_api_key = fields.Char("CloudSignal API Key", groups="base.group_system", copy=False)
+    cloudprinter_signal_url = fields.Char("CloudSignal Address", default=cloudsignal.ENDPOINT)
+    cloudprinter_hold = fields.Boolean("Hold Signals", help="Signals are recorded but not sent.")
+    cloudprinter_user_id = fields.Many2one("res.users", "Responsible for Cloudprinter")
+    cloudprinter_report_produce = fields.Boolean("Report Production Started", default=True)
+    cloudprinter_report_produced = fields.Boolean("Report Produced", default=True)
+    cloudprinter_report_packed = fields.Boolean("Report Packed", default=True)
+    cloudprinter_delay_type = fields.Selection(
+        [("ItemDelay", "ItemDelay"), ("ItemError", "ItemError")], "Delays Are Sent As", default="ItemDelay"
+    )
+    cloudprinter_tracking_hours = fields.Integer("Hours Until a Missing Tracking Code Is a To-Do", default=24)
+    cloudprinter_short_tolerance = fields.Float("Short Shipment Tolerance (%)", default=5.0)
+    cloudprinter_chatter = fields.Selection(
+        [("all", "All answers"), ("problems", "Problems only")], "Notes on Documents", default="all"
+    )
+    cloudprinter_retention_days = fields.Integer("Keep Failed Attempts (Days)", default=180)
+    # Names the database in which the key was saved, so that a copy of it sends nothing.
+    cloudprinter_fingerprint = fields.Char(groups="base.group_system", copy=False, readonly=True)
+    cloudprinter_resume_date = fields.Datetime(
+        groups="base.group_system", copy=False, readonly=True, help="A refusal of the key before this is forgotten."
+    )
+
+    @api.constrains("cloudprinter_signal_url")
+    def _check_cloudprinter_signal_url(self):
+        for company in self.filtered("cloudprinter_signal_url"):
+            try:
+                cloudsignal.check_url(company.cloudprinter_signal_url)
+            except cloudsignal.SignalError as error:
+                raise ValidationError(
+                    self.env._("The CloudSignal address cannot be used: %(reason)s", reason=error)
+                ) from error
+
+    @api.constrains("cloudprinter_short_tolerance", "cloudprinter_tracking_hours", "cloudprinter_retention_days")
+    def _check_cloudprinter_numbers(self):
+        for company in self:
+            if not 0 <= company.cloudprinter_short_tolerance <= 100:
+                raise ValidationError(self.env._("The short shipment tolerance is a percentage from 0 to 100."))
+            if company.cloudprinter_tracking_hours < 0 or company.cloudprinter_retention_days < 0:
+                raise ValidationError(self.env._("Hours and days cannot be negative."))
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        companies = super().create([self._cloudprinter_clean_key(vals) for vals in vals_list])
+        companies.sudo().filtered("cloudprinter_signal_api_key")._cloudprinter_bind_to_database()
+        return companies
+
+    def write(self, vals):
+        res = super().write(self._cloudprinter_clean_key(vals))
+        if "cloudprinter_signal_api_key" in vals:
+            self.sudo()._cloudprinter_bind_to_database()
+        return res
+
+    @api.model
+    def _cloudprinter_clean_key(self, vals):
+        key = vals.get("cloudprinter_signal_api_key")
+        if not key:
+            return vals
+        key = key.strip()
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ValidationError(
+                self.env._("The CloudSignal API key has characters that no key has. Copy it again from Cloudprinter.")
+            )
+        return dict(vals, cloudprinter_signal_api_key=key)
+
+    def _cloudprinter_config(self):
+        """The company whose key and choices are used: this one, else the nearest parent that has a key."""
+        self.ensure_one()
+        company = self.sudo()
+        while not company.cloudprinter_signal_api_key and company.parent_id:
+            company = company.parent_id
+        return company if company.cloudprinter_signal_api_key else self.sudo()
+
+    def _cloudprinter_reported_types(self):
+        """The types between acceptance and shipping that this company reports at all."""
+        choices = {
+            "ItemProduce": self.cloudprinter_report_produce,
+            "ItemProduced": self.cloudprinter_report_produced,
+            "ItemPacked": self.cloudprinter_report_packed,
+        }
+        return {signal_type for signal_type, chosen in choices.items() if chosen}
+
+    def _cloudprinter_bind_to_database(self):
+        """Remember that the key was saved in this database."""
+        self.write({"cloudprinter_fingerprint": self._cloudprinter_database_fingerprint()})
+
+    @api.model
+    def _cloudprinter_database_fingerprint(self):
+        """A digest of what tells databases apart: uuid, name and cluster. A plain copy keeps the uuid."""
+        [[cluster]] = self.env.execute_query(SQL("SELECT system_identifier FROM pg_control_system()"))
+        uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
+        text = f"{uuid} {self.env.cr.dbname} {cluster}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _cloudprinter_key_fingerprint(self):
+        """A digest by which an attempt tells the key it used, without telling the key."""
+        self.ensure_one()
+        secret = self.env["ir.config_parameter"].sudo().get_param("database.secret") or ""
+        key = self.sudo().cloudprinter_signal_api_key or ""
+        return hmac.new(secret.encode(), key.encode(), "sha256").hexdigest()[:32]
+
+    def _cloudprinter_obstacle(self):
+        """Why signals of this company are not sent: a short name of the reason, or False.
+
+        :returns: copy, neutralized, hold, no_key, no_url, key_refused or False
+        """
+        config = self._cloudprinter_config()
+        if self.env["ir.config_parameter"].sudo().get_param("database.is_neutralized"):
+            return "neutralized"
+        if config.cloudprinter_hold or self.sudo().cloudprinter_hold:
+            return "hold"
+        if not config.cloudprinter_signal_api_key:
+            return "no_key"
+        if not config.cloudprinter_signal_url:
+            return "no_url"
+        if config.cloudprinter_fingerprint != self._cloudprinter_database_fingerprint():
+            return "copy"
+        if config._cloudprinter_key_was_refused():
+            return "key_refused"
+        return False
+
+    def _cloudprinter_key_was_refused(self):
+        """True while the last answer to the present key was that it is wrong."""
+        last = (
+            self.env["cloudprinter.request"]
+            .sudo()
+            .search([("company_id", "=", self.id), ("outcome", "!=", False)], limit=1)
+        )
+        return (
+            last.outcome == "key_refused"
+            and last.key_fingerprint == self._cloudprinter_key_fingerprint()
+            and not (self.cloudprinter_resume_date and self.cloudprinter_resume_date >= last.create_date)
+        )
+
+    def cloudprinter_status(self):
+        """Why nothing goes out to Cloudprinter, and how much waits; for screens and monitoring.
+
+        :rtype: dict
+        :returns: `reason` (text for people, or False), `outgoing`, `waiting`, `error` (counts of signals)
+        """
+        self.ensure_one()
+        self.check_access("read")
+        reasons = {
+            "copy": self.env._(
+                "This looks like a copy of the database in which the key was saved. Nothing is sent."
+            ),
+            "neutralized": self.env._("This database is neutralized. Nothing is sent."),
+            "hold": self.env._("Sending is on hold. Signals are recorded, none is sent."),
+            "no_key": self.env._("The CloudSignal API key is missing. Signals are recorded, none is sent."),
+            "no_url": self.env._("The CloudSignal address is missing. Signals are recorded, none is sent."),
+            "key_refused": self.env._("Cloudprinter refused the API key. Enter the right one, or resume."),
+        }
+        counts = dict.fromkeys(("outgoing", "waiting", "error"), 0)
+        groups = self.env["cloudprinter.signal"]._read_group(
+            [("company_id", "=", self.id), ("state", "in", list(counts))], ["state"], ["__count"]
+        )
+        counts.update(dict(groups))
+        obstacle = self._cloudprinter_obstacle()
+        reason = reasons.get(obstacle, False)
+        if not obstacle:
+            cron = self.env.ref("cloudprinter.ir_cron_send", raise_if_not_found=False)
+            if not cron or not cron.sudo().active:
+                reason = self.env._("The scheduled action “Cloudprinter: send signals” is not active.")
+        return {"reason": reason, **counts}
+
+    def action_cloudprinter_resume(self):
+        """Try again with the key that was refused."""
+        self.check_access("write")
+        for company in self:
+            company._cloudprinter_config().cloudprinter_resume_date = fields.Datetime.now()
+        self.env["cloudprinter.signal"]._wake_sender()
+
+    def action_cloudprinter_this_is_live(self):
+        """Declare this database, after a move, to be the live one."""
+        self.check_access("write")
+        for company in self:
+            _logger.info("Cloudprinter: user %s declared this database the live one", self.env.uid)
+            company._cloudprinter_config()._cloudprinter_bind_to_database()
+        self.env["cloudprinter.signal"]._wake_sender()

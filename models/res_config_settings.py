@@ -1,0 +1,36 @@
+from odoo import api, fields, models
+
+
+class ResConfigSettings(models.TransientModel):
+    _inherit = "res.config.settings"
+
+    cloudprinter_signal_api_key = fields.Char(related="company_id.cloudprinter_signal_api_key", readonly=False)
+    cloudprinter_signal_url = fields.Char(related="company_id.cloudprinter_signal_url", readonly=False)
+    cloudprinter_hold = fields.Boolean(related="company_id.cloudprinter_hold", readonly=False)
+    cloudprinter_user_id = fields.Many2one(related="company_id.cloudprinter_user_id", readonly=False)
+    cloudprinter_report_produce = fields.Boolean(related="company_id.cloudprinter_report_produce", readonly=False)
+    cloudprinter_report_produced = fields.Boolean(related="company_id.cloudprinter_report_produced", readonly=False)
+    cloudprinter_report_packed = fields.Boolean(related="company_id.cloudprinter_report_packed", readonly=False)
+    cloudprinter_delay_type = fields.Selection(related="company_id.cloudprinter_delay_type", readonly=False)
+    cloudprinter_tracking_hours = fields.Integer(related="company_id.cloudprinter_tracking_hours", readonly=False)
+    cloudprinter_short_tolerance = fields.Float(related="company_id.cloudprinter_short_tolerance", readonly=False)
+    cloudprinter_chatter = fields.Selection(related="company_id.cloudprinter_chatter", readonly=False)
+    cloudprinter_retention_days = fields.Integer(related="company_id.cloudprinter_retention_days", readonly=False)
+    cloudprinter_reason = fields.Char("Why Nothing Is Sent", compute="_compute_cloudprinter_reason")
+
+    @api.depends("company_id")
+    def _compute_cloudprinter_reason(self):
+        for settings in self:
+            settings.cloudprinter_reason = settings.company_id.cloudprinter_status()["reason"]
+
+    @api.onchange("cloudprinter_signal_api_key")
+    def _onchange_cloudprinter_signal_api_key(self):
+        # a shop starts by watching what would be sent
+        if self.cloudprinter_signal_api_key and not self.company_id.cloudprinter_signal_api_key:
+            self.cloudprinter_hold = True
+
+    def action_cloudprinter_resume(self):
+        self.company_id.action_cloudprinter_resume()
+
+    def action_cloudprinter_this_is_live(self):
+        self.company_id.action_cloudprinter_this_is_live()

@@ -1,0 +1,61 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+
+class SaleOrder(models.Model):
+    _inherit = "sale.order"
+
+    cloudprinter_order_id = fields.Many2one(
+        "cloudprinter.order", "Cloudprinter Order Record", copy=False, index="btree_not_null", ondelete="restrict"
+    )
+    cloudprinter_order_ref = fields.Char(
+        "Cloudprinter Order",
+        compute="_compute_cloudprinter_order_ref",
+        readonly=False,
+        copy=False,
+        help="Cloudprinter's order id. Enter it here, and the item ids on the lines.",
+    )
+
+    @api.depends("cloudprinter_order_id.name")
+    def _compute_cloudprinter_order_ref(self):
+        for order in self:
+            order.cloudprinter_order_ref = order.cloudprinter_order_id.sudo().name
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        return super().create([self._cloudprinter_take_ref(vals) for vals in vals_list])
+
+    def write(self, vals):
+        if "cloudprinter_order_ref" in vals:
+            for order in self:
+                super(SaleOrder, order).write(order._cloudprinter_take_ref(vals))
+            return True
+        return super().write(vals)
+
+    def _cloudprinter_take_ref(self, vals):
+        """Values in which the typed order id has become a link, so that it is there when the lines are written.
+
+        :raises UserError: the id belongs to another sales order, or may not be changed any more
+        """
+        if "cloudprinter_order_ref" not in vals:
+            return vals
+        vals = dict(vals)
+        ref = (vals.pop("cloudprinter_order_ref") or "").strip()
+        current = self.cloudprinter_order_id.sudo()
+        if ref == (current.name or ""):
+            return vals
+        if not ref:
+            self.order_line.filtered("cloudprinter_item_id").write({"cloudprinter_item_ref": False})
+            vals["cloudprinter_order_id"] = False
+            return vals
+        company = self.env["res.company"].browse(vals.get("company_id")) or self.company_id or self.env.company
+        order = current._correct_name(ref) if current else self.env["cloudprinter.order"]._get_or_create(ref, company)
+        taken = order.sale_order_ids - self
+        if taken:
+            raise UserError(
+                self.env._(
+                    "Order %(order)s is already linked to %(sale)s.", order=order.name, sale=taken[0].display_name
+                )
+            )
+        vals["cloudprinter_order_id"] = order.id
+        return vals

@@ -1,0 +1,75 @@
+from odoo import Command, api, fields, models
+from odoo.exceptions import UserError
+
+
+class SaleOrderLine(models.Model):
+    _inherit = "sale.order.line"
+
+    cloudprinter_item_id = fields.Many2one(
+        "cloudprinter.item", "Cloudprinter Item Record", copy=False, index="btree_not_null", ondelete="restrict"
+    )
+    cloudprinter_item_ref = fields.Char(
+        "Cloudprinter Item",
+        compute="_compute_cloudprinter_item_ref",
+        inverse="_inverse_cloudprinter_item_ref",
+        copy=False,
+        help="Cloudprinter's item id. The order id is entered above.",
+    )
+
+    @api.depends("cloudprinter_item_id.name")
+    def _compute_cloudprinter_item_ref(self):
+        for line in self:
+            line.cloudprinter_item_ref = line.cloudprinter_item_id.sudo().name
+
+    def _inverse_cloudprinter_item_ref(self):
+        for line in self:
+            ref = (line.cloudprinter_item_ref or "").strip()
+            current = line.cloudprinter_item_id.sudo()
+            if ref == (current.name or ""):
+                continue
+            if not ref:
+                line._cloudprinter_unlink_item()
+                continue
+            order = line.order_id.cloudprinter_order_id.sudo()
+            if not order:
+                raise UserError(
+                    self.env._("Enter the Cloudprinter order id of %(sale)s first.", sale=line.order_id.display_name)
+                )
+            item = self.env["cloudprinter.item"]._get_for_refs(
+                order.company_id,
+                order.name,
+                ref,
+                current,
+                {"product_id": line.product_id.id, "quantity": line.product_uom_qty},
+            )
+            taken = item.sale_line_ids - line
+            if taken:
+                raise UserError(
+                    self.env._(
+                        "Item %(item)s is already linked to a line of %(sale)s.",
+                        item=item.name,
+                        sale=taken[0].order_id.display_name,
+                    )
+                )
+            line.cloudprinter_item_id = item
+            line._cloudprinter_productions().cloudprinter_item_ids = [Command.link(item.id)]
+
+    def _cloudprinter_unlink_item(self):
+        """Undo a link typed by mistake, on the line and on the documents made for it.
+
+        :raises UserError: Cloudprinter has accepted signals of the item
+        """
+        item = self.cloudprinter_item_id.sudo()
+        item.signal_ids._check_ids_are_free()
+        self._cloudprinter_productions().cloudprinter_item_ids = [Command.unlink(item.id)]
+        self.cloudprinter_item_id = False
+
+    def _cloudprinter_productions(self):
+        """The manufacturing orders of this line, without those of sub-assemblies."""
+        self.ensure_one()
+        line = self.sudo()
+        referenced = line.order_id.stock_reference_ids.production_ids.filtered(lambda mo: mo.sale_line_id == line)
+        moves = self.env["stock.move"].sudo().browse(line.move_ids._rollup_move_origs())
+        return referenced | moves.production_id.filtered(
+            lambda mo: mo.product_id in line.move_ids.product_id | line.product_id
+        )

@@ -1,0 +1,83 @@
+from odoo import api, fields, models
+from odoo.tools.sql import column_exists, create_column
+
+from ..tools.stage import Move
+
+STATES = {"draft": "draft", "done": "done", "cancel": "cancel"}
+
+
+class StockMove(models.Model):
+    _inherit = "stock.move"
+
+    # Odoo carries `sale_line_id` through procurement, pushes, splits, merges, kits and dropship; this follows it.
+    cloudprinter_item_id = fields.Many2one(
+        "cloudprinter.item",
+        "Cloudprinter Item",
+        compute="_compute_cloudprinter_item_id",
+        store=True,
+        readonly=False,
+        index="btree_not_null",
+        ondelete="set null",
+    )
+
+    def _auto_init(self):
+        # without a column the ORM would compute it for every move there ever was
+        if not column_exists(self.env.cr, "stock_move", "cloudprinter_item_id"):
+            create_column(self.env.cr, "stock_move", "cloudprinter_item_id", "int4")
+        return super()._auto_init()
+
+    @api.depends("sale_line_id.cloudprinter_item_id")
+    def _compute_cloudprinter_item_id(self):
+        for move in self:
+            if move.sale_line_id:
+                move.cloudprinter_item_id = move.sale_line_id.cloudprinter_item_id
+            else:
+                move.cloudprinter_item_id = move.cloudprinter_item_id
+
+    @api.model
+    def _prepare_merge_moves_distinct_fields(self):
+        return super()._prepare_merge_moves_distinct_fields() + ["cloudprinter_item_id"]
+
+    @api.model
+    def _prepare_merge_negative_moves_excluded_distinct_fields(self):
+        # a decreased quantity finds its move also when the item was typed in between
+        return super()._prepare_merge_negative_moves_excluded_distinct_fields() + ["cloudprinter_item_id"]
+
+    def _cloudprinter_bound_for_customer(self):
+        """Those that bring the item to the customer: no return, no scrap, not the production itself."""
+        return self.filtered(
+            lambda move: not move.origin_returned_move_id
+            and not move.production_id
+            and not move.raw_material_production_id
+            and move.location_dest_id.usage != "inventory"
+            and (move.location_final_id or move.location_dest_id)._is_outgoing()
+        )
+
+    def _cloudprinter_fact(self):
+        """What the rule needs to know of a move bound for the customer."""
+        self.ensure_one()
+        state = STATES.get(self.state, "open")
+        final = self.location_dest_id._is_outgoing()
+        return Move(
+            state=state,
+            final=final,
+            packed=state in ("draft", "open") and self._cloudprinter_is_packed(),
+            short=state == "done" and self.product_uom.compare(self.quantity, self.product_uom_qty) < 0,
+        )
+
+    def _cloudprinter_is_packed(self):
+        packed = sum(self.move_line_ids.filtered("result_package_id").mapped("quantity_product_uom"))
+        if packed and self.product_id.uom_id.compare(packed, self.product_qty) >= 0:
+            return True
+        warehouse = self.picking_type_id.warehouse_id
+        # the transfer behind the packing step is only made when that step is done
+        return (
+            warehouse.delivery_steps == "pick_pack_ship"
+            and self.picking_type_id == warehouse.out_type_id
+            and warehouse.pack_type_id in self.move_orig_ids.picking_type_id
+        )
+
+    def _cloudprinter_quantity(self):
+        """What was really moved, in the product's unit."""
+        self.ensure_one()
+        return self.product_uom._compute_quantity(self.quantity, self.product_id.uom_id)

@@ -1,0 +1,204 @@
+"""A small print shop with its own data, and the stand-in CloudSignal server on loopback."""
+
+from contextlib import contextmanager
+from datetime import timedelta
+
+from freezegun import freeze_time
+
+from odoo import Command, fields
+from odoo.tests import Form, TransactionCase, new_test_user
+
+from odoo.addons.cloudprinter.dev.cloudsignal_server import CloudSignalServer
+
+KEY = "13b37bb1ed6d3403e158abe719b4f6d0"
+ORDER = "123456780000"
+
+ALL_BUT_PACKED = ["ItemRegistered", "ItemProduce", "ItemProduced", "ItemShipped"]
+
+
+class CloudprinterCase(TransactionCase):
+    """Given: a shop that makes books to order in one step and delivers in one step, with a key and no hold."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.server = CloudSignalServer(KEY)
+        cls.server.start()
+        cls.addClassCleanup(cls.server.stop)
+        cls.env = cls.env(context=dict(cls.env.context, tracking_disable=False, mail_create_nolog=True))
+        cls.company = cls.env.company
+        cls.company.write(
+            {
+                "cloudprinter_signal_api_key": KEY,
+                "cloudprinter_signal_url": cls.server.url,
+                "cloudprinter_hold": False,
+            }
+        )
+        new_user = lambda login, groups: new_test_user(  # noqa: E731
+            cls.env, login=login, groups=groups, email=f"{login}@example.com"
+        )
+        cls.salesman = new_user("cp_salesman", "base.group_user,sales_team.group_sale_salesman")
+        cls.operator = new_user("cp_operator", "base.group_user,mrp.group_mrp_user")
+        cls.packer = new_user("cp_packer", "base.group_user,stock.group_stock_user,stock.group_tracking_lot")
+        cls.manager = new_user("cp_manager", "base.group_user,mrp.group_mrp_manager")
+        cls.accountant = new_user("cp_accountant", "base.group_user,account.group_account_invoice")
+        cls.warehouse = cls.env["stock.warehouse"].search([("company_id", "=", cls.company.id)], limit=1)
+        cls.mto = cls.env.ref("stock.route_warehouse0_mto")
+        cls.mto.active = True
+        cls.manufacture = cls.warehouse.manufacture_pull_id.route_id
+        cls.customer = cls.env["res.partner"].create({"name": "Cloudprinter.com", "email": "orders@example.com"})
+        cls.carrier = cls.env["delivery.carrier"].create(
+            {
+                "name": "GLS Parcel",
+                "product_id": cls.env["product.product"].create({"name": "Freight", "type": "service"}).id,
+                "cloudprinter_shipping_option": "GLS",
+            }
+        )
+        cls.paper = cls.env["product.product"].create({"name": "Paper", "is_storable": True})
+        cls.env["stock.quant"]._update_available_quantity(cls.paper, cls.warehouse.lot_stock_id, 100000)
+        cls.press = cls.env["mrp.workcenter"].create({"name": "Press"})
+        cls.bindery = cls.env["mrp.workcenter"].create({"name": "Bindery"})
+        cls.book = cls._create_product("Book")
+        cls.poster = cls._create_product("Poster", operations=[("Print", cls.press), ("Cut", cls.bindery)])
+
+    def setUp(self):
+        super().setUp()
+        self.server.behave()
+        self.server.accepted.clear()
+        self.server.requests.clear()
+
+    @classmethod
+    def _create_product(cls, name, operations=(), routes=None, **values):
+        """A product made to order of one sheet of paper, with a work order for each of `operations`."""
+        product = cls.env["product.product"].create(
+            {
+                "name": name,
+                "is_storable": True,
+                "route_ids": [Command.set((routes or (cls.mto | cls.manufacture)).ids)],
+                **values,
+            }
+        )
+        cls.env["mrp.bom"].create(
+            {
+                "product_tmpl_id": product.product_tmpl_id.id,
+                "product_qty": 1,
+                "bom_line_ids": [Command.create({"product_id": cls.paper.id, "product_qty": 1})],
+                "operation_ids": [
+                    Command.create({"name": label, "workcenter_id": center.id, "time_cycle_manual": 10})
+                    for label, center in operations
+                ],
+            }
+        )
+        return product
+
+    # === acting === #
+
+    def sell(self, *lines, order=ORDER, confirm=True, **values):
+        """A sales order of Cloudprinter, entered by the salesman.
+
+        :param lines: of (product, quantity, item id), the item id may be None
+        """
+        sale = (
+            self.env["sale.order"]
+            .with_user(self.salesman)
+            .create(
+                {
+                    "partner_id": self.customer.id,
+                    "carrier_id": self.carrier.id,
+                    "cloudprinter_order_ref": order,
+                    "order_line": [
+                        Command.create(
+                            {
+                                "product_id": product.id,
+                                "product_uom_qty": quantity,
+                                **({"cloudprinter_item_ref": item} if item else {}),
+                            }
+                        )
+                        for product, quantity, item in lines
+                    ],
+                    **values,
+                }
+            )
+        )
+        if confirm:
+            sale.action_confirm()
+        self.env.cr.flush()
+        return sale.with_user(self.env.user)
+
+    def sell_one(self, product=None, quantity=5, item="123456780001", **values):
+        """Sell one item; returns it."""
+        sale = self.sell((product or self.book, quantity, item), **values)
+        return sale.order_line.cloudprinter_item_id
+
+    def produce(self, productions, quantity=None, backorder=False):
+        """The operator produces all, or `quantity` with or without a backorder for the rest."""
+        for production in productions.with_user(self.operator):
+            if quantity is None:
+                self._answer(production.button_mark_done(), "action_backorder", self.operator)
+                continue
+            form = Form(production)
+            form.qty_producing = quantity
+            production = form.save()
+            answer = "action_backorder" if backorder else "action_close_mo"
+            self._answer(production.button_mark_done(), answer, self.operator)
+        self.env.cr.flush()
+
+    def pack(self, picking):
+        """The packer presses *Put in Pack*."""
+        action = picking.with_user(self.packer).action_put_in_pack()
+        self._answer(action, "action_put_in_pack", self.packer)
+        self.env.cr.flush()
+
+    def deliver(self, picking, quantity=None, backorder=True, tracking="1A2B3C4D5E6F"):
+        """The packer validates a transfer, all of it or `quantity` of each move."""
+        picking = picking.with_user(self.packer)
+        picking.action_assign()
+        if quantity is not None:
+            picking.move_ids.quantity = quantity
+            picking.move_ids.picked = True
+        if tracking:
+            picking.carrier_tracking_ref = tracking
+        answer = "process" if backorder else "process_cancel_backorder"
+        self._answer(picking.button_validate(), answer, self.packer)
+        self.env.cr.flush()
+
+    def _answer(self, action, method, user):
+        """Press a button of the dialog that Odoo opens, if it opens one."""
+        if isinstance(action, dict) and action.get("target") == "new":
+            getattr(Form.from_action(self.env(user=user), action).save(), method)()
+
+    def send(self):
+        """Odoo runs the scheduled action."""
+        self.env.cr.flush()
+        with self.enter_registry_test_mode():
+            self.env.ref("cloudprinter.ir_cron_send").method_direct_trigger()
+
+    @contextmanager
+    def later(self, **delta):
+        """Some time later, for example `minutes=2`."""
+        with freeze_time(fields.Datetime.now() + timedelta(**delta)):
+            yield
+
+    # === looking === #
+
+    def get_outbox(self, items, **domain):
+        """The signals of items that are live, oldest first."""
+        self.env.cr.flush()
+        return self.env["cloudprinter.signal"].search(
+            [("item_id", "in", items.ids), ("failure_type", "!=", "withdrawn")]
+            + [(name, "=", value) for name, value in domain.items()],
+            order="id",
+        )
+
+    def assert_outbox(self, items, expected, message=None):
+        """`expected`: signal types in the order in which they are sent."""
+        self.assertEqual(self.get_outbox(items).mapped("type"), expected, message)
+
+    def assert_received(self, items, expected):
+        """`expected`: what the server has accepted for one item, in order."""
+        types = [
+            signal["type"]
+            for signal in self.server.accepted
+            if signal["item"] == items.name and signal["order"] == items.order_id.name
+        ]
+        self.assertEqual(types, expected)

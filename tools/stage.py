@@ -1,0 +1,122 @@
+"""The rule: what Odoo's documents say about an item → its stage → the milestones that are due.
+
+Pure functions without ORM, so that they can be tested by enumeration. The models only collect
+:class:`Facts` and write down what comes out.
+"""
+
+from collections import Counter
+from typing import NamedTuple
+
+STAGES = ("new", "registered", "in_production", "produced", "packed", "shipped", "canceled")
+MILESTONES = {
+    "registered": "ItemRegistered",
+    "in_production": "ItemProduce",
+    "produced": "ItemProduced",
+    "packed": "ItemPacked",
+    "shipped": "ItemShipped",
+    "canceled": "ItemCanceled",
+}
+STAGE_OF = {signal_type: stage for stage, signal_type in MILESTONES.items()}
+TERMINAL = ("ItemShipped", "ItemCanceled")
+# Odoo skips states ("Produce All"); these are filled in. Packed is never assumed.
+FILLED_IN = ("ItemRegistered", "ItemProduce", "ItemProduced")
+
+
+class Move(NamedTuple):
+    """A stock move bound for the customer (no return, no scrap)."""
+
+    state: str  # draft, open, done, cancel
+    final: bool  # reaches the customer itself, not a pick or pack step
+    packed: bool = False  # all of it is in packages
+    short: bool = False  # done with less than its demand
+
+
+class Facts(NamedTuple):
+    accepted: bool = False  # the order was accepted
+    canceled: bool = False  # a person cancelled the item
+    productions: tuple = ()  # states: draft, open, started, done, cancel
+    moves: tuple = ()  # of Move
+    enough: bool = True  # what reached the customer is the item's quantity, or no quantity is known
+
+    def as_text(self):
+        """A short text that differs when anything that matters differs; the order of documents does not matter."""
+        parts = [name for name in ("accepted", "canceled") if getattr(self, name)]
+        parts += [f"{count}×production {state}" for state, count in sorted(Counter(self.productions).items())]
+        for move, count in sorted(Counter(self.moves).items()):
+            flags = [name for name in ("final", "packed", "short") if getattr(move, name)]
+            parts.append(f"{count}×" + " ".join(["move", move.state, *flags]))
+        if not self.enough:
+            parts.append("less than ordered")
+        return ", ".join(parts)
+
+
+def derive_stage(facts):
+    """The stage of an item, from what its documents say now."""
+    making = any(state in ("draft", "open", "started") for state in facts.productions)
+    made = "done" in facts.productions
+    leaving = any(move.state in ("draft", "open") for move in facts.moves)
+    left = any(move.final and move.state == "done" for move in facts.moves)
+    called_off = any(move.state == "cancel" for move in facts.moves)
+    if facts.canceled and not left:
+        return "canceled"
+    # Odoo keeps the open moves equal to what is still to leave (backorders, changed quantities, kits, units)
+    given_up = called_off or any(move.short for move in facts.moves)
+    if left and not leaving and (given_up or facts.enough):
+        return "shipped"
+    moved = any(move.state == "done" for move in facts.moves)
+    if (facts.productions or facts.moves) and not (making or leaving or left):
+        if called_off or not (made or moved):
+            return "canceled"
+    to_leave = [move for move in facts.moves if move.state != "cancel" and (move.final or move.state != "done")]
+    if to_leave and not making and all(move.packed for move in to_leave):
+        return "packed"
+    if made and not making:
+        return "produced"
+    if made or "started" in facts.productions:
+        return "in_production"
+    if facts.accepted or "open" in facts.productions or moved or any(m.state == "open" for m in facts.moves):
+        return "registered"
+    return "new"
+
+
+class Plan(NamedTuple):
+    create: list  # of (signal type, origin), in the API's order
+    withdraw: set  # signal types whose fact is gone
+
+
+def plan_signals(stage, live, posted, reported=FILLED_IN + ("ItemPacked",)):
+    """What to do with the outbox of an item at `stage`.
+
+    :param set live: types that have a row which was neither withdrawn nor replaced
+    :param set posted: those of them that were attempted at least once, or were reported before Odoo
+    :param reported: the middle types that the company reports at all
+    :rtype: Plan
+    """
+    if posted.intersection(TERMINAL):
+        return Plan([], set())
+    own = MILESTONES.get(stage)
+    if stage == "canceled":
+        kept = set(MILESTONES.values()) - {"ItemShipped"}
+        wanted = [own]
+    else:
+        rank = STAGES.index(stage)
+        kept = {signal_type for signal_type, of in STAGE_OF.items() if STAGES.index(of) <= rank}
+        wanted = [t for t in FILLED_IN if t in kept]
+        if own and own not in wanted:
+            wanted.append(own)
+    withdraw = live - posted - kept
+    remaining = live - withdraw
+    # a milestone below one that is already in the outbox would arrive after it: never back
+    reached = max((_rank(t) for t in remaining), default=-1)
+    create = [
+        (signal_type, "observed" if signal_type == own else "filled")
+        for signal_type in wanted
+        if signal_type not in remaining
+        and _rank(signal_type) > reached
+        and (signal_type == "ItemRegistered" or signal_type in TERMINAL or signal_type in reported)
+    ]
+    return Plan(create, withdraw)
+
+
+def _rank(signal_type):
+    return STAGES.index(STAGE_OF[signal_type])
