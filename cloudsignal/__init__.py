@@ -1,0 +1,35 @@
+"""The CloudSignal API v2.0 of Cloudprinter.com, for print partners. No Odoo inside.
+
+signal = Signal("ItemProduced", "123456780000", "123456780001", datetime.now(timezone.utc))
+with Client(ENDPOINT, "my-shop/1.0") as client:
+    result = client.post(body([signal]), api_key)
+"""
+
+from .client import Client, Outcome, Result, check_url
+from .signals import (
+    CANCEL_CAUSES,
+    ENDPOINT,
+    FIELDS,
+    SIGNAL_TYPES,
+    Fields,
+    Signal,
+    SignalError,
+    body,
+    with_key,
+)
+
+__all__ = [
+    "CANCEL_CAUSES",
+    "ENDPOINT",
+    "FIELDS",
+    "SIGNAL_TYPES",
+    "Client",
+    "Fields",
+    "Outcome",
+    "Result",
+    "Signal",
+    "SignalError",
+    "body",
+    "check_url",
+    "with_key",
+]

@@ -1,0 +1,416 @@
+"""One POST to the CloudSignal endpoint and what its answer means for the sender."""
+
+import enum
+import functools
+import html
+import http.client
+import io
+import ipaddress
+import json
+import math
+import re
+import socket
+import ssl
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import requests
+import urllib3.exceptions
+from requests.adapters import HTTPAdapter
+
+from .signals import SignalError, with_key
+
+READ_LIMIT = 64 * 1024  # bytes of an answer that are read at all
+RESPONSE_LIMIT = 4000  # characters of it that are kept
+MESSAGE_LIMIT = 500  # characters
+RETRY_AFTER_LIMIT = 3600.0  # seconds
+CHUNK = 8 * 1024  # bytes
+
+
+class Outcome(enum.Enum):
+    """What to do next: nothing, show it to a person, ask for another key, or try again (the last two)."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    KEY_REFUSED = "key_refused"
+    TRY_LATER = "try_later"
+    NO_ANSWER = "no_answer"
+
+
+# "200 is a positive response, all other response codes must be considered as error"; 400, 401 and 403 are
+# the only others that the API defines.
+_OUTCOMES = {
+    200: Outcome.ACCEPTED,
+    400: Outcome.REFUSED,
+    401: Outcome.KEY_REFUSED,
+    403: Outcome.KEY_REFUSED,
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """The answer to one POST. No text in it contains the key, a NUL or half a surrogate pair.
+
+    :param outcome: what it means
+    :param status_code: HTTP status, None if no answer came
+    :param message: the remote's words or why there are none, one line of at most 500 characters; "" if accepted
+    :param response: the answer's body, at most 4,000 characters
+    :param retry_after: seconds from now that the remote asks to wait, 0 to 3,600, or None
+    :param duration_ms: milliseconds from before the name was resolved to the end of the answer
+    """
+
+    outcome: Outcome
+    status_code: int | None = None
+    message: str = ""
+    response: str = ""
+    retry_after: float | None = None
+    duration_ms: int = 0
+
+
+def check_url(url):
+    """Check that the key may be sent to this address: https, or http to this very machine.
+
+    :raise SignalError: with the field `url`
+    """
+    if not isinstance(url, str) or re.search(r"[\s\\\x00-\x20\x7f]", url):
+        raise SignalError("url", "is not a web address")
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise SignalError("url", "is not a web address") from None
+    if not host:
+        raise SignalError("url", "has no host name")
+    if "@" in parts.netloc:
+        raise SignalError("url", "must not contain a user name or password")
+    if "#" in url:
+        raise SignalError("url", "must not contain a fragment (#)")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+        raise SignalError("url", "must begin with https://")
+
+
+def _is_loopback(host):
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Client:
+    """Posts to one endpoint over one kept-alive connection. For one thread; close it, or use it in `with`.
+
+    Proxies of the environment are used, except for this very machine; `.netrc` is not.
+
+    :param str url: see `check_url`
+    :param str user_agent: the header's value
+    :param float connect_timeout: seconds for each address of the host to take the connection and agree on TLS
+    :param float read_timeout: seconds of silence after the request
+    :param float deadline: seconds for all of one POST, however slowly the answer drips. Only resolving the host's
+        name and trying its further addresses may overrun it; then nothing is sent any more.
+    :raise SignalError: if the key may not be sent to `url`
+    """
+
+    def __init__(self, url, user_agent, connect_timeout=5.0, read_timeout=10.0, deadline=20.0):
+        check_url(url)
+        self.url = url
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._deadline = deadline
+        self._session = _Session()
+        self._session.trust_env = not _is_loopback(urlsplit(url).hostname)
+        # without this, requests would look for a password in ~/.netrc and send it along
+        self._session.auth = _no_auth
+        self._session.headers.update(
+            {
+                "User-Agent": user_agent,
+                "Content-Type": "application/json",
+                # a few compressed bytes could otherwise unfold to gigabytes
+                "Accept-Encoding": "identity",
+            }
+        )
+        adapter = _Adapter((connect_timeout, read_timeout))
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self):
+        """Close the connection."""
+        self._session.close()
+
+    def post(self, body, api_key):
+        """Send `body` with the key and return what came of it; trouble of the remote or the network never raises.
+
+        :param dict body: from `signals.body`
+        :param str api_key: added at this moment, and cut out of whatever comes back
+        :rtype: Result
+        :raise ValueError: if there is no key
+        """
+        data = json.dumps(with_key(body, api_key)).encode()
+        start = time.monotonic()
+        _clock.expires = start + self._deadline
+        try:
+            with self._session.post(self.url, data=data, stream=True, allow_redirects=False) as answer:
+                text = _read(answer.raw)
+        except _TROUBLE as error:
+            return Result(Outcome.NO_ANSWER, message=self._explain(error), duration_ms=_since(start))
+        outcome = _OUTCOMES.get(answer.status_code, Outcome.TRY_LATER)
+        words = "" if outcome is Outcome.ACCEPTED else _words(answer, text)
+        return Result(
+            outcome,
+            answer.status_code,
+            message=" ".join(_storable(_scrub(words, api_key)).split())[:MESSAGE_LIMIT],
+            response=_storable(_scrub(text, api_key))[:RESPONSE_LIMIT],
+            retry_after=_retry_after(answer.headers.get("Retry-After")),
+            duration_ms=_since(start),
+        )
+
+    def _explain(self, error):
+        """Why there is no answer, for people."""
+        expired = time.monotonic() >= _clock.expires
+        times = {
+            "connect": f"{self._connect_timeout:g} s",
+            "answer": f"{self._deadline if expired else self._read_timeout:g} s",
+        }
+        causes = list(_causes(error))
+        for kind, text in _EXPLANATIONS:
+            if any(isinstance(cause, kind) for cause in causes):
+                return text.format(**times)
+        return "no answer"
+
+
+# The first that is among an error's causes explains it.
+_EXPLANATIONS = (
+    (requests.exceptions.ProxyError, "the proxy could not be used"),
+    (ssl.SSLCertVerificationError, "the certificate could not be verified"),
+    ((ssl.SSLError, requests.exceptions.SSLError), "no secure connection could be made"),
+    (socket.gaierror, "the host name could not be resolved"),
+    (ConnectionRefusedError, "connection refused"),
+    (requests.exceptions.ConnectTimeout, "no connection within {connect}"),
+    (urllib3.exceptions.NewConnectionError, "no connection could be made"),
+    ((TimeoutError, requests.exceptions.ReadTimeout), "no answer within {answer}"),
+    (ConnectionError, "the connection was cut before an answer came"),
+    ((http.client.HTTPException, urllib3.exceptions.HTTPError), "the answer is not HTTP"),
+)
+
+# requests does not wrap all that urllib3, http.client, and the parsing of host names and proxies raise
+_TROUBLE = (
+    requests.exceptions.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    ValueError,
+)
+
+
+def _causes(error):
+    """Yield the error and all that it wraps: requests and urllib3 keep the reason now here, now there."""
+    todo, seen = [error], set()
+    while todo:
+        error = todo.pop(0)
+        if isinstance(error, BaseException) and id(error) not in seen:
+            seen.add(id(error))
+            yield error
+            todo += [getattr(error, "reason", None), error.__cause__, error.__context__, *error.args]
+
+
+def _since(start):
+    return round(1000 * (time.monotonic() - start))
+
+
+def _no_auth(request):
+    return request
+
+
+# -- Reading the answer
+
+
+def _read(raw):
+    """Return what of the body comes in time, at most 64 KB, as text: the status is the answer, the body a comment."""
+    data = b""
+    try:
+        while len(data) < READ_LIMIT:
+            chunk = raw.read(min(CHUNK, READ_LIMIT - len(data)), decode_content=False)
+            if not chunk:
+                break
+            data += chunk
+    except _TROUBLE:
+        pass
+    return data.decode("utf-8", "replace")
+
+
+def _words(answer, text):
+    """Return what the remote says about an answer that is not 200, from its JSON, its page or its status line."""
+    if 300 <= answer.status_code < 400 and "Location" in answer.headers:
+        return f"redirected to {answer.headers['Location']}, which is not followed"
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        parsed = None
+    if isinstance(parsed, dict):
+        error = parsed.get("error")
+        inner = error if isinstance(error, dict) else {}
+        places = (inner.get("info"), inner.get("message"), inner.get("type"), error)
+        for words in (*places, parsed.get("message"), parsed.get("info")):
+            if isinstance(words, str) and words.strip():
+                return words
+    page = re.sub(r"(?is)<(script|style)\b.*?</\1>|<[^<>]*>", " ", text[:RESPONSE_LIMIT])
+    if page.strip() in ("", "{}", "[]", "null"):
+        return f"HTTP {answer.status_code} {answer.reason or ''}"
+    return html.unescape(page)
+
+
+def _storable(text):
+    """Replace what a PostgreSQL text or UTF-8 cannot hold."""
+    text = text.encode("utf-8", "replace").decode()
+    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", text)
+
+
+def _scrub(text, key):
+    """Replace the key in `text` by ***, also where JSON, HTML or an address would write its characters otherwise."""
+
+    def forms(character):
+        code = ord(character)
+        return {
+            character,
+            html.escape(character),
+            json.dumps(character)[1:-1],
+            f"\\{character}",
+            f"\\u{code:04x}",
+            f"&#{code};",
+            f"&#x{code:x};",
+            "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "replace")),
+        }
+
+    pattern = "".join("(?:{})".format("|".join(map(re.escape, sorted(forms(character))))) for character in key)
+    return re.sub(pattern, "***", text, flags=re.IGNORECASE)
+
+
+def _retry_after(value):
+    """Return the seconds of a Retry-After header: 0 to 3,600, None if there is none or it cannot be understood."""
+    value = (value or "").strip()
+    if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", value):
+        seconds = float(value)
+    else:
+        try:
+            date = parsedate_to_datetime(value)
+            if date.tzinfo is None:
+                date = date.replace(tzinfo=timezone.utc)
+            seconds = (date - datetime.now(timezone.utc)).total_seconds()
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
+    return min(max(seconds, 0.0), RETRY_AFTER_LIMIT)
+
+
+# -- Time limits
+#
+# requests' time-outs start anew with every byte that arrives, so a dripping answer, or dripping headers, would hold
+# the sender for hours. Here each read from the socket waits at most until the POST's deadline.
+
+
+class _Clock(threading.local):
+    expires = 0.0  # on time.monotonic()'s scale
+
+
+_clock = _Clock()
+
+
+class _TimedReader(io.RawIOBase):
+    """The reading side of a socket that stops at the deadline of the POST it is made in."""
+
+    def __init__(self, sock):
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._patience = sock.gettimeout() or math.inf
+        self._expires = _clock.expires
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        left = self._expires - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("deadline")
+        self._sock.settimeout(min(left, self._patience))
+        return self._raw.readinto(buffer)
+
+    def close(self):
+        self._raw.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer that is read in time, and returns what has arrived rather than waiting for all that was asked for."""
+
+    def __init__(self, sock, *args, **kwargs):
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_TimedReader(sock))
+
+    def read(self, amt=None):
+        return super().read() if amt is None else self.read1(amt)
+
+
+class _TimedConnection:
+    """Mixed into urllib3's connections."""
+
+    response_class = _Answer
+
+    def connect(self):
+        super().connect()
+        if time.monotonic() >= _clock.expires:
+            self.close()
+            raise TimeoutError("deadline")
+
+
+@functools.cache
+def _timed(pool_class):
+    """Return the subclass of one of urllib3's pools (direct, proxy, SOCKS) whose connections keep the deadline."""
+    if issubclass(pool_class.ConnectionCls, _TimedConnection):
+        return pool_class
+    connection_class = type("TimedConnection", (_TimedConnection, pool_class.ConnectionCls), {})
+    return type("TimedPool", (pool_class,), {"ConnectionCls": connection_class})
+
+
+class _Adapter(HTTPAdapter):
+    """Sends with the client's time limits.
+
+    They are set here and not given to `Session.post` because Odoo's test framework, which patches `Session.send`,
+    fails on a pair of time-outs and lengthens short ones.
+    """
+
+    def __init__(self, timeouts):
+        self._timeouts = timeouts
+        super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def init_poolmanager(self, *args, **kwargs):
+        super().init_poolmanager(*args, **kwargs)
+        self._set_pools(self.poolmanager)
+
+    def proxy_manager_for(self, *args, **kwargs):
+        manager = super().proxy_manager_for(*args, **kwargs)
+        self._set_pools(manager)
+        return manager
+
+    def _set_pools(self, manager):
+        pools = manager.pool_classes_by_scheme
+        manager.pool_classes_by_scheme = {scheme: _timed(pool_class) for scheme, pool_class in pools.items()}
+
+    def send(self, request, **options):
+        return super().send(request, **{**options, "timeout": self._timeouts})
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp):
+        """Nowhere: even with `allow_redirects=False` requests would read the whole page to prepare the next request."""
+        return None

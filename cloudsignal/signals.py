@@ -1,0 +1,182 @@
+"""What Cloudprinter is told: the signals of the CloudSignal API v2.0, their rules and their JSON.
+
+Source: https://docs.cloudprinter.com/production/cloudsignal-api-v2-0, for the cancellation causes
+https://docs.cloudprinter.com/production/cancellation-causes-v1-0. Nothing here knows Odoo or the network.
+"""
+
+import datetime as dt
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import NamedTuple
+
+ENDPOINT = "https://api.cloudprinter.com/cloudsignal/2.0/status/"
+
+#: The only causes accepted in an ItemCanceled; code -> what it says about the file, the order or the customer.
+CANCEL_CAUSES = {
+    "CancelCoverSpine": "Wrong cover spine width",
+    "CancelBookSize": "Wrong size or orientation of the book block",
+    "CancelCoverSize": "Wrong size or orientation of the cover",
+    "CancelBookCorrupt": "Corrupt book block file",
+    "CancelCoverCorrupt": "Corrupt cover file",
+    "CancelBookTrim": "Wrong trim size of the book block",
+    "CancelCoverTrim": "Wrong trim size of the cover",
+    "CancelPageCount": "Wrong page count of the book block",
+    "CancelUnknownFont": "Unknown fonts",
+    "CancelBookMargins": "Wrong margins of the book block",
+    "CancelCoverMargins": "Wrong margins of the cover",
+    "CancelBookRip": "RIP error on the book block",
+    "CancelCoverRip": "RIP error on the cover",
+    "CancelUserRequest": "Requested by the customer",
+    "CancelInkjetCoverage": "Too much ink coverage for inkjet",
+    "CancelDownloadError": "Files could not be downloaded",
+    "CancelValidateError": "Validation failed",
+    "CancelInvalidAddress": "Invalid shipping address",
+    "CancelTestOrder": "Test order",
+    "CancelFilesCorrupt": "Corrupt files",
+    "CancelMiscError": "Other error",
+}
+
+
+class Fields(NamedTuple):
+    """What one signal type takes beside `type`, `order`, `item` and `datetime`: two tuples of the API's names."""
+
+    required: tuple = ()
+    optional: tuple = ()
+
+
+FIELDS = {
+    "ItemRegistered": Fields(),
+    "ItemProduce": Fields(),
+    "ItemProduced": Fields(),
+    "ItemPacked": Fields(),
+    "ItemShipped": Fields(required=("tracking", "shipping_option")),
+    "ItemDelay": Fields(optional=("cause", "delay")),
+    # an alias of ItemDelay, which some print partners are still set up for
+    "ItemError": Fields(optional=("cause", "delay")),
+    "ItemCanceled": Fields(optional=("cause", "message", "delay")),
+}
+SIGNAL_TYPES = tuple(FIELDS)
+
+# In the order in which the API's examples write them.
+_DETAILS = ("tracking", "shipping_option", "cause", "message", "delay")
+_HOURS = re.compile(r"[0-9]{1,4}")
+
+
+class SignalError(ValueError):
+    """A value that must not be sent.
+
+    :ivar field: the API's name of the field (`url` for the endpoint's address); the message begins with it
+    """
+
+    def __init__(self, field, problem):
+        super().__init__(field, problem)
+        self.field = field
+
+    def __str__(self):
+        return "{}: {}".format(*self.args)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One thing that happened to one item. Making it checks nothing; `validate` and `to_dict` do.
+
+    :param type: one of `SIGNAL_TYPES`
+    :param order: full order id, opaque text
+    :param item: full item id, opaque text
+    :param datetime: when it happened: a naive `datetime` in UTC, as Odoo keeps it (one that says it is UTC will do)
+    :param tracking: the parcel's code
+    :param shipping_option: the carrier or service
+    :param cause: for ItemCanceled a code of `CANCEL_CAUSES`, else free text
+    :param message: free text, shown to Cloudprinter's customer
+    :param delay: whole hours as digits, "24"
+
+    An empty text stands for a field that is not given.
+    """
+
+    type: str
+    order: str
+    item: str
+    datetime: dt.datetime
+    tracking: str = ""
+    shipping_option: str = ""
+    cause: str = ""
+    message: str = ""
+    delay: str = ""
+
+    def validate(self):
+        """Check all that the API asks of this type.
+
+        :raise SignalError: at the first field that is missing, unknown to the type, or wrong
+        """
+        if not isinstance(self.type, str) or self.type not in FIELDS:
+            raise SignalError("type", f"{self.type!r} is not one of {', '.join(SIGNAL_TYPES)}")
+        required, optional = FIELDS[self.type]
+        for field in ("order", "item", *_DETAILS):
+            value = getattr(self, field)
+            _check_text(field, value)
+            if not value and field in ("order", "item", *required):
+                raise SignalError(field, f"{self.type} needs it, but it is empty")
+            if value and field in _DETAILS and field not in required + optional:
+                raise SignalError(field, f"{self.type} does not take it")
+        _check_datetime(self.datetime)
+        if self.delay and (not _HOURS.fullmatch(self.delay) or not int(self.delay)):
+            raise SignalError("delay", f"{self.delay!r} is not a whole number of hours from 1 to 9999")
+        if self.type == "ItemCanceled" and self.cause and self.cause not in CANCEL_CAUSES:
+            raise SignalError("cause", f"{self.cause!r} is not one of Cloudprinter's {len(CANCEL_CAUSES)} causes")
+
+    def to_dict(self):
+        """Return the API's JSON object, without key, in the order of the API's examples.
+
+        :rtype: dict[str, str]
+        :raise SignalError: see `validate`
+        """
+        self.validate()
+        details = {field: getattr(self, field) for field in _DETAILS if getattr(self, field)}
+        when = self.datetime.replace(tzinfo=None).isoformat(" ", "seconds")
+        return {"type": self.type, "order": self.order, "item": self.item, **details, "datetime": f"{when} GMT"}
+
+
+def _check_text(field, value):
+    if not isinstance(value, str):
+        raise SignalError(field, f"must be text, not {type(value).__name__}")
+    if value and not value.strip():
+        raise SignalError(field, "is blank")
+    # a lone surrogate passes json.dumps, but no other UTF-8 reader or database
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        raise SignalError(field, "contains a control character or a line break")
+
+
+def _check_datetime(value):
+    if not value:
+        raise SignalError("datetime", "is missing")
+    if not isinstance(value, dt.datetime):
+        raise SignalError("datetime", f"must be a datetime, not {type(value).__name__}")
+    if value.tzinfo and value.utcoffset():
+        raise SignalError("datetime", f"must be in UTC, but is {value.utcoffset()} ahead of it")
+
+
+def body(signals):
+    """Return the JSON object that posts these signals, still without key: one flat, several as a bundle.
+
+    :param list[Signal] signals: at least one; the API recommends that all are of one order
+    :rtype: dict
+    :raise SignalError: by the first signal that is not valid
+    :raise ValueError: if there is none
+    """
+    members = [signal.to_dict() for signal in signals]
+    if not members:
+        raise ValueError("nothing to send")
+    return members[0] if len(members) == 1 else {"items": members}
+
+
+def with_key(body, api_key):
+    """Return a copy of `body` that begins with the key. Only for the moment of sending: never keep or log it.
+
+    :param dict body: from `body`
+    :param str api_key: the CloudSignal key, not the one for incoming orders
+    :raise ValueError: if there is no key
+    """
+    if not api_key:
+        raise ValueError("no API key")
+    return {"apikey": api_key, **body}

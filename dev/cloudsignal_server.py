@@ -1,0 +1,400 @@
+"""A strict stand-in for Cloudprinter's CloudSignal API v2.0, on loopback, for tests and demos.
+
+    python -m dev.cloudsignal_server --port 8070 --key demo
+
+It is written from the API's page alone and imports nothing of the add-on, so that both can contradict each other.
+"""
+
+import argparse
+import json
+import re
+import signal as signals
+import socket
+import socketserver
+import sys
+import threading
+import time
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+PATH = "/cloudsignal/2.0/status/"
+COMMON = {"type", "order", "item", "datetime"}
+# type -> (further required keys, optional keys)
+KEYS = {
+    "ItemRegistered": (set(), set()),
+    "ItemProduce": (set(), set()),
+    "ItemProduced": (set(), set()),
+    "ItemPacked": (set(), set()),
+    "ItemShipped": ({"tracking", "shipping_option"}, set()),
+    "ItemDelay": (set(), {"cause", "delay"}),
+    "ItemError": (set(), {"cause", "delay"}),
+    "ItemCanceled": (set(), {"cause", "message", "delay"}),
+}
+CAUSES = {
+    f"Cancel{cause}"
+    for cause in (
+        "BookCorrupt BookMargins BookRip BookSize BookTrim CoverCorrupt CoverMargins CoverRip CoverSize CoverSpine "
+        "CoverTrim DownloadError FilesCorrupt InkjetCoverage InvalidAddress MiscError PageCount TestOrder UnknownFont "
+        "UserRequest ValidateError"
+    ).split()
+}
+JUNK = b"\x00\xff\xfe<<{{ not json \x80"
+
+
+def find_fault(signal):
+    """Return what is wrong with one signal, beginning with the key's name, or None.
+
+    :param signal: parsed JSON without `apikey`
+    """
+    if not isinstance(signal, dict):
+        return "signal: not an object"
+    kind = signal.get("type")
+    if not isinstance(kind, str) or kind not in KEYS:
+        return "type: missing or unknown"
+    required, optional = KEYS[kind]
+    for key in sorted(COMMON | required):
+        if not isinstance(signal.get(key), str) or not signal[key].strip():
+            return f"{key}: required, a text that is not empty"
+    for key, value in signal.items():
+        if key not in COMMON | required | optional:
+            return f"{key}: not a key of {kind}"
+        if not isinstance(value, str):
+            return f"{key}: not a text"
+    if not is_date(signal["datetime"]):
+        return "datetime: not a date like 2016-01-20 13:00:00 GMT"
+    if not re.fullmatch("[0-9]+", signal.get("delay", "0")):
+        return "delay: not a number of hours"
+    if kind == "ItemCanceled" and signal.get("cause", "CancelMiscError") not in CAUSES:
+        return "cause: not a cancellation cause"
+    return None
+
+
+def is_date(text):
+    # strptime alone would take "2016-1-2 3:4:5 GMT"
+    if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT", text):
+        return False
+    try:
+        datetime.strptime(text, "%Y-%m-%d %H:%M:%S GMT")
+    except ValueError:
+        return False
+    return True
+
+
+def judge(body, api_key):
+    """Judge a whole body.
+
+    :param body: parsed JSON
+    :return: HTTP status, fault (type, info) or None, accepted signals (list of dict)
+    """
+    if not isinstance(body, dict):
+        return 400, ("InvalidRequest", "the body is not a JSON object"), []
+    if not isinstance(body.get("apikey"), str) or not body["apikey"]:
+        return 400, ("InvalidParameter", "apikey: missing"), []
+    if body["apikey"] != api_key:
+        return 401, ("Unauthorized", "authentication failed"), []
+    body = without_key(body)
+    if "items" not in body:
+        fault = find_fault(body)
+        return (400, ("InvalidParameter", fault), []) if fault else (200, None, [body])
+    if set(body) != {"items"}:
+        return 400, ("InvalidParameter", f"{min(set(body) - {'items'})}: not beside items"), []
+    if not isinstance(body["items"], list) or not body["items"]:
+        return 400, ("InvalidParameter", "items: not a list of signals"), []
+    for index, member in enumerate(body["items"]):
+        fault = find_fault(member)
+        if fault:
+            return 400, ("InvalidParameter", f"items[{index}].{fault}"), []
+    return 200, None, body["items"]
+
+
+def without_key(body):
+    if not isinstance(body, dict):
+        return body
+    return {key: value for key, value in body.items() if key != "apikey"}
+
+
+class CloudSignalServer:
+    """The stand-in, to be used in `with`, or between `start()` and `stop()`.
+
+    :param str api_key: the only key that is accepted
+    :param int port: 0 for any free one
+    :param log: called with one line of text per request, without the key
+
+    :ivar url: where to post
+    :ivar accepted: list of dict, one per accepted signal in order of arrival: the signal's own keys, `received`
+        (float, seconds since 1970) and `bundle` (number of the POST it came in, from 1)
+    :ivar requests: list of dict, one per request: `received`, `status` (int, None if cut off), `body` (parsed, without
+        key, None if not JSON), `headers` (dict), `connection` (int, the same for requests over one connection)
+
+    Both lists are written before the answer leaves; they may be read and cleared at any time.
+    """
+
+    def __init__(self, api_key, port=0, log=None):
+        self.api_key = api_key
+        self.accepted = []
+        self.requests = []
+        self.stopping = threading.Event()
+        self._log = log
+        self._lock = threading.Lock()
+        self._rules = []
+        self._count = 0
+        self._server = _Server(self, port)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}{PATH}"
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *exception):
+        self.stop()
+
+    def start(self):
+        self._thread.start()
+        return self
+
+    def stop(self):
+        """Close all connections, also those that idle or hang, and end all threads."""
+        self.stopping.set()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.close_connections()
+        self._server.server_close()
+
+    def signals(self, order=None, item=None):
+        """Return the accepted signals, perhaps of one order or item, as (type, order, item)."""
+        return [
+            (signal["type"], signal["order"], signal["item"])
+            for signal in list(self.accepted)
+            if order in (None, signal["order"]) and item in (None, signal["item"])
+        ]
+
+    def misbehave(
+        self,
+        times=None,
+        *,
+        status=None,
+        delay=0.0,
+        cut=None,
+        garbage=False,
+        retry_after=None,
+        drip=False,
+        body=None,
+        redirect=None,
+        match=None,
+    ):
+        """Misbehave for the next requests. Calls queue up: each request gets the first one that matches it and has
+        times left. What is accepted is recorded at once, even if the answer is then late, junk or cut off.
+
+        :param int times: for so many requests; None until `behave()`
+        :param int status: answer this; unless it is 200 nothing is accepted
+        :param float delay: seconds to wait before the answer
+        :param str cut: cut the connection instead of answering, "before" or "after" accepting
+        :param bool garbage: answer 200 with junk instead of "{}"
+        :param retry_after: value of a Retry-After header
+        :param bool drip: send the body byte by byte, one a second
+        :param str body: answer this text
+        :param str redirect: answer 302 (or `status`) to this address
+        :param match: called with the parsed body without key; only if it returns true
+        """
+        if cut not in (None, "before", "after"):
+            raise ValueError('cut is "before" or "after"')
+        rule = {
+            "times": times,
+            "status": status or (302 if redirect else None),
+            "delay": delay,
+            "cut": cut,
+            "garbage": garbage,
+            "retry_after": retry_after,
+            "drip": drip,
+            "body": body,
+            "redirect": redirect,
+            "match": match,
+        }
+        with self._lock:
+            self._rules.append(rule)
+
+    def behave(self):
+        """Forget every misbehaviour that is left."""
+        with self._lock:
+            self._rules.clear()
+
+    def receive(self, method, path, headers, data, connection):
+        """Judge and record one request.
+
+        :return: status (None: cut the connection), further headers (dict), body (bytes), misbehaviour (dict)
+        """
+        received = time.time()
+        try:
+            body = json.loads(data)
+        except (ValueError, RecursionError):
+            body = None
+        if path != PATH:
+            status, fault, accepted = 404, ("NotFound", "no such address"), []
+        elif method != "POST":
+            status, fault, accepted = 405, ("MethodNotAllowed", "only POST"), []
+        elif headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
+            status, fault, accepted = 400, ("InvalidRequest", "Content-Type is not application/json"), []
+        else:
+            status, fault, accepted = judge(body, self.api_key)
+        shown = without_key(body)
+        with self._lock:
+            rule = self._take_rule(shown)
+            if rule.get("cut") == "before":
+                accepted = []
+            elif rule.get("status") not in (None, 200):
+                status, fault, accepted = rule["status"], None, []
+            self._count += 1
+            self.accepted += [{**signal, "received": received, "bundle": self._count} for signal in accepted]
+            status = None if rule.get("cut") else status
+            self.requests.append(
+                {
+                    "received": received,
+                    "status": status,
+                    "body": shown,
+                    "headers": dict(headers),
+                    "connection": connection,
+                }
+            )
+        if self._log:
+            self._log(describe(method, path, status, shown, fault))
+        answer = {"Content-Type": "application/json"}
+        if status == 405:
+            answer["Allow"] = "POST"
+        if rule.get("retry_after") is not None:
+            answer["Retry-After"] = str(rule["retry_after"])
+        if rule.get("redirect"):
+            answer["Location"] = rule["redirect"]
+        return status, answer, self._answer_body(status, fault, rule), rule
+
+    def _take_rule(self, body):
+        for rule in self._rules:
+            if rule["match"] is None or rule["match"](body):
+                if rule["times"] is not None:
+                    rule["times"] -= 1
+                    if rule["times"] <= 0:
+                        self._rules.remove(rule)
+                return rule
+        return {}
+
+    def _answer_body(self, status, fault, rule):
+        if rule.get("body") is not None:
+            return rule["body"].encode()
+        if rule.get("garbage") and status == 200:
+            return JUNK
+        if fault:
+            return json.dumps({"error": dict(zip(("type", "info"), fault))}).encode()
+        return b"{}"
+
+
+def describe(method, path, status, body, fault):
+    """Return one line about a request, without any key."""
+    line = [datetime.now().strftime("%H:%M:%S"), method, path, str(status or "cut")]
+    body = body if isinstance(body, dict) else {}
+    members = body["items"] if isinstance(body.get("items"), list) else [body]
+    for member in members:
+        if isinstance(member, dict) and "type" in member:
+            line.append("/".join(str(member.get(key)) for key in ("type", "order", "item")))
+    if fault:
+        line.append(f"({fault[1]})")
+    # as ASCII, because a request may hold what the terminal cannot show
+    return ascii(" ".join(line))[1:-1]
+
+
+class _Server(ThreadingHTTPServer):
+    # so that server_close() waits for them
+    daemon_threads = False
+    request_queue_size = 128
+
+    def __init__(self, owner, port):
+        self.owner = owner
+        self._connections = set()
+        self._connections_lock = threading.Lock()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def server_bind(self):
+        # HTTPServer's own would ask the name server who we are
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address
+
+    def process_request(self, request, client_address):
+        with self._connections_lock:
+            self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        with self._connections_lock:
+            self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def close_connections(self):
+        with self._connections_lock:
+            for connection in self._connections:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass  # the other side was faster
+
+    def handle_error(self, request, client_address):
+        """Say nothing when the other side hangs up; that is what some tests do."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # so that head and body leave in one packet
+
+    def answer(self):
+        owner = self.server.owner
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdigit() or self.headers.get("Transfer-Encoding"):
+            self.close_connection = True  # where the next request begins is unknown
+            length = "0"
+        data = self.rfile.read(int(length))
+        status, headers, body, rule = owner.receive(self.command, self.path, self.headers, data, self.client_address[1])
+        if rule.get("delay") and owner.stopping.wait(rule["delay"]) or status is None:
+            self.close_connection = True
+            return
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        if not rule.get("drip"):
+            self.wfile.write(body)
+            return
+        for byte in body:
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+            if owner.stopping.wait(1):
+                self.close_connection = True
+                return
+
+    do_CONNECT = do_DELETE = do_GET = do_HEAD = do_OPTIONS = do_PATCH = do_POST = do_PUT = answer
+
+    def log_message(self, *args):
+        pass
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m dev.cloudsignal_server", description=__doc__)
+    parser.add_argument("--port", type=int, default=8070)
+    parser.add_argument("--key", default="demo")
+    options = parser.parse_args()
+    ended = threading.Event()
+    for number in (signals.SIGINT, signals.SIGTERM):
+        signals.signal(number, lambda *_: ended.set())
+    with CloudSignalServer(options.key, options.port, log=lambda line: print(line, flush=True)) as server:
+        print(f"Listening at {server.url}", flush=True)
+        ended.wait()
+
+
+if __name__ == "__main__":
+    main()
