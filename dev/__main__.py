@@ -27,13 +27,15 @@ def ensure_template(server, odoo):
     name = f"template_{key(MODULES, environment.odoo_identity(odoo), REQUIREMENTS.read_text())}"
     if name not in postgres.databases():
         for old in postgres.databases():
-            if old.startswith("template_"):
+            if old.startswith(("template_", "making_")) and old not in ("template0", "template1"):
                 postgres.drop(old)
         say("Database template (once)")
         making = f"making_{name}"
         postgres.create(making)
         run(
-            server.command(making, f"--init={','.join(MODULES)}", "--stop-after-init", "--max-cron-threads=0", "--no-http"),
+            server.command(
+                making, f"--init={','.join(MODULES)}", "--stop-after-init", "--max-cron-threads=0", "--no-http"
+            ),
             f"installing {', '.join(MODULES)}",
             log=DEV / "log" / "template.log",
             env=server.environment,

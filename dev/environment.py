@@ -31,6 +31,8 @@ UNSTABLE_PACKAGES = (
     "fonts-ocr-b",
     "fonts-inconsolata",
 )
+# Left out of Debian's package; a page that asks for it would have an error in its console.
+MISSING_FILES = ("odoo/addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js",)
 # Unstable's Font Awesome is version 7, in which Odoo's icons have other names.
 STABLE_PACKAGES = ("fonts-font-awesome",)
 BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
@@ -57,9 +59,12 @@ def run(command, what, log=None, **options):
     start = time.monotonic()
     say(f"  {what} …")
     try:
-        with log.open("wb") as output, subprocess.Popen(
-            [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, **options
-        ) as process:
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(
+                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, **options
+            ) as process,
+        ):
             try:
                 while True:
                     try:
@@ -127,9 +132,7 @@ def ensure_python():
                 import ensurepip  # noqa: F401
             except ImportError:
                 version = f"{sys.version_info.major}.{sys.version_info.minor}"
-                ensure_debian(
-                    [f"python{version}-venv"], f"Python {version} here cannot make virtual environments."
-                )
+                ensure_debian([f"python{version}-venv"], f"Python {version} here cannot make virtual environments.")
             run([sys.executable, "-m", "venv", VENV], "making a virtual environment in .dev/venv")
             run(
                 [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "-r", REQUIREMENTS],
@@ -190,6 +193,10 @@ def _download_odoo(folder):
     )
     for deb in sorted(debs.glob("*.deb")):
         run(["dpkg-deb", "-x", deb, folder], f"unpacking {deb.name.split('_')[0]}")
+    for name in MISSING_FILES:
+        path = _odoo_below(folder) / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
     shutil.rmtree(debs)
     shutil.rmtree(folder / "apt")
 
@@ -204,7 +211,7 @@ def ensure_odoo():
         return found
     folder = DEV / "odoo"
     try:
-        with made_from(folder, UNSTABLE_PACKAGES, STABLE_PACKAGES) as needed:
+        with made_from(folder, UNSTABLE_PACKAGES, STABLE_PACKAGES, MISSING_FILES) as needed:
             if needed:
                 say("Odoo 19")
                 _download_odoo(folder)
@@ -218,9 +225,7 @@ def ensure_odoo():
 
 def odoo_identity(odoo):
     """Text that changes when the Odoo in use does: of a checkout its commit, else the folder and release file."""
-    commit = subprocess.run(
-        ["git", "-C", str(odoo), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
+    commit = subprocess.run(["git", "-C", str(odoo), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     in_checkout = commit.returncode == 0 and DEV not in odoo.parents
     release = odoo / "odoo" / "release.py"
     return commit.stdout if in_checkout else f"{odoo} {release.read_text()} {release.stat().st_mtime}"

@@ -23,7 +23,12 @@ AS_NOBODY = (
 )
 
 
+FILESTORE = DEV / "data" / "filestore"
+
+
 class Postgres:
+    """The cluster and its databases, each with Odoo's files beside it."""
+
     user = "odoo"
 
     def __init__(self, python):
@@ -46,7 +51,7 @@ class Postgres:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise SetupError(
-                    "Another `make` (serve, test or demo) is running in this clone. Stop it first, or use another clone."
+                    "Another `make` is running in this clone. Stop it first, or use another clone."
                 ) from None
             self._ensure_cluster()
             fsync = "on" if durable else "off"
@@ -120,6 +125,7 @@ class Postgres:
 
     def drop(self, database):
         self._tool("dropdb", "--if-exists", "--force", database)
+        shutil.rmtree(FILESTORE / database, ignore_errors=True)
 
     def create(self, database, template="template0"):
         """(Re)create `database` as a copy of `template`."""
@@ -127,6 +133,16 @@ class Postgres:
         result = self._tool("createdb", f"--template={template}", "--encoding=UTF8", database)
         if result.returncode:
             raise SetupError(f"creating the database {database}: {result.stderr}")
+        if (FILESTORE / template).exists():
+            # Odoo never changes a stored file, so the copies may be the same file
+            shutil.copytree(FILESTORE / template, FILESTORE / database, copy_function=os.link)
 
     def rename(self, database, name):
         self.query("postgres", f'ALTER DATABASE "{database}" RENAME TO "{name}"')
+        if (FILESTORE / database).exists():
+            shutil.rmtree(FILESTORE / name, ignore_errors=True)
+            (FILESTORE / database).rename(FILESTORE / name)
+
+    def dump(self, database):
+        """All that is in `database`, as text."""
+        return self._tool("pg_dump", "--data-only", database).stdout

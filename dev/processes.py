@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 
-from .environment import DEV, SetupError
+from .environment import DEV, SetupError, run
 
 LOOPBACK = "127.0.0.1"
 PR_SET_PDEATHSIG = 1
@@ -103,6 +103,11 @@ class OdooServer:
 
     def command(self, database, *options):
         return [self.python, "-m", "odoo", "server", *self.options, f"--database={database}", *options]
+
+    def neutralize(self, database):
+        """Run Odoo's own command that makes a harmless copy."""
+        command = [self.python, "-m", "odoo", "neutralize", *self.options, f"--database={database}"]
+        run(command, f"neutralizing {database}", log=DEV / "log" / f"{database}.log", env=self.environment)
 
     @contextmanager
     def serving(self, database, *options, port=None, log=None):

@@ -39,6 +39,7 @@ def _run_odoo_tests(server, template, tags):
         f"--test-tags={tags or '/cloudprinter'}",
         "--stop-after-init",
         "--max-cron-threads=0",
+        f"--screenshots={DEV / 'screenshots'}",
         "--http-interface=127.0.0.1",
         f"--http-port={port}",
     )
@@ -46,14 +47,17 @@ def _run_odoo_tests(server, template, tags):
     ran = bad = 0
     shown_class = None
     in_trouble = False
-    with log.open("w") as output, subprocess.Popen(
-        [str(part) for part in command],
-        env=server.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [str(part) for part in command],
+            env=server.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process,
+    ):
         try:
             for line in process.stdout:
                 output.write(line)

@@ -1,0 +1,160 @@
+"""Databases with the add-on, Odoo processes in them, and a shop to act in."""
+
+import json
+import os
+import subprocess
+import unittest
+from pathlib import Path
+
+from ..cloudsignal_server import CloudSignalServer
+from ..environment import DEV, PYTHON, run
+from ..postgres import Postgres
+from ..processes import OdooServer
+
+KEY = "13b37bb1ed6d3403e158abe719b4f6d0"
+INSTALLED = "test_installed"
+TIMEOUT = 120  # seconds that anything here may take
+
+
+class ProcessCase(unittest.TestCase):
+    """Given: `cls.database`, a fresh one with the add-on, a key and the stand-in server's address."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.template = os.environ["CLOUDPRINTER_TEST_TEMPLATE"]
+        cls.postgres = Postgres(PYTHON)
+        cls.postgres.port = int(os.environ["CLOUDPRINTER_TEST_PORT"])
+        odoo = Path(os.environ["PYTHONPATH"].split(os.pathsep)[0])
+        cls.odoo = OdooServer(PYTHON, odoo, Path(os.environ["CLOUDPRINTER_TEST_ADDONS"]), cls.postgres)
+        cls.server = CloudSignalServer(KEY)
+        cls.server.start()
+        cls.addClassCleanup(cls.server.stop)
+        cls.processes = {}
+        cls.database = cls.create_database(f"test_{cls.__name__.lower()}")
+
+    def setUp(self):
+        self.server.behave()
+        self.server.accepted.clear()
+        self.server.requests.clear()
+
+    @classmethod
+    def create_database(cls, name):
+        """A database with the add-on, dropped after the class."""
+        if INSTALLED not in cls.postgres.databases():
+            cls.install(INSTALLED)
+        cls.postgres.create(name, INSTALLED)
+        cls.addClassCleanup(cls.postgres.drop, name)
+        cls.addClassCleanup(cls.stop_processes)
+        return name
+
+    @classmethod
+    def copy_database(cls, name):
+        cls.stop_processes()
+        cls.postgres.create(name, cls.database)
+        cls.addClassCleanup(cls.postgres.drop, name)
+        cls.addClassCleanup(cls.stop_processes)
+        return name
+
+    @classmethod
+    def install(cls, name):
+        making = f"{name}_making"
+        cls.postgres.create(making, cls.template)
+        cls.run_odoo(making, "--init=cloudprinter")
+        cls.postgres.rename(making, name)
+
+    @classmethod
+    def run_odoo(cls, database, *options):
+        """Run Odoo's command to its end; returns its log."""
+        cls.stop_processes()
+        log = DEV / "log" / f"{database}.log"
+        command = cls.odoo.command(database, *options, "--stop-after-init", "--max-cron-threads=0", "--no-http")
+        run(command, " ".join(options), log=log, env=cls.odoo.environment)
+        return log.read_text()
+
+    def configure(self, database=None):
+        """Give the company the stand-in's address and key, as the settings form does."""
+        self.in_odoo("configure", self.server.url, KEY, database=database)
+
+    def in_odoo(self, function, *arguments, database=None):
+        """Run a function of `scripts.py` in Odoo and commit; returns what it returned."""
+        database = database or self.database
+        process = self.processes.get(database)
+        if not process:
+            process = self.processes[database] = OdooProcess(self.odoo, database)
+        return process.run(function, *arguments)
+
+    def start_in_odoo(self, function, *arguments):
+        """Run a function in a process of its own, which may stop at a line and wait to be told to go on."""
+        process = OdooProcess(self.odoo, self.database)
+        self.addCleanup(process.stop)
+        process.ask(function, *arguments)
+        return process
+
+    @classmethod
+    def stop_processes(cls):
+        """End what holds connections or knows an older version of the add-on."""
+        while cls.processes:
+            cls.processes.popitem()[1].stop()
+
+    def serving(self, *options):
+        return self.odoo.serving(self.database, *options)
+
+    def query(self, sql, database=None):
+        return self.postgres.query(database or self.database, sql)
+
+
+class OdooProcess:
+    """A process that runs functions of `scripts.py` in one database, one after the other."""
+
+    def __init__(self, odoo, database):
+        self.log = DEV / "log" / f"{database}-process.log"
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [
+                    str(odoo.python),
+                    "-m",
+                    "dev.process_tests.in_odoo",
+                    json.dumps([option for option in odoo.options if not option.startswith("--config")]),
+                    database,
+                ],
+                env=dict(os.environ),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+
+    def _tell(self, text):
+        self.process.stdin.write(f"{text}\n")
+        self.process.stdin.flush()
+
+    def run(self, function, *arguments):
+        self.ask(function, *arguments)
+        return self.finish()
+
+    def ask(self, function, *arguments):
+        self._tell(json.dumps([function, *arguments]))
+
+    def wait_for(self, word):
+        """Read until the process says `word`."""
+        line = self.process.stdout.readline()
+        if line.strip() != word:
+            raise AssertionError(f"expected {word}, got {line}; its log is {self.log}")
+
+    def go(self):
+        self._tell("go")
+
+    def finish(self):
+        """What the function returned."""
+        line = self.process.stdout.readline()
+        if not line:
+            raise AssertionError(f"the process ended; its log is {self.log}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise AssertionError(answer["error"])
+        return answer["result"]
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=TIMEOUT)
+        self.process.stdout.close()

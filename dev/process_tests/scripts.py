@@ -1,0 +1,218 @@
+"""What the processes of the tests do. Each function gets a superuser environment and returns what JSON can hold."""
+
+import sys
+import time
+
+from odoo import Command
+from odoo.tools import SQL
+
+tries = 0
+
+
+def meet(word):
+    """Tell the test that this point is reached, the first time only, and wait until it says go."""
+    global tries
+    tries += 1
+    if tries == 1:
+        print(word, flush=True)
+        sys.stdin.readline()
+
+
+def configure(env, url, key):
+    env.company.write({"cloudprinter_signal_url": url, "cloudprinter_signal_api_key": key, "cloudprinter_hold": False})
+
+
+def break_settings(env):
+    """A missing cron, an archived responsible, a wrong address."""
+    user = env["res.users"].create({"name": "Gone", "login": "gone"})
+    env.company.cloudprinter_user_id = user
+    user.active = False
+    env.ref("cloudprinter.ir_cron_send").unlink()
+    env.cr.execute("UPDATE res_company SET cloudprinter_signal_url = 'nonsense'")
+
+
+def make_item(env, count=1, item="123456780001", components=1):
+    """Manufacturing orders linked by typed ids; returns the ids of item and orders."""
+    product = env["product.product"].create({"name": f"Book {item}", "is_storable": True})
+    parts = env["product.product"].create(
+        [{"name": f"Paper {number}", "is_storable": True} for number in range(components)]
+    )
+    location = env["stock.warehouse"].search([], limit=1).lot_stock_id
+    for part in parts:
+        env["stock.quant"]._update_available_quantity(part, location, 1000)
+    env["mrp.bom"].create(
+        {
+            "product_tmpl_id": product.product_tmpl_id.id,
+            "bom_line_ids": [Command.create({"product_id": part.id, "product_qty": 1}) for part in parts],
+        }
+    )
+    ids = {"cloudprinter_order_ref": "123456780000", "cloudprinter_item_ref": item} if item else {}
+    productions = env["mrp.production"].create(
+        [{"product_id": product.id, "product_qty": 1, **ids} for _number in range(count)]
+    )
+    productions.action_confirm()
+    return {"item": productions.cloudprinter_item_ids.id, "productions": productions.ids}
+
+
+def make_deliveries(env, item_id, count=2):
+    """Hand-made deliveries of one item, one of each picking, with stock."""
+    item = env["cloudprinter.item"].browse(item_id)
+    warehouse = env["stock.warehouse"].search([], limit=1)
+    # of different products: two people who reserve the same stock collide in Odoo itself
+    products = env["product.product"].create(
+        [{"name": f"Poster {number}", "is_storable": True} for number in range(count)]
+    )
+    for product in products:
+        env["stock.quant"]._update_available_quantity(product, warehouse.lot_stock_id, 1000)
+    pickings = env["stock.picking"].create(
+        [
+            {
+                "picking_type_id": warehouse.out_type_id.id,
+                "location_id": warehouse.lot_stock_id.id,
+                "location_dest_id": env.ref("stock.stock_location_customers").id,
+                "move_ids": [
+                    Command.create(
+                        {
+                            "product_id": product.id,
+                            "product_uom_qty": 5,
+                            "location_id": warehouse.lot_stock_id.id,
+                            "location_dest_id": env.ref("stock.stock_location_customers").id,
+                            "cloudprinter_item_id": item.id,
+                        }
+                    )
+                ],
+            }
+            for product in products
+        ]
+    )
+    pickings.action_confirm()
+    return pickings.ids
+
+
+def finish_production(env, item_id, production_id):
+    """Finish an order in a transaction that has read the item before another one was committed."""
+    env["cloudprinter.item"].browse(item_id).read(["stage", "facts"])
+    meet("read")
+    env["mrp.production"].browse(production_id).button_mark_done()
+    return {"tries": tries}
+
+
+def work_on_delivery(env, item_id, picking_id):
+    """Reserve and type a quantity, nothing that matters to the stage."""
+    env["cloudprinter.item"].browse(item_id).read(["stage", "facts"])
+    meet("read")
+    picking = env["stock.picking"].browse(picking_id)
+    picking.do_unreserve()
+    picking.action_assign()
+    picking.move_ids.quantity = 2
+    env.flush_all()
+    # long enough for the other one to collide, if there were anything to collide on
+    time.sleep(1)
+    return {"tries": tries}
+
+
+def get_outbox(env):
+    signals = env["cloudprinter.signal"].search([], order="id")
+    return [[signal.item_id.name, signal.type, signal.state] for signal in signals]
+
+
+def get_status(env):
+    return {
+        "status": env.company.cloudprinter_status(),
+        "attention": env["cloudprinter.item"].search([]).mapped("attention"),
+        "key": env.company.cloudprinter_signal_api_key,
+    }
+
+
+def send(env):
+    """Run the sender here and now, as the scheduled action does."""
+    env["cloudprinter.sender"]._cron_send()
+    return get_outbox(env)
+
+
+def make_all_due(env):
+    env["cloudprinter.signal"].search([("state", "=", "outgoing")]).next_attempt_date = "2020-01-01"
+
+
+def correct_after_refusal(env):
+    env["cloudprinter.signal"].search([("state", "=", "error")]).action_send()
+
+
+def forget_stage(env):
+    """As if the rule had been another one in the version before: the next update computes it anew."""
+    env.cr.execute(SQL("DELETE FROM cloudprinter_signal"))
+    env.cr.execute(SQL("ALTER TABLE cloudprinter_item DROP COLUMN stage, DROP COLUMN facts"))
+
+
+def finish_production_alone(env, production_id):
+    env["mrp.production"].browse(production_id).button_mark_done()
+
+
+def resume(env):
+    env.company.action_cloudprinter_resume()
+    make_all_due(env)
+
+
+def make_user(env, login, group):
+    groups = env.ref("base.group_user") | env.ref(group)
+    env["res.users"].create({"name": login, "login": login, "password": login, "group_ids": groups.ids})
+
+
+def count_queries(env, moves, linked=False):
+    """Queries of each click on documents with so many moves, as a user with ordinary rights, with a cold cache.
+
+    Works without the add-on too. Returns {click: number of queries, flush included}.
+    """
+    groups = env.ref("base.group_user") | env.ref("mrp.group_mrp_user") | env.ref("stock.group_stock_user")
+    # Odoo's mrp_account reads journal entries in the name of who produces
+    groups |= env.ref("account.group_account_readonly")
+    user = env["res.users"].search([("login", "=", "counter")]) or env["res.users"].create(
+        {"name": "Counter", "login": "counter", "group_ids": groups.ids}
+    )
+    warehouse = env["stock.warehouse"].search([], limit=1)
+    customers = env.ref("stock.stock_location_customers")
+    parts = env["product.product"].create([{"name": f"Part {n}", "is_storable": True} for n in range(moves)])
+    for part in parts:
+        env["stock.quant"]._update_available_quantity(part, warehouse.lot_stock_id, 1000)
+    center = env["mrp.workcenter"].search([], limit=1) or env["mrp.workcenter"].create({"name": "Press"})
+    bom = env["mrp.bom"].create(
+        {
+            "product_tmpl_id": env["product.product"].create({"name": "Set", "is_storable": True}).product_tmpl_id.id,
+            "bom_line_ids": [Command.create({"product_id": part.id, "product_qty": 1}) for part in parts],
+            "operation_ids": [Command.create({"name": "Print", "workcenter_id": center.id})],
+        }
+    )
+    refs = {"cloudprinter_order_ref": "1", "cloudprinter_item_ref": f"cost {moves} {time.time()}"} if linked else {}
+    product = bom.product_tmpl_id.product_variant_id
+    production = env["mrp.production"].create({"product_id": product.id, "product_qty": 1, "bom_id": bom.id, **refs})
+    production.action_confirm()
+    if linked:
+        # so that ItemShipped goes out, which costs most
+        production.cloudprinter_item_ids.order_id.shipping_method = "gls_national"
+    link = {"cloudprinter_item_id": production.cloudprinter_item_ids.id} if linked else {}
+    places = {"location_id": warehouse.lot_stock_id.id, "location_dest_id": customers.id}
+    move_vals = [Command.create({"product_id": part.id, "product_uom_qty": 2, **places, **link}) for part in parts]
+    picking = env["stock.picking"].create(
+        {"picking_type_id": warehouse.out_type_id.id, "move_ids": move_vals, **places}
+    )
+    picking.action_confirm()
+    picking.action_assign()
+    env.cr.flush()
+
+    production, picking = production.with_user(user), picking.with_user(user)
+    clicks = {
+        "button_start": lambda: production.workorder_ids.button_start(),
+        "button_mark_done": lambda: production.button_mark_done(),
+        "put in pack": lambda: picking.move_line_ids.action_put_in_pack(package_name=f"BOX {time.time()}"),
+        "tracking": lambda: picking.write({"carrier_tracking_ref": "1A2B3C"}),
+        "button_validate": lambda: picking.button_validate(),
+    }
+    counts = {}
+    for name, click in clicks.items():
+        env.invalidate_all()
+        before = env.cr.sql_log_count
+        click()
+        env.cr.flush()
+        counts[name] = env.cr.sql_log_count - before
+    assert (production.state, picking.state) == ("done", "done"), (production.state, picking.state)
+    return counts

@@ -1,0 +1,41 @@
+"""Two people at work on the same item at the same moment."""
+
+from .common import ProcessCase
+
+
+class TestTwoPeople(ProcessCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.numbers = iter(range(10, 99))
+
+    def make_item(self, count):
+        return self.in_odoo("make_item", count, f"1234567800{next(self.numbers)}")
+
+    def meet(self, function, item, records):
+        """Both have read the item before either goes on; returns how often each had to be played."""
+        people = [self.start_in_odoo(function, item, record) for record in records]
+        for person in people:
+            person.wait_for("read")
+        for person in people:
+            person.go()
+        return [person.finish()["tries"] for person in people]
+
+    def test_last_two_orders_finished_at_once(self):
+        """Each of them sees the other order open, yet ItemProduced exists, and once."""
+        for _round in range(3):
+            made = self.make_item(2)
+            self.meet("finish_production", made["item"], made["productions"])
+            types = self.query(f"SELECT type FROM cloudprinter_signal WHERE item_id = {made['item']} ORDER BY id")
+            self.assertEqual([row[0] for row in types], ["ItemRegistered", "ItemProduce", "ItemProduced"])
+
+    def test_work_that_does_not_matter(self):
+        """Reserving and typing quantities on two deliveries of one item collides on nothing of ours."""
+        made = self.make_item(1)
+        self.in_odoo("finish_production_alone", made["productions"][0])
+        deliveries = self.in_odoo("make_deliveries", made["item"], 2)
+        before = self.query(f"SELECT xmin FROM cloudprinter_item WHERE id = {made['item']}")
+        tries = self.meet("work_on_delivery", made["item"], deliveries)
+        self.assertEqual(tries, [1, 1], "somebody's click had to be replayed")
+        after = self.query(f"SELECT xmin FROM cloudprinter_item WHERE id = {made['item']}")
+        self.assertEqual(before, after, "the item's row was written although no fact had changed")

@@ -1,0 +1,133 @@
+"""A running Odoo server and an endpoint that does all that endpoints do."""
+
+import json
+
+from ..processes import wait_until
+from ..rpc import RpcError, Session
+from .common import KEY, TIMEOUT, ProcessCase
+
+MILESTONES = ["ItemRegistered", "ItemProduce", "ItemProduced"]
+
+
+class TestServer(ProcessCase):
+    def test_click_does_not_wait_for_the_endpoint(self):
+        """The endpoint takes the request and hangs; meanwhile every click is answered."""
+        self.configure()
+        made = self.in_odoo("make_item", 3)
+        self.server.misbehave(delay=TIMEOUT)
+        with self.serving("--max-cron-threads=1") as address:
+            # the scheduled action hangs in its first post
+            wait_until(lambda: self.server.requests, "the sender", timeout=90)
+            person = Session(address, self.database, "admin", "admin")
+            for production in made["productions"]:
+                person.press("mrp.production", [production], "button_mark_done")
+            self.assertEqual(len(self.server.requests), 1, "a click has talked to the endpoint")
+            signals = person.search(
+                "cloudprinter.signal", [("item_id", "=", made["item"])], "type", "state", order="id"
+            )
+            self.assertEqual([signal["type"] for signal in signals], MILESTONES)
+            self.assertEqual({signal["state"] for signal in signals}, {"outgoing"}, "the endpoint has not answered")
+            self.server.behave()
+
+
+class TestKey(ProcessCase):
+    """The key is in no record, log line, chatter or exception text."""
+
+    def test_after_each_kind_of_failure(self):
+        self.configure()
+        failures = [
+            {"status": 400, "body": json.dumps({"error": {"info": f"unknown item, apikey {KEY}"}})},
+            {"status": 401, "body": KEY},
+            {"status": 403},
+            {"status": 429, "retry_after": "1"},
+            {"status": 500, "body": f"<html>{KEY}</html>"},
+            {"redirect": f"https://example.com/?apikey={KEY}", "status": 302},
+            {"garbage": True},
+            {"cut": "before"},
+            {"cut": "after"},
+        ]
+        for number, failure in enumerate(failures):
+            self.in_odoo("make_item", 1, f"1234567{number:05}")
+            self.server.misbehave(times=1, **failure)
+            self.in_odoo("resume")
+            self.in_odoo("send")
+            self.assertTrue(self.server.requests, failure)
+            self.server.requests.clear()
+            self.server.behave()
+        self.in_odoo("make_item", 1, "123456780099")
+        self.in_odoo("configure", "http://127.0.0.1:9/", KEY)
+        self.in_odoo("make_all_due")
+        self.in_odoo("send")
+        log = self.processes[self.database].log.read_text()
+        self.assertIn("Cloudprinter", self.dump(), "the dump is a dump")
+        self.assertIn("odoo", log)
+        self.assertNotIn(KEY, log)
+        self.assertEqual(self.dump().count(KEY), 1, "the key is in the company's settings and nowhere else")
+        outcomes = {row[0] for row in self.query("SELECT DISTINCT outcome FROM cloudprinter_request")}
+        self.assertEqual(outcomes, {"accepted", "refused", "key_refused", "try_later", "no_answer"})
+
+    def dump(self):
+        return self.postgres.dump(self.database)
+
+
+class TestCopy(ProcessCase):
+    """A copy of the database sends nothing, whichever way it was made."""
+
+    def test_plain_copy(self):
+        self.configure()
+        self.in_odoo("make_item")
+        copy = self.copy_database(f"{self.database}_copy")
+        self.in_odoo("send", database=copy)
+        self.assertEqual(self.server.requests, [])
+        self.assertIn("copy of the database", self.in_odoo("get_status", database=copy)["status"]["reason"])
+        self.in_odoo("send")
+        self.assertEqual([s["type"] for s in self.server.accepted], ["ItemRegistered"], "the original does")
+
+    def test_neutralized_copy(self):
+        self.configure()
+        copy = self.copy_database(f"{self.database}_neutralized")
+        self.odoo.neutralize(copy)
+        self.in_odoo("make_item", 1, "123456780050", database=copy)
+        self.in_odoo("send", database=copy)
+        self.assertEqual(self.server.requests, [])
+        status = self.in_odoo("get_status", database=copy)
+        self.assertFalse(status["key"])
+        self.assertIn("neutralized", status["status"]["reason"])
+
+
+class TestUpgrade(ProcessCase):
+    def test_update_makes_no_signal(self):
+        """A new version of the rule finds other stages: nothing is told, a person is asked."""
+        self.in_odoo("make_item", 2)
+        self.run_odoo(self.database, "--update=cloudprinter")
+        self.assertEqual(self.in_odoo("get_outbox"), [["123456780001", "ItemRegistered", "outgoing"]])
+        self.in_odoo("forget_stage")
+        self.run_odoo(self.database, "--update=cloudprinter")
+        self.assertEqual(self.in_odoo("get_outbox"), [])
+        self.assertEqual(self.in_odoo("get_status")["attention"], ["changed_by_update"])
+
+
+class TestBrokenSettings(ProcessCase):
+    def test_the_click_still_works(self):
+        """No cron, an archived responsible, a senseless address: production goes on, the signals wait."""
+        made = self.in_odoo("make_item", 1)
+        self.in_odoo("break_settings")
+        self.in_odoo("finish_production_alone", made["productions"][0])
+        self.assertEqual([row[1] for row in self.in_odoo("get_outbox")], MILESTONES)
+
+
+class TestPermissionsOverRpc(ProcessCase):
+    def test_derived_fields_and_key(self):
+        """Over RPC nobody writes the stage, and without administration rights nobody reads the key."""
+        self.configure()
+        made = self.in_odoo("make_item", 1)
+        self.in_odoo("make_user", "rpc_manager", "mrp.group_mrp_manager")
+        with self.serving("--max-cron-threads=0") as address:
+            manager = Session(address, self.database, "rpc_manager", "rpc_manager")
+            with self.assertRaisesRegex(RpcError, "follows from the documents"):
+                manager.call("cloudprinter.item", "write", [made["item"]], {"stage": "shipped"})
+            with self.assertRaises(RpcError):
+                manager.read("res.company", [1], "cloudprinter_signal_api_key")
+            for method in ("_make_due_signals", "_withdraw", "_cron_send"):
+                with self.assertRaisesRegex(RpcError, "[Pp]rivate"):
+                    manager.call("cloudprinter.item", method, [made["item"]])
