@@ -23,5 +23,6 @@
         "views/stock_picking_views.xml",
         "views/cloudprinter_menus.xml",
     ],
+    "assets": {"web.assets_tests": ["cloudprinter/static/tests/tours/**/*"]},
     "application": True,
 }

@@ -1,13 +1,12 @@
 import logging
 
-
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ..cloudsignal import CANCEL_CAUSES
-from ..tools.stage import MILESTONES, STAGE_OF, STAGES, TERMINAL, Facts, derive_stage, plan_signals
+from ..tools.stage import MAKING, MILESTONES, STAGE_OF, STAGES, TERMINAL, Facts, derive_stage, plan_signals
 
 _logger = logging.getLogger(__name__)
 
@@ -34,7 +33,11 @@ def _has_signal(state, failure_type):
 ATTENTION = {
     "canceled_open": (
         "Canceled at Cloudprinter. Do not produce or ship.",
-        Domain("stage", "=", "canceled") & Domain("cancel_cause", "!=", False) & (BEING_MADE | BEING_SENT),
+        (
+            (Domain("stage", "=", "canceled") & Domain("cancel_cause", "!=", False))
+            | Domain("signal_ids", "any", [("type", "=", "ItemCanceled"), ("state", "=", "sent")])
+        )
+        & (BEING_MADE | BEING_SENT),
     ),
     "refused": ("Refused by Cloudprinter", _has_signal("error", "refused")),
     "expired": ("Not delivered to Cloudprinter", _has_signal("error", "expired")),
@@ -44,7 +47,7 @@ ATTENTION = {
         Domain("facts", "like", "×move cancel")
         & ~Domain("facts", "like", "×move open")
         & ~Domain("facts", "like", "×move draft")
-        & ~Domain("facts", "like", "×move done")
+        & ~Domain("facts", "like", "×move done final")
         & Domain("stage", "!=", "canceled")
         & BEING_MADE,
     ),
@@ -83,6 +86,7 @@ class CloudprinterItem(models.Model):
     name = fields.Char("Item ID", required=True, index="trigram", copy=False)
     order_id = fields.Many2one("cloudprinter.order", "Order", required=True, index=True, ondelete="restrict")
     company_id = fields.Many2one(related="order_id.company_id", store=True)
+    accepted_date = fields.Datetime(related="order_id.accepted_date", store=True)
     product_id = fields.Many2one("product.product")
     quantity = fields.Float(digits="Product Unit", help="Only used where no sales order line is linked.")
     sale_line_ids = fields.One2many("sale.order.line", "cloudprinter_item_id", "Linked Sales Order Lines")
@@ -136,7 +140,7 @@ class CloudprinterItem(models.Model):
     # === what Odoo's documents say === #
 
     @api.depends(
-        "order_id.accepted_date",
+        "accepted_date",
         "cancel_cause",
         "quantity",
         "sale_line_ids",
@@ -156,11 +160,14 @@ class CloudprinterItem(models.Model):
     def _collect_facts(self):
         self.ensure_one()
         bound = self.move_ids._cloudprinter_bound_for_customer()
-        moves = tuple(move._cloudprinter_fact() for move in bound)
+        productions = tuple(production._cloudprinter_fact() for production in self.production_ids)
+        # packages say nothing while it is being made
+        packed = bound.browse() if MAKING.intersection(productions) else bound._cloudprinter_filter_packed()
+        moves = tuple(move._cloudprinter_fact(packed=move in packed) for move in bound)
         return Facts(
-            accepted=bool(self.order_id.accepted_date),
+            accepted=bool(self.accepted_date),
             canceled=bool(self.cancel_cause),
-            productions=tuple(production._cloudprinter_fact() for production in self.production_ids),
+            productions=productions,
             moves=moves,
             enough=self._left_enough(bound, moves),
         )
@@ -169,7 +176,9 @@ class CloudprinterItem(models.Model):
         """False while less than the item's quantity reached the customer. With a sales line its moves tell."""
         if not self.quantity or self.sale_line_ids:
             return True
-        left = [move._cloudprinter_quantity() for move, fact in zip(bound, moves) if fact.final and fact.state == "done"]
+        left = [
+            move._cloudprinter_quantity() for move, fact in zip(bound, moves) if fact.final and fact.state == "done"
+        ]
         return not left or sum(left) >= self.quantity
 
     def _compute_field_value(self, field):
@@ -191,10 +200,10 @@ class CloudprinterItem(models.Model):
 
     def _make_queued_signals(self):
         """Precommit: the shop floor does not stop for us, so nothing but a collision of transactions is raised."""
-        items = self.browse(self.env.cr.precommit.data.pop("cloudprinter.items", ()))
+        items = self.browse(sorted(self.env.cr.precommit.data.pop("cloudprinter.items", ())))
         try:
             with self.env.cr.savepoint():
-                items.exists()._make_due_signals()
+                items._make_due_signals()
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise
         except Exception:
@@ -210,12 +219,14 @@ class CloudprinterItem(models.Model):
                 ("correction_of_id", "=", False),
                 ("failure_type", "!=", "withdrawn"),
             ],
-            ["item_id", "type", "state", "attempt_count", "origin", "event_date"],
+            ["item_id", "type", "state", "attempt_count", "origin", "event_date", "res_model", "res_id"],
         ).grouped("item_id")
         vals_list = []
         for item in self:
             live = rows.get(item, signals)
             posted = live.filtered(lambda s: s.attempt_count or s.state == "sent" or s.origin in ("manual", "before"))
+            if item.stage == "shipped":
+                live -= item._follow_last_delivery(live.filtered(lambda s: s.type == "ItemShipped"), posted)
             config = item.company_id._cloudprinter_config()
             plan = plan_signals(
                 item.stage, set(live.mapped("type")), set(posted.mapped("type")), config._cloudprinter_reported_types()
@@ -230,6 +241,25 @@ class CloudprinterItem(models.Model):
                 vals_list += item._prepare_signals(plan.create, max(live.mapped("event_date"), default=None))
         if vals_list:
             signals.create(vals_list)
+
+    def _follow_last_delivery(self, shipped, posted):
+        """A shipped item was shipped again: its ItemShipped is made anew, or a person decides when it was posted.
+
+        :param shipped: the live ItemShipped, or none
+        :returns: what was withdrawn
+        """
+        nothing = shipped.browse()
+        if not shipped or shipped.res_model != "stock.picking":
+            return nothing
+        picking, _date = self._get_last_delivery()
+        if not picking or shipped.res_id == picking.id:
+            return nothing
+        if shipped in posted:
+            picking.sudo().cloudprinter_reports_tracking = True
+            shipped._propose_second_shipment(picking)
+            return nothing
+        shipped._withdraw()
+        return shipped
 
     def _prepare_signals(self, planned, not_before):
         """Values for the planned milestones, oldest first, with times that never run backwards.
@@ -259,11 +289,10 @@ class CloudprinterItem(models.Model):
 
     def _get_source(self, signal_type):
         """The document that caused a milestone, and when it happened there (naive UTC) or False."""
-        sale = self.sale_line_ids.order_id[:1]
         productions = self.production_ids.filtered(lambda production: production.state != "cancel")
         if signal_type == "ItemRegistered":
-            accepted = self.order_id.accepted_date
-            return sale or productions[:1] or self.move_ids.picking_id[:1] or self.order_id, accepted
+            sale = self.sale_line_ids.order_id[:1]
+            return sale or productions[:1] or self.move_ids.picking_id[:1] or self.order_id, self.accepted_date
         if signal_type == "ItemProduce" and productions:
             dates = {production: production._cloudprinter_start_date() for production in productions}
             started = [production for production in productions if dates[production]]
@@ -273,13 +302,13 @@ class CloudprinterItem(models.Model):
             active = productions.filtered(lambda production: production._cloudprinter_fact() in ("started", "done"))
             return (active or productions)[0], False
         if signal_type == "ItemProduced" and productions:
-            last = max(productions, key=lambda production: (production.state == "done", production.date_finished))
+            last = max(productions, key=lambda mo: (mo.state == "done", mo.date_finished, mo.backorder_sequence, mo.id))
             return last, last.state == "done" and last.date_finished
         if signal_type in ("ItemPacked", "ItemShipped"):
             picking, date = self._get_last_delivery()
             if picking:
                 return picking, signal_type == "ItemShipped" and date
-        return sale or productions[:1] or self.production_ids[:1] or self.order_id, False
+        return self.sale_line_ids.order_id[:1] or productions[:1] or self.production_ids[:1] or self.order_id, False
 
     def _get_last_delivery(self):
         """The transfer that brought, or will bring, the last of the item to the customer, and when it was done."""
@@ -313,14 +342,17 @@ class CloudprinterItem(models.Model):
         return bool(ordered) and left < ordered * (1 - tolerance / 100)
 
     def _get_ordered_and_left(self):
-        """Quantities in one unit: of the sales line, which knows kits, else of the moves."""
-        line = self.sale_line_ids[:1]
-        if line:
-            return line.product_uom_qty, line.qty_delivered
+        """Quantities in one unit: of the moves, or for kits of the sales line, which knows them."""
         bound = self.move_ids._cloudprinter_bound_for_customer().filtered(
             lambda move: move.location_dest_id._is_outgoing()
         )
+        line = self.sale_line_ids[:1]
+        if line and bound.product_id != line.product_id:
+            return line.product_uom_qty, line.qty_delivered
+        # what came back has left the house all the same; the line would deduct it
         left = sum(move._cloudprinter_quantity() for move in bound if move.state == "done")
+        if line:
+            return line.product_uom_id._compute_quantity(line.product_uom_qty, line.product_id.uom_id), left
         return self.quantity or sum(bound.mapped("product_qty")), left
 
     @api.model
@@ -410,7 +442,9 @@ class CloudprinterItem(models.Model):
     def _check_cancel_message(self):
         for item in self:
             if item.cancel_cause and not (item.cancel_message or "").strip():
-                raise ValidationError(self.env._("Write a message for Cloudprinter: why item %s is cancelled.", item.name))
+                raise ValidationError(
+                    self.env._("Item %s needs a message: write for Cloudprinter why it is cancelled.", item.name)
+                )
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -425,8 +459,10 @@ class CloudprinterItem(models.Model):
             vals = dict(vals, name=(vals["name"] or "").strip())
         if "name" in vals or "order_id" in vals:
             changed = self.filtered(
-                lambda item: item.name != vals.get("name", item.name)
-                or item.order_id.id != vals.get("order_id", item.order_id.id)
+                lambda item: (
+                    item.name != vals.get("name", item.name)
+                    or item.order_id.id != vals.get("order_id", item.order_id.id)
+                )
             )
             changed.signal_ids.sudo()._check_ids_are_free()
         cancelling = self.env["cloudprinter.signal"].sudo()
@@ -435,9 +471,17 @@ class CloudprinterItem(models.Model):
             cancelling = self.sudo().signal_ids.filtered(lambda s: s.type == "ItemCanceled" and not s.attempt_count)
             cancelling.filtered(lambda s: s.failure_type == "discarded")._withdraw()
         res = super().write(vals)
+        if "order_id" in vals:
+            for item in self:
+                item.signal_ids.sudo().write({"order_id": item.order_id.id, "company_id": item.company_id.id})
         if waiting := cancelling.filtered(lambda s: s.failure_type == "missing_cause"):
             waiting.action_send()
         return res
+
+    def unlink(self):
+        # what is queued for the end of the transaction must not look for them
+        self.env.cr.precommit.data.get("cloudprinter.items", set()).difference_update(self.ids)
+        return super().unlink()
 
     def _check_derived(self, vals):
         if "stage" in vals or "facts" in vals:
@@ -445,7 +489,7 @@ class CloudprinterItem(models.Model):
 
     @api.model
     def _get_for_refs(self, company, order_ref, item_ref, current, defaults):
-        """The item that a person means by two typed ids: the one that has them, else the present one corrected, else new.
+        """The item that a person means by two typed ids: the one that has them, else `current` corrected, else new.
 
         :param current: the item that is linked now, or none
         :param dict defaults: values for a new item
@@ -460,6 +504,8 @@ class CloudprinterItem(models.Model):
             order = orders._get_or_create(order_ref, company)
         found = order.item_ids.filtered(lambda item: item.name == item_ref)
         if found:
+            if found != current:
+                current.signal_ids.sudo()._check_ids_are_free()
             return found.with_env(self.env)
         if not current:
             return items.create({**defaults, "order_id": order.id, "name": item_ref}).with_env(self.env)
@@ -501,10 +547,12 @@ class CloudprinterItem(models.Model):
             raise ValidationError(
                 self.env._("%(cause)s is none of Cloudprinter's cancellation causes.", cause=cause or "“”")
             )
-        shipped = self.filtered(lambda item: item.stage == "shipped")
-        if shipped:
-            raise UserError(self.env._("Item %s has been shipped. It cannot be cancelled.", shipped[0].name))
         self.sudo().write({"cancel_cause": cause, "cancel_message": message})
+        left = self.filtered(lambda item: item.stage != "canceled")
+        if left:
+            raise UserError(
+                self.env._("Item %s has left the house, or a part of it has. It cannot be cancelled.", left[0].name)
+            )
         return True
 
     def _report(self, signal_type, **values):

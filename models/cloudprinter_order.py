@@ -62,7 +62,11 @@ class CloudprinterOrder(models.Model):
             vals = dict(vals, name=(vals["name"] or "").strip())
             changed = self.filtered(lambda order: order.name != vals["name"])
             changed.signal_ids._check_ids_are_free()
-        return super().write(vals)
+        res = super().write(vals)
+        if vals.get("shipping_method"):
+            waiting = self.signal_ids.sudo().filtered(lambda signal: signal.state == "waiting")
+            waiting.filtered(lambda signal: signal.failure_type == "missing_option").action_send()
+        return res
 
     @api.model
     def _get_or_create(self, name, company):

@@ -89,7 +89,7 @@ class CloudprinterSender(models.AbstractModel):
     def _try_to_be_the_only_one(self):
         """Yield whether this is the only sender of the database, and what keeps it so.
 
-        The lock lives in a transaction of its own: it cannot leak through the connection pool and dies with the process.
+        The lock lives in a transaction of its own: it cannot leak through the pool and dies with the process.
         """
         with sql_db.db_connect(self.env.cr.dbname).cursor() as lock_cr:
             lock_cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
@@ -304,9 +304,18 @@ class CloudprinterSender(models.AbstractModel):
                 if result.outcome is Outcome.ACCEPTED:
                     # also when a person discarded it meanwhile: Cloudprinter has it
                     company_id = signal.company_id.id
+                    changed = signal._prepare_sent(dict(attempt.bundle.signals)[signal.id])
                     signal.write(
-                        {"state": "sent", "failure_type": False, "sent_date": now, "number": numbers[company_id]}
+                        {
+                            "state": "sent",
+                            "failure_type": False,
+                            "sent_date": now,
+                            "number": numbers[company_id],
+                            **changed,
+                        }
                     )
+                    if "tracking" in changed and signal.res_model == "stock.picking":
+                        signal._update_tracking(self.env["stock.picking"].browse(signal.res_id).exists())
                     numbers[company_id] += 1
                     self._note(lines, signal, attempt)
                 elif signal.state != "outgoing":

@@ -24,8 +24,9 @@ class CloudprinterSignal(models.Model):
     _order = "id desc"
 
     item_id = fields.Many2one("cloudprinter.item", required=True, readonly=True, ondelete="restrict")
-    order_id = fields.Many2one(related="item_id.order_id", store=True)
-    company_id = fields.Many2one(related="item_id.company_id", store=True, index=True)
+    # no related fields: computed after the row was made, they would cost each click another UPDATE
+    order_id = fields.Many2one("cloudprinter.order", required=True, readonly=True, ondelete="restrict")
+    company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
     type = fields.Selection(
         [(signal_type, signal_type) for signal_type in cloudsignal.SIGNAL_TYPES],
         "Signal",
@@ -85,7 +86,7 @@ class CloudprinterSignal(models.Model):
     res_model = fields.Char("Source Model", readonly=True)
     res_id = fields.Many2oneReference("Source Record", model_field="res_model", readonly=True)
     user_id = fields.Many2one("res.users", "Caused By", readonly=True)
-    attempt_count = fields.Integer("Attempts", readonly=True)
+    attempt_count = fields.Integer("Attempts", required=True, readonly=True, default=0)
     next_attempt_date = fields.Datetime("Next Attempt", readonly=True, default=fields.Datetime.now)
     sent_date = fields.Datetime("Accepted On", readonly=True)
     http_status = fields.Integer("HTTP Status", readonly=True, aggregator=None)
@@ -115,7 +116,8 @@ class CloudprinterSignal(models.Model):
     @api.constrains("type", "tracking", "shipping_option", "cause", "message", "delay", "state")
     def _check_payload(self):
         for signal in self:
-            if signal.state != "outgoing":
+            # the ids are checked where they are typed, and most types have no other field
+            if signal.state != "outgoing" or not any(cloudsignal.FIELDS[signal.type]):
                 continue
             try:
                 signal._to_cloudsignal().validate()
@@ -160,7 +162,9 @@ class CloudprinterSignal(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        for vals in vals_list:
+        items = self.env["cloudprinter.item"].browse(vals["item_id"] for vals in vals_list)
+        for vals, item in zip(vals_list, items):
+            vals.update(order_id=item.order_id.id, company_id=item.company_id.id)
             for name in ("tracking", "shipping_option", "cause", "message"):
                 if vals.get(name):
                     vals[name] = self._clean_text(vals[name])
@@ -172,9 +176,9 @@ class CloudprinterSignal(models.Model):
     @api.model
     def _wake_sender(self, at=None):
         """Have the cron run when this transaction is committed, or at a later time."""
-        cron = self.env.ref("cloudprinter.ir_cron_send", raise_if_not_found=False)
-        if cron:
-            cron.sudo()._trigger(at)
+        cron_id = self.env["ir.model.data"]._xmlid_to_res_id("cloudprinter.ir_cron_send")
+        if cron_id:
+            self.env["ir.cron"].browse(cron_id).sudo()._trigger(at)
         else:
             _logger.warning("Cloudprinter: the scheduled action that sends signals is missing; update the add-on")
 
@@ -193,15 +197,18 @@ class CloudprinterSignal(models.Model):
     def _prepare_shipping(self, picking, order):
         """Tracking code and shipping option of a delivery, and the state that follows from what is missing."""
         carrier = picking.carrier_id
-        tracking = picking._cloudprinter_tracking() if picking else ""
-        option = carrier.cloudprinter_shipping_option or order.shipping_method or carrier.name
+        if not carrier and not order.shipping_method:
+            # Odoo gives a dropshipment no carrier of its own
+            carrier = picking.sale_id.sudo().carrier_id
+        tracking = self._clean_text(picking._cloudprinter_tracking() if picking else "")
+        option = self._clean_text(carrier.cloudprinter_shipping_option or order.shipping_method or carrier.name or "")
+        return {"tracking": tracking, "shipping_option": option, **self._prepare_missing(tracking, option)}
+
+    @api.model
+    def _prepare_missing(self, tracking, option):
+        """State and reason of an ItemShipped with these details."""
         missing = "missing_tracking" if not tracking else "missing_option" if not option else False
-        return {
-            "tracking": tracking,
-            "shipping_option": option,
-            "state": "waiting" if missing else "outgoing",
-            "failure_type": missing,
-        }
+        return {"state": "waiting" if missing else "outgoing", "failure_type": missing}
 
     def _to_cloudsignal(self):
         """This row as the API's signal; raises nothing, see its `validate()`."""
@@ -218,11 +225,27 @@ class CloudprinterSignal(models.Model):
             delay=self.delay or "",
         )
 
+    def _prepare_completed(self):
+        """What an ItemShipped still lacks, read again from its transfer, and the state that follows."""
+        pickings = self.env["stock.picking"]
+        picking = pickings.browse(self.res_id).exists() if self.res_model == pickings._name else pickings
+        details = self._prepare_shipping(picking, self.order_id)
+        tracking = self.tracking or details["tracking"]
+        option = self.shipping_option or details["shipping_option"]
+        return {"tracking": tracking, "shipping_option": option, **self._prepare_missing(tracking, option)}
+
+    def _prepare_sent(self, sent):
+        """What was changed here while `sent` was posted: the ledger says what Cloudprinter has."""
+        names = ("tracking", "shipping_option", "cause", "message", "delay")
+        return {name: getattr(sent, name) for name in names if (self[name] or "") != getattr(sent, name)}
+
     # === life === #
 
     def _withdraw(self):
         """Take back what was never posted and is no longer true; it may become true again."""
         self.write({"state": "canceled", "failure_type": "withdrawn"})
+        # the index must see it before the signal is made again
+        self.flush_recordset(["state"])
 
     def _update_tracking(self, pickings):
         """The tracking or the carrier of reported deliveries changed: complete, change or propose to correct.
@@ -238,26 +261,40 @@ class CloudprinterSignal(models.Model):
             ],
             order="id",
         )
-        corrected = signals.correction_of_id
+        corrected = self.search([("correction_of_id", "in", signals.ids), ("state", "!=", "canceled")]).correction_of_id
         for signal in signals - corrected:
             picking = pickings.browse(signal.res_id)
             details = self._prepare_shipping(picking, signal.order_id)
             if signal.state == "sent":
-                signal._propose_correction(details)
+                if details["tracking"] and details["tracking"] != signal.tracking:
+                    signal._propose_correction(picking, details)
                 continue
-            if signal.failure_type in ("short", "correction"):
-                # these wait for a person, whatever the tracking is
+            before = signal.correction_of_id
+            if signal.failure_type == "correction" and (before.tracking, before.res_id) == (
+                details["tracking"],
+                signal.res_id,
+            ):
+                # changed back to what Cloudprinter has
+                signal._withdraw()
+                continue
+            if (
+                signal.failure_type in ("short", "correction")
+                or signal.state == "error"
+                or signal.state == details["state"] == "outgoing"
+            ):
+                # it waits for a person, whatever the tracking is, or for the next attempt
                 details.update(state=signal.state, failure_type=signal.failure_type)
-            elif signal.state == "error":
-                details.update(state="error", failure_type=signal.failure_type)
             signal.write(details)
             if signal.state == "outgoing":
                 self._wake_sender()
 
-    def _propose_correction(self, details):
-        """Ask a person whether a tracking code that changed after it was accepted is to be sent again."""
-        if not details["tracking"] or details["tracking"] == self.tracking:
+    def _propose_correction(self, picking, details):
+        """Ask a person whether to send the details of a delivery that changed, or that came, after this was posted."""
+        corrections = self.search([("correction_of_id", "=", self.id)], order="id")
+        discarded = corrections.filtered(lambda s: s.failure_type == "discarded")[-1:]
+        if discarded.res_id == picking.id and discarded.tracking == details["tracking"]:
             return
+        corrections.filtered(lambda s: s.state == "waiting")._withdraw()
         self.create(
             {
                 "item_id": self.item_id.id,
@@ -265,15 +302,22 @@ class CloudprinterSignal(models.Model):
                 "origin": "correction",
                 "correction_of_id": self.id,
                 "user_id": self.env.uid,
-                "source": self.source,
-                "res_model": self.res_model,
-                "res_id": self.res_id,
-                "tracking": details["tracking"],
-                "shipping_option": details["shipping_option"],
+                **self._prepare_source(picking),
+                **details,
                 "state": "waiting",
                 "failure_type": "correction",
             }
         )
+
+    def _propose_second_shipment(self, picking):
+        """The item of this posted ItemShipped was delivered again: ask a person, once for each delivery."""
+        corrections = self.search(
+            [("item_id", "=", self.item_id.id), ("correction_of_id", "!=", False), ("failure_type", "!=", "withdrawn")],
+            order="id",
+        )
+        if picking.id not in corrections.mapped("res_id"):
+            last = corrections.filtered(lambda s: s.state == "sent")[-1:] or self
+            last._propose_correction(picking, self._prepare_shipping(picking, self.order_id))
 
     def action_send(self):
         """Queue again what was refused, or what waited for a decision; Odoo's cron sends it."""
@@ -286,6 +330,8 @@ class CloudprinterSignal(models.Model):
                 vals.update(cause=signal.item_id.cancel_cause, message=signal.item_id.cancel_message)
                 if not vals["cause"]:
                     raise UserError(self.env._("Choose a cancellation cause on item %s first.", signal.item_id.name))
+            if signal.type == "ItemShipped":
+                vals.update(signal._prepare_completed())
             signal.write(vals)
         self._wake_sender()
         return True

@@ -87,17 +87,30 @@ class MrpProduction(models.Model):
                 self.env._("Several items are made together here. Change their ids on the items themselves.")
             )
         if not (order_ref or "").strip() and not (item_ref or "").strip():
+            if items and not items.sale_line_ids and production._cloudprinter_owns(items):
+                items.signal_ids._check_ids_are_free()
             vals["cloudprinter_item_ids"] = [Command.clear()]
             return vals
         if not (order_ref or "").strip() or not (item_ref or "").strip():
             raise UserError(self.env._("Enter both, the Cloudprinter order id and the item id."))
         company = self.env["res.company"].browse(vals.get("company_id")) or production.company_id or self.env.company
         product = self.env["product.product"].browse(vals.get("product_id")) or production.product_id
+        current = items if items and production._cloudprinter_owns(items) else items.browse()
         item = self.env["cloudprinter.item"]._get_for_refs(
-            company, order_ref, item_ref, items, {"product_id": product.id}
+            company, order_ref, item_ref, current, {"product_id": product.id}
         )
         vals["cloudprinter_item_ids"] = [Command.set(item.ids)]
         return vals
+
+    def _cloudprinter_owns(self, item):
+        """True when the item's id is corrected here: this order makes it alone, or was made for its sales order line.
+
+        Otherwise another order was linked by hand, and has the right id: only the link of this one is changed.
+        """
+        self.ensure_one()
+        if item.sale_line_ids:
+            return self in item.sale_line_ids[:1]._cloudprinter_productions()
+        return not item.production_ids - self.production_group_id.production_ids
 
     def _get_backorder_mo_vals(self):
         vals = super()._get_backorder_mo_vals()
@@ -115,6 +128,10 @@ class MrpProduction(models.Model):
 
     def _cloudprinter_fact(self):
         self.ensure_one()
+        if self.state == "to_close" and not self.qty_producing:
+            # Odoo says "To Close" also when all work orders were cancelled: nobody has started anything
+            if set(self.workorder_ids.mapped("state")) == {"cancel"}:
+                return "open"
         return FACTS.get(self.state, "cancel")
 
     def _cloudprinter_start_date(self):

@@ -32,8 +32,8 @@ class ResCompany(models.Model):
     cloudprinter_retention_days = fields.Integer("Keep Failed Attempts (Days)", default=180)
     # Names the database in which the key was saved, so that a copy of it sends nothing.
     cloudprinter_fingerprint = fields.Char(groups="base.group_system", copy=False, readonly=True)
-    cloudprinter_resume_date = fields.Datetime(
-        groups="base.group_system", copy=False, readonly=True, help="A refusal of the key before this is forgotten."
+    cloudprinter_resumed_request = fields.Integer(
+        groups="base.group_system", copy=False, readonly=True, help="Refusals of the key up to it are forgotten."
     )
 
     @api.constrains("cloudprinter_signal_url")
@@ -136,16 +136,13 @@ class ResCompany(models.Model):
 
     def _cloudprinter_key_was_refused(self):
         """True while the last answer to the present key was that it is wrong."""
-        last = (
-            self.env["cloudprinter.request"]
-            .sudo()
-            .search([("company_id", "=", self.id), ("outcome", "!=", False)], limit=1)
-        )
-        return (
-            last.outcome == "key_refused"
-            and last.key_fingerprint == self._cloudprinter_key_fingerprint()
-            and not (self.cloudprinter_resume_date and self.cloudprinter_resume_date >= last.create_date)
-        )
+        last = self._cloudprinter_last_request()
+        return last.outcome == "key_refused" and last.id > self.cloudprinter_resumed_request
+
+    def _cloudprinter_last_request(self):
+        """The last attempt with this company's key, also for a branch."""
+        domain = [("company_id", "child_of", self.id), ("key_fingerprint", "=", self._cloudprinter_key_fingerprint())]
+        return self.env["cloudprinter.request"].sudo().search(domain, limit=1)
 
     def cloudprinter_status(self):
         """Why nothing goes out to Cloudprinter, and how much waits; for screens and monitoring.
@@ -156,9 +153,7 @@ class ResCompany(models.Model):
         self.ensure_one()
         self.check_access("read")
         reasons = {
-            "copy": self.env._(
-                "This looks like a copy of the database in which the key was saved. Nothing is sent."
-            ),
+            "copy": self.env._("This looks like a copy of the database in which the key was saved. Nothing is sent."),
             "neutralized": self.env._("This database is neutralized. Nothing is sent."),
             "hold": self.env._("Sending is on hold. Signals are recorded, none is sent."),
             "no_key": self.env._("The CloudSignal API key is missing. Signals are recorded, none is sent."),
@@ -182,7 +177,8 @@ class ResCompany(models.Model):
         """Try again with the key that was refused."""
         self.check_access("write")
         for company in self:
-            company._cloudprinter_config().cloudprinter_resume_date = fields.Datetime.now()
+            config = company._cloudprinter_config()
+            config.cloudprinter_resumed_request = config._cloudprinter_last_request().id
         self.env["cloudprinter.signal"]._wake_sender()
 
     def action_cloudprinter_this_is_live(self):

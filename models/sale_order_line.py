@@ -24,6 +24,8 @@ class SaleOrderLine(models.Model):
     def _inverse_cloudprinter_item_ref(self):
         for line in self:
             ref = (line.cloudprinter_item_ref or "").strip()
+            # what is shown after saving
+            line.cloudprinter_item_ref = ref or False
             current = line.cloudprinter_item_id.sudo()
             if ref == (current.name or ""):
                 continue
@@ -52,7 +54,10 @@ class SaleOrderLine(models.Model):
                     )
                 )
             line.cloudprinter_item_id = item
-            line._cloudprinter_productions().cloudprinter_item_ids = [Command.link(item.id)]
+            productions = line._cloudprinter_productions()
+            if current and current != item:
+                productions.cloudprinter_item_ids = [Command.unlink(current.id)]
+            productions.cloudprinter_item_ids = [Command.link(item.id)]
 
     def _cloudprinter_unlink_item(self):
         """Undo a link typed by mistake, on the line and on the documents made for it.
@@ -65,11 +70,13 @@ class SaleOrderLine(models.Model):
         self.cloudprinter_item_id = False
 
     def _cloudprinter_productions(self):
-        """The manufacturing orders of this line, without those of sub-assemblies."""
+        """The manufacturing orders of this line, without those of sub-assemblies and of subcontractors."""
         self.ensure_one()
         line = self.sudo()
         referenced = line.order_id.stock_reference_ids.production_ids.filtered(lambda mo: mo.sale_line_id == line)
         moves = self.env["stock.move"].sudo().browse(line.move_ids._rollup_move_origs())
-        return referenced | moves.production_id.filtered(
+        productions = referenced | moves.production_id.filtered(
             lambda mo: mo.product_id in line.move_ids.product_id | line.product_id
         )
+        # the operation type of subcontractors is archived
+        return productions.filtered("picking_type_id.active")

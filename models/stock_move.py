@@ -1,3 +1,5 @@
+from collections import Counter
+
 from odoo import api, fields, models
 from odoo.tools.sql import column_exists, create_column
 
@@ -46,31 +48,46 @@ class StockMove(models.Model):
     def _cloudprinter_bound_for_customer(self):
         """Those that bring the item to the customer: no return, no scrap, not the production itself."""
         return self.filtered(
-            lambda move: not move.origin_returned_move_id
-            and not move.production_id
-            and not move.raw_material_production_id
-            and move.location_dest_id.usage != "inventory"
-            and (move.location_final_id or move.location_dest_id)._is_outgoing()
+            lambda move: (
+                not move.origin_returned_move_id
+                and not move.production_id
+                and not move.raw_material_production_id
+                and move.location_dest_id.usage != "inventory"
+                and (move.location_final_id or move.location_dest_id)._is_outgoing()
+            )
         )
 
-    def _cloudprinter_fact(self):
+    def _cloudprinter_fact(self, packed=False):
         """What the rule needs to know of a move bound for the customer."""
         self.ensure_one()
         state = STATES.get(self.state, "open")
-        final = self.location_dest_id._is_outgoing()
         return Move(
             state=state,
-            final=final,
-            packed=state in ("draft", "open") and self._cloudprinter_is_packed(),
+            final=self.location_dest_id._is_outgoing(),
+            packed=packed,
             short=state == "done" and self.product_uom.compare(self.quantity, self.product_uom_qty) < 0,
         )
 
-    def _cloudprinter_is_packed(self):
-        packed = sum(self.move_line_ids.filtered("result_package_id").mapped("quantity_product_uom"))
-        if packed and self.product_id.uom_id.compare(packed, self.product_qty) >= 0:
-            return True
-        warehouse = self.picking_type_id.warehouse_id
+    def _cloudprinter_filter_packed(self):
+        """Those still to be moved that are wholly in packages, or come from a packing step."""
+        moves = self.filtered(lambda move: move.state not in ("done", "cancel"))
+        lines = self.env["stock.move.line"].search_fetch(
+            [("move_id", "in", moves.ids), ("result_package_id", "!=", False)], ["move_id", "quantity_product_uom"]
+        )
+        packed = Counter()
+        for line in lines:
+            packed[line.move_id] += line.quantity_product_uom
+        in_steps = any(not move.location_dest_id._is_outgoing() for move in self)
+        return moves.filtered(
+            lambda move: (
+                (packed[move] and move.product_id.uom_id.compare(packed[move], move.product_qty) >= 0)
+                or (in_steps and move._cloudprinter_comes_from_packing())
+            )
+        )
+
+    def _cloudprinter_comes_from_packing(self):
         # the transfer behind the packing step is only made when that step is done
+        warehouse = self.picking_type_id.warehouse_id
         return (
             warehouse.delivery_steps == "pick_pack_ship"
             and self.picking_type_id == warehouse.out_type_id

@@ -31,7 +31,7 @@ class StockPicking(models.Model):
         return res
 
     def _cloudprinter_tracking(self):
-        """The one tracking code that the API has room for: the first, or the carrier's text for an untracked service."""
+        """The one code that the API has room for: the first, or the carrier's text for an untracked service."""
         self.ensure_one()
-        code = (self.carrier_tracking_ref or "").split(",")[0].strip()
-        return code or (self.carrier_id.cloudprinter_untracked or "").strip()
+        codes = (code.strip() for code in (self.carrier_tracking_ref or "").split(","))
+        return next(filter(None, codes), "") or (self.carrier_id.cloudprinter_untracked or "").strip()

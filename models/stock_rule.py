@@ -20,7 +20,9 @@ class StockRule(models.Model):
         own = Domain("cloudprinter_item_ids", "in", items.ids) if items else Domain("cloudprinter_item_ids", "=", False)
         return Domain(super()._make_mo_get_domain(procurement, bom)) & own
 
-    def _prepare_mo_vals(self, product_id, product_qty, product_uom, location_dest_id, name, origin, company_id, values, bom):
+    def _prepare_mo_vals(
+        self, product_id, product_qty, product_uom, location_dest_id, name, origin, company_id, values, bom
+    ):
         res = super()._prepare_mo_vals(
             product_id, product_qty, product_uom, location_dest_id, name, origin, company_id, values, bom
         )

@@ -1,12 +1,12 @@
 """A small print shop with its own data, and the stand-in CloudSignal server on loopback."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 
 from freezegun import freeze_time
 
 from odoo import Command, fields
-from odoo.tests import Form, TransactionCase, new_test_user
+from odoo.tests import Form, HttpCase, TransactionCase, new_test_user
 
 from odoo.addons.cloudprinter.dev.cloudsignal_server import CloudSignalServer
 
@@ -170,8 +170,12 @@ class CloudprinterCase(TransactionCase):
     def send(self):
         """Odoo runs the scheduled action."""
         self.env.cr.flush()
-        with self.enter_registry_test_mode():
+        # a browser test is in this mode all the time
+        mode = nullcontext() if isinstance(self, HttpCase) else self.enter_registry_test_mode()
+        with mode:
             self.env.ref("cloudprinter.ir_cron_send").method_direct_trigger()
+        # it has an environment of its own
+        self.env.invalidate_all()
 
     @contextmanager
     def later(self, **delta):

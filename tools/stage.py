@@ -18,6 +18,7 @@ MILESTONES = {
 }
 STAGE_OF = {signal_type: stage for stage, signal_type in MILESTONES.items()}
 TERMINAL = ("ItemShipped", "ItemCanceled")
+MAKING = {"draft", "open", "started"}
 # Odoo skips states ("Produce All"); these are filled in. Packed is never assumed.
 FILLED_IN = ("ItemRegistered", "ItemProduce", "ItemProduced")
 
@@ -52,9 +53,9 @@ class Facts(NamedTuple):
 
 def derive_stage(facts):
     """The stage of an item, from what its documents say now."""
-    making = any(state in ("draft", "open", "started") for state in facts.productions)
+    making = bool(MAKING.intersection(facts.productions))
     made = "done" in facts.productions
-    leaving = any(move.state in ("draft", "open") for move in facts.moves)
+    leaving = [move for move in facts.moves if move.state in ("draft", "open")]
     left = any(move.final and move.state == "done" for move in facts.moves)
     called_off = any(move.state == "cancel" for move in facts.moves)
     if facts.canceled and not left:
@@ -67,8 +68,7 @@ def derive_stage(facts):
     if (facts.productions or facts.moves) and not (making or leaving or left):
         if called_off or not (made or moved):
             return "canceled"
-    to_leave = [move for move in facts.moves if move.state != "cancel" and (move.final or move.state != "done")]
-    if to_leave and not making and all(move.packed for move in to_leave):
+    if leaving and not making and all(move.packed for move in leaving):
         return "packed"
     if made and not making:
         return "produced"

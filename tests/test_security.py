@@ -1,0 +1,194 @@
+"""Who may see and do what."""
+
+from lxml import etree
+
+from odoo import Command
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tests import Form, new_test_user, tagged
+from odoo.tools import mute_logger
+
+from .common import KEY, CloudprinterCase
+
+MODELS = ("cloudprinter.order", "cloudprinter.item", "cloudprinter.signal", "cloudprinter.request")
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestSecurity(CloudprinterCase):
+    def assert_refused(self, call, error=AccessError):
+        with mute_logger("odoo.addons.base.models.ir_model", "odoo.models"), self.assertRaises(error) as caught:
+            call()
+        self.assertNotIn(KEY, str(caught.exception))
+        return str(caught.exception)
+
+    def test_everybody_reads_and_nobody_writes_the_ledger(self):
+        item = self.sell_one()
+        self.send()
+        records = [item.order_id, item, item.signal_ids, item.signal_ids.request_ids]
+        readers = {
+            self.salesman: MODELS[:3],
+            self.operator: MODELS[:3],
+            self.packer: MODELS[:3],
+            self.accountant: MODELS,
+            self.manager: MODELS,
+        }
+        for user, readable in readers.items():
+            for record in records:
+                with self.subTest(user=user.login, model=record._name):
+                    record.invalidate_recordset()
+                    mine = record.with_user(user)
+                    if record._name in readable:
+                        fields = self.env[record._name].with_user(user).fields_get(attributes=["type"])
+                        # what is shown to everybody, without documents that have rights of their own
+                        names = [n for n, f in fields.items() if f["type"] not in ("many2many", "one2many")]
+                        mine.read(names)
+                    else:
+                        self.assert_refused(lambda: mine.read(["create_date"]))
+                    self.assert_refused(lambda: mine.unlink())
+                    if record._name in MODELS[2:] and user != self.manager:
+                        self.assert_refused(lambda: mine.write({"company_id": self.company.id}))
+        self.assert_refused(lambda: item.signal_ids.request_ids.with_user(self.manager).write({"response": "x"}))
+        self.assert_refused(
+            lambda: self.env["cloudprinter.signal"].with_user(self.manager).create({"item_id": item.id})
+        )
+
+    def test_stranger_sees_nothing(self):
+        item = self.sell_one()
+        stranger = new_test_user(self.env, login="cp_stranger", groups="base.group_user")
+        portal = new_test_user(self.env, login="cp_portal", groups="base.group_portal")
+        for user in (stranger, portal):
+            self.assert_refused(lambda: item.with_user(user).read(["name"]))  # noqa: B023
+            self.assert_refused(lambda: item.with_user(user).report_delay(24, "Late"))  # noqa: B023
+
+    def test_key_is_for_the_administrator_alone(self):
+        for user in (self.salesman, self.operator, self.packer, self.manager, self.accountant):
+            company = self.company.with_user(user)
+            self.assert_refused(lambda: company.read(["cloudprinter_signal_api_key"]))  # noqa: B023
+            self.assert_refused(lambda: company.search([("cloudprinter_signal_api_key", "=like", "1%")]))  # noqa: B023
+            self.assert_refused(lambda: company.action_cloudprinter_resume())  # noqa: B023
+            self.assert_refused(lambda: company.action_cloudprinter_this_is_live())  # noqa: B023
+
+    def test_stage_cannot_be_written(self):
+        item = self.sell_one()
+        for values in ({"stage": "shipped"}, {"facts": "1×production done"}):
+            self.assert_refused(lambda: item.with_user(self.manager).write(values), UserError)  # noqa: B023
+            self.assert_refused(lambda: item.create({"name": "x", "order_id": item.order_id.id, **values}), UserError)  # noqa: B023
+
+    def test_who_cancels_and_delays(self):
+        item = self.sell_one()
+        for user in (self.salesman, self.operator, self.packer, self.accountant):
+            self.assert_refused(lambda: item.with_user(user).report_cancel("CancelMiscError", "text"))  # noqa: B023
+        for user in (self.salesman, self.accountant):
+            self.assert_refused(lambda: item.with_user(user).report_delay(24, "Late"))  # noqa: B023
+        for user in (self.operator, self.packer, self.manager):
+            item.with_user(user).report_delay(24, "Late")
+        for user in (self.operator, self.packer):
+            self.assert_refused(lambda: self.get_outbox(item).with_user(user).action_discard())  # noqa: B023
+
+    def test_companies_are_apart(self):
+        other_company = self.env["res.company"].create({"name": "Other Shop"})
+        item = self.sell_one()
+        self.send()
+        other = new_test_user(
+            self.env,
+            login="cp_other",
+            groups="base.group_user,mrp.group_mrp_manager",
+            company_id=other_company.id,
+            company_ids=[Command.set(other_company.ids)],
+        )
+        for record in (item.order_id, item, item.signal_ids, item.signal_ids.request_ids):
+            self.assertFalse(record.with_user(other).search([("id", "in", record.ids)]))
+            self.assert_refused(lambda: record.with_user(other).read(["create_date"]))  # noqa: B023
+        self.assertEqual(other_company.with_user(other).cloudprinter_status()["outgoing"], 0)
+
+    def accept(self, company):
+        """An order that the company has accepted, with one item; returns the item."""
+        values = {"name": "900", "company_id": company.id, "accepted_date": "2026-01-01"}
+        order = self.env["cloudprinter.order"].create(values)
+        return self.env["cloudprinter.item"].create({"name": "901", "order_id": order.id})
+
+    def test_branch_uses_its_parents_key(self):
+        branch = self.env["res.company"].create({"name": "Branch", "parent_id": self.company.id})
+        item = self.accept(branch)
+        self.send()
+        self.assert_received(item, ["ItemRegistered"])
+        branch.cloudprinter_signal_api_key = "0" * 32
+        self.assertEqual(branch._cloudprinter_config(), branch)
+
+    def test_companies_send_with_their_own_key(self):
+        other = self.env["res.company"].create(
+            {"name": "Other Shop", "cloudprinter_signal_api_key": "0" * 32, "cloudprinter_signal_url": self.server.url}
+        )
+        item = self.accept(other)
+        mine = self.sell_one()
+        self.send()
+        self.assert_received(mine, ["ItemRegistered"])
+        self.assertEqual(self.get_outbox(item).failure_type, "key", "a wrong key stops its company alone")
+        self.assertFalse(self.company.cloudprinter_status()["reason"])
+        self.assertTrue(other.cloudprinter_status()["reason"])
+
+    def test_screens_open_for_everybody_with_data(self):
+        """Every form of the add-on, and Odoo's own with our fields, opened by those who work with them."""
+        item = self.sell_one(self.poster)
+        self.send()
+        signal = item.signal_ids
+        opened = {
+            self.salesman: [item.sale_line_id.order_id, item, signal, item.order_id],
+            self.operator: [item.production_ids, item, signal, item.order_id],
+            self.packer: [item.move_ids.picking_id, item, signal, item.order_id],
+            self.accountant: [item, signal, item.order_id, signal.request_ids],
+            self.manager: [item.production_ids, item, signal, item.order_id, signal.request_ids],
+        }
+        for user, records in opened.items():
+            for record in records:
+                with self.subTest(user=user.login, model=record._name):
+                    self.env.invalidate_all()
+                    record = record.with_user(user)[:1]
+                    arch = record.get_view(view_type="form")["arch"]
+                    shown = {node.get("name") for node in etree.fromstring(arch).iter("field")}
+                    own = record._name in MODELS
+                    record.web_read(
+                        {n: {} for n in shown & set(record._fields) if own or n.startswith("cloudprinter_")}
+                    )
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestSettings(CloudprinterCase):
+    def settings(self):
+        return Form(self.env["res.config.settings"])
+
+    def test_first_key_holds(self):
+        """A shop starts by watching what would be sent."""
+        self.company.write({"cloudprinter_signal_api_key": False, "cloudprinter_hold": False})
+        with self.settings() as form:
+            form.cloudprinter_signal_api_key = f" {KEY} "
+            self.assertTrue(form.cloudprinter_hold)
+        self.assertEqual(self.company.cloudprinter_signal_api_key, KEY, "trimmed")
+        self.assertTrue(self.company.cloudprinter_hold)
+        with self.settings() as form:
+            form.cloudprinter_hold = False
+            form.cloudprinter_signal_api_key = KEY[::-1]
+            self.assertFalse(form.cloudprinter_hold, "only the first key")
+
+    def test_wrong_settings_are_told_where_they_are_typed(self):
+        for field, value, words in (
+            ("cloudprinter_signal_url", "http://api.cloudprinter.com/", "https"),
+            ("cloudprinter_signal_url", "nonsense", "cannot be used"),
+            ("cloudprinter_signal_url", "https://user:secret@api.cloudprinter.com/", "cannot be used"),
+            ("cloudprinter_signal_api_key", "two words", "characters"),
+            ("cloudprinter_signal_api_key", "ключ", "characters"),
+            ("cloudprinter_short_tolerance", 101, "percentage"),
+            ("cloudprinter_tracking_hours", -1, "negative"),
+        ):
+            with self.subTest(field=field, value=value), self.assertRaises(ValidationError) as caught:
+                self.company[field] = value
+            self.assertIn(words, str(caught.exception))
+
+    def test_key_is_bound_to_the_database(self):
+        fingerprint = self.company.cloudprinter_fingerprint
+        self.env["ir.config_parameter"].set_param("database.uuid", "another")
+        self.company.cloudprinter_signal_api_key = KEY
+        self.assertNotEqual(self.company.cloudprinter_fingerprint, fingerprint)
+
+    def test_missing_cron_is_told(self):
+        self.env.ref("cloudprinter.ir_cron_send").active = False
+        self.assertIn("not active", self.company.cloudprinter_status()["reason"])

@@ -1,0 +1,394 @@
+"""The sender: bundles, order, answers, attempts, and what the people see of it."""
+
+import json
+from unittest.mock import patch
+
+import odoo
+from odoo import fields
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from ..models.cloudprinter_sender import LOCK, SCHEDULE
+from .common import ALL_BUT_PACKED, KEY, ORDER, CloudprinterCase
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestSender(CloudprinterCase):
+    def assert_states(self, items, expected):
+        """`expected`: of (type, state, reason), oldest first."""
+        signals = self.get_outbox(items)
+        self.assertEqual([(s.type, s.state, s.failure_type) for s in signals], expected)
+
+    # === what goes out === #
+
+    def test_single_signal_is_flat(self):
+        item = self.sell_one()
+        self.send()
+        self.assertEqual(
+            self.server.requests[-1]["body"],
+            {
+                "type": "ItemRegistered",
+                "order": ORDER,
+                "item": "123456780001",
+                "datetime": f"{self.get_outbox(item).event_date} GMT",
+            },
+        )
+        self.assertEqual(self.get_outbox(item).request_ids.outcome, "accepted")
+
+    def test_bundle_per_order(self):
+        """Two orders: each gets its own POST, oldest first within it."""
+        first = self.sell((self.book, 1, "1"), (self.book, 1, "2"), order="100")
+        second = self.sell((self.book, 1, "1"), order="200")
+        items = first.order_line.cloudprinter_item_id
+        self.produce(items.production_ids)
+        self.send()
+        bodies = {}
+        for request in self.server.requests:
+            members = request["body"].get("items", [request["body"]])
+            bodies[members[0]["order"]] = [(member["item"], member["type"]) for member in members]
+        self.assertEqual(
+            bodies["100"],
+            [
+                ("1", "ItemRegistered"),
+                ("2", "ItemRegistered"),
+                ("1", "ItemProduce"),
+                ("1", "ItemProduced"),
+                ("2", "ItemProduce"),
+                ("2", "ItemProduced"),
+            ],
+        )
+        self.assertEqual(bodies["200"], [("1", "ItemRegistered")])
+        self.assertEqual(second.order_line.cloudprinter_item_id.reported_stage, "registered")
+
+    def test_bundle_size(self):
+        self.env["ir.config_parameter"].set_param("cloudprinter.bundle_size", "2")
+        item = self.sell_one()
+        self.produce(item.production_ids)
+        self.deliver(item.sale_line_id.order_id.picking_ids)
+        self.send()
+        self.assertEqual([len(r["body"].get("items", [1])) for r in self.server.requests], [2, 2])
+        self.assert_received(item, ALL_BUT_PACKED)
+
+    def test_time_is_the_same_on_every_attempt(self):
+        item = self.sell_one()
+        self.server.misbehave(times=1, status=500)
+        self.send()
+        with self.later(minutes=5):
+            self.send()
+        times = {request["body"]["datetime"] for request in self.server.requests}
+        self.assertEqual(len(self.server.requests), 2)
+        self.assertEqual(times, {f"{self.get_outbox(item).event_date} GMT"})
+
+    # === answers === #
+
+    def test_accepted(self):
+        item = self.sell_one()
+        self.server.misbehave(garbage=True)
+        self.send()
+        signal = self.get_outbox(item)
+        self.assert_states(item, [("ItemRegistered", "sent", False)])
+        self.assertEqual((signal.http_status, signal.number, signal.attempt_count), (200, 1, 1))
+        self.assertTrue(signal.sent_date)
+
+    def test_refused_alone(self):
+        """The server's words are on the row and in the chatter; a person corrects and sends again."""
+        item = self.sell_one()
+        self.server.misbehave(times=1, status=400, body='{"error": {"info": "item is unknown"}}')
+        self.send()
+        self.assert_states(item, [("ItemRegistered", "error", "refused")])
+        signal = self.get_outbox(item)
+        self.assertEqual(signal.answer, "item is unknown")
+        self.assertEqual(item.attention, "refused")
+        self.assertIn(item, self.env["cloudprinter.item"].search([("attention", "=", "refused")]))
+        self.assertIn("refused Confirmed for item 123456780001: item is unknown", item.message_ids[0].preview)
+        item.with_user(self.manager).name = "123456780002"
+        signal.with_user(self.manager).action_send()
+        self.send()
+        self.assert_states(item, [("ItemRegistered", "sent", False)])
+        self.assertEqual(self.server.accepted[-1]["item"], "123456780002")
+        self.assertFalse(item.attention)
+
+    def test_refused_in_a_bundle(self):
+        """One bad signal never holds the others: the bundle is taken apart."""
+        sale = self.sell((self.book, 1, "1"), (self.book, 1, "bad"), (self.book, 1, "3"))
+        items = sale.order_line.cloudprinter_item_id
+        self.server.misbehave(
+            status=400,
+            body='{"error": {"info": "item bad is unknown"}}',
+            match=lambda body: '"bad"' in json.dumps(body),
+        )
+        self.send()
+        self.assertEqual(self.get_outbox(items).mapped("state"), ["sent", "error", "sent"])
+        self.assertEqual([len(r["body"].get("items", [1])) for r in self.server.requests], [3, 1, 1, 1])
+        self.assertEqual(self.get_outbox(items).mapped("attempt_count"), [2, 2, 2])
+        self.assertEqual(self.get_outbox(items, state="sent").mapped("number"), [1, 2])
+
+    def test_key_refused(self):
+        """The company stops until the key is another one, or a person says resume."""
+        item = self.sell_one()
+        self.server.misbehave(times=1, status=401)
+        self.send()
+        self.assert_states(item, [("ItemRegistered", "outgoing", "key")])
+        self.assertIn("refused the API key", self.company.cloudprinter_status()["reason"])
+        self.send()
+        self.assertEqual(len(self.server.requests), 1, "nothing more is sent with this key")
+        self.company.action_cloudprinter_resume()
+        self.send()
+        self.assert_states(item, [("ItemRegistered", "sent", False)])
+        self.assertFalse(self.company.cloudprinter_status()["reason"])
+
+    def test_another_key_goes_on(self):
+        item = self.sell_one()
+        self.company.cloudprinter_signal_api_key = "0" * 32
+        self.send()
+        self.assert_states(item, [("ItemRegistered", "outgoing", "key")])
+        self.company.cloudprinter_signal_api_key = KEY
+        self.send()
+        self.assert_states(item, [("ItemRegistered", "sent", False)])
+
+    def test_try_again_later(self):
+        """Every other answer, and none, is tried again, later each time."""
+        for number, failure in enumerate(
+            [{"status": 500}, {"status": 302, "redirect": "http://127.0.0.1:1/"}, {"status": 404}, {"cut": "before"}]
+        ):
+            with self.subTest(failure):
+                item = self.sell_one(order=f"{number}")
+                self.server.misbehave(times=1, **failure)
+                self.send()
+                self.assert_states(item, [("ItemRegistered", "outgoing", "endpoint")])
+                signal = self.get_outbox(item)
+                wait = (signal.next_attempt_date - fields.Datetime.now()).total_seconds()
+                self.assertTrue(0.7 * SCHEDULE[0] <= wait <= 1.3 * SCHEDULE[0], wait)
+                self.send()
+                self.assert_states(item, [("ItemRegistered", "outgoing", "endpoint")])
+                with self.later(minutes=2):
+                    self.send()
+                self.assert_states(item, [("ItemRegistered", "sent", False)])
+                self.assertEqual(signal.attempt_count, 2)
+
+    def test_retry_after(self):
+        item = self.sell_one()
+        self.server.misbehave(times=1, status=429, retry_after="600")
+        self.send()
+        wait = (self.get_outbox(item).next_attempt_date - fields.Datetime.now()).total_seconds()
+        self.assertTrue(590 <= wait <= 600, wait)
+
+    def test_wakes_itself_for_the_next_attempt(self):
+        item = self.sell_one()
+        self.server.misbehave(times=1, status=500)
+        self.env["ir.cron.trigger"].search([]).unlink()
+        self.send()
+        triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", self.env.ref("cloudprinter.ir_cron_send").id)])
+        self.assertIn(self.get_outbox(item).next_attempt_date, triggers.mapped("call_at"))
+
+    # === order === #
+
+    def test_nothing_overtakes(self):
+        """What comes after a signal that waits for its next attempt waits with it; other items go on."""
+        sale = self.sell((self.book, 1, "1"), (self.book, 1, "2"))
+        one, two = sale.order_line.cloudprinter_item_id.sorted("name")
+        self.server.misbehave(status=500, match=lambda body: '"1"' in json.dumps(body))
+        self.send()
+        self.produce(one.production_ids)
+        self.send()
+        self.assertEqual(self.get_outbox(one).mapped("attempt_count"), [1, 0, 0])
+        self.server.behave()
+        with self.later(minutes=3):
+            self.send()
+        self.assert_received(one, ["ItemRegistered", "ItemProduce", "ItemProduced"])
+        self.assert_received(two, ["ItemRegistered"])
+
+    def test_refused_does_not_block_for_ever(self):
+        item = self.sell_one()
+        self.server.misbehave(times=1, status=400)
+        self.send()
+        self.produce(item.production_ids)
+        self.send()
+        self.assert_received(item, ["ItemProduce", "ItemProduced"])
+
+    # === who sends === #
+
+    def test_one_sender_per_database(self):
+        """While another process holds the lock, nothing is sent, and the sender comes back."""
+        item = self.sell_one()
+        with odoo.sql_db.db_connect(self.env.cr.dbname).cursor() as other:
+            other.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+            self.assertTrue(other.fetchone()[0])
+            self.send()
+        self.assertEqual(self.server.requests, [])
+        self.send()
+        self.assert_received(item, ["ItemRegistered"])
+
+    def test_accepted_wins_over_discarded(self):
+        """A person discards the signal while it is on its way; Cloudprinter has it, so it is accepted."""
+        item = self.sell_one()
+        sender = type(self.env["cloudprinter.sender"])
+        record = sender._record
+
+        def discard_first(self, attempts):
+            self.env["cloudprinter.signal"].search([("item_id", "=", item.id)]).action_discard()
+            self.env.flush_all()
+            return record(self, attempts)
+
+        with patch.object(sender, "_record", discard_first):
+            self.send()
+        self.assert_states(item, [("ItemRegistered", "sent", False)])
+
+    # === what keeps signals === #
+
+    def test_obstacles(self):
+        """Hold, no key, a copy of the database: signals are recorded, none is sent, and the reason is told."""
+        fingerprint = self.company.cloudprinter_fingerprint
+        for field, value, good, words in (
+            ("cloudprinter_hold", True, False, "on hold"),
+            ("cloudprinter_signal_api_key", False, KEY, "API key is missing"),
+            ("cloudprinter_signal_url", False, self.server.url, "address is missing"),
+            ("cloudprinter_fingerprint", "another database", fingerprint, "copy of the database"),
+        ):
+            with self.subTest(field):
+                item = self.sell_one(order=field)
+                self.company[field] = value
+                self.send()
+                self.assertEqual(self.server.requests, [])
+                self.assertIn(words, self.company.cloudprinter_status()["reason"])
+                self.company[field] = good
+                self.send()
+                self.assert_states(item, [("ItemRegistered", "sent", False)])
+                self.server.requests.clear()
+
+    def test_neutralized(self):
+        self.sell_one()
+        self.env["ir.config_parameter"].set_param("database.is_neutralized", "True")
+        self.send()
+        self.assertEqual(self.server.requests, [])
+
+    def test_moved_server(self):
+        """After a move the administrator says that this is the live database."""
+        item = self.sell_one()
+        self.company.cloudprinter_fingerprint = "the old server"
+        self.company.action_cloudprinter_this_is_live()
+        self.send()
+        self.assert_states(item, [("ItemRegistered", "sent", False)])
+
+    # === the ledger === #
+
+    def test_number_without_gaps_per_company(self):
+        sales = [self.sell((self.book, 1, "1"), order=f"{number}") for number in range(4)]
+        items = self.env["sale.order"].concat(*sales).order_line.cloudprinter_item_id
+        self.server.misbehave(times=1, status=400)
+        self.send()
+        self.send()
+        numbers = self.get_outbox(items, state="sent").mapped("number")
+        self.assertEqual(sorted(numbers), list(range(1, len(numbers) + 1)))
+
+    def test_chatter_of_problems_only(self):
+        self.company.cloudprinter_chatter = "problems"
+        item = self.sell_one()
+        before = len(item.message_ids)
+        self.send()
+        self.assertEqual(len(item.message_ids), before)
+
+    def test_document_is_gone(self):
+        """The document that caused the signal was deleted before the answer came."""
+        item = self.sell_one()
+        signal = self.get_outbox(item)
+        signal.res_id = 999999999
+        self.send()
+        self.assert_states(item, [("ItemRegistered", "sent", False)])
+
+    @mute_logger("odoo.addons.cloudprinter.models.cloudprinter_sender")
+    def test_a_row_that_cannot_be_sent(self):
+        """Whatever wrote it: it becomes an error with a reason, and nothing else waits for it."""
+        sale = self.sell((self.book, 1, "1"), (self.book, 1, "2"))
+        one, two = self.get_outbox(sale.order_line.cloudprinter_item_id)
+        self.env.cr.execute("UPDATE cloudprinter_signal SET type = 'ItemShipped' WHERE id = %s", [one.id])
+        self.env.invalidate_all()
+        self.send()
+        self.assertEqual((one.state, two.state), ("error", "sent"))
+        self.assertIn("tracking", one.answer)
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestReporting(CloudprinterCase):
+    """What a person reports."""
+
+    def test_delay(self):
+        item = self.sell_one()
+        item.with_user(self.operator).report_delay(24, "Print error, reprint needed")
+        self.send()
+        delay = self.server.accepted[-1]
+        self.assertEqual(
+            {name: delay[name] for name in ("type", "cause", "delay")},
+            {"type": "ItemDelay", "cause": "Print error, reprint needed", "delay": "24"},
+        )
+        self.assertAlmostEqual((item.promised_date - fields.Datetime.now()).total_seconds(), 24 * 3600, delta=60)
+        self.company.cloudprinter_delay_type = "ItemError"
+        item.with_user(self.packer).report_delay(48, "Again")
+        self.send()
+        self.assertEqual([s["type"] for s in self.server.accepted], ["ItemRegistered", "ItemDelay", "ItemError"])
+
+    def test_bad_input_is_told_where_it_is_typed(self):
+        item = self.sell_one()
+        manager = item.with_user(self.manager)
+        for call, words in (
+            (lambda: manager.report_delay("soon", "Late"), "delay"),
+            (lambda: manager.report_delay(-1, "Late"), "delay"),
+            (lambda: manager.report_delay(0, "Late"), "delay"),
+            (lambda: manager.report_delay(1.5, "Late"), "delay"),
+            (lambda: manager.report_delay(24, " "), "reason"),
+            (lambda: manager.report_cancel("CancelBecause", "text"), "CancelBecause"),
+            (lambda: manager.report_cancel(False, "text"), "cause"),
+            (lambda: manager.report_cancel("CancelPageCount", " "), "message"),
+        ):
+            with self.subTest(words):
+                with self.assertRaises(UserError) as caught:
+                    call()
+                self.assertIn(words, str(caught.exception))
+        self.assert_outbox(item, ["ItemRegistered"])
+
+    def test_cancel(self):
+        item = self.sell_one()
+        item.with_user(self.manager).report_cancel("CancelPageCount", "The file has 3 pages")
+        self.assertEqual(item.stage, "canceled")
+        self.assertEqual(item.attention, "canceled_open", "it is still being made")
+        self.send()
+        self.assert_received(item, ["ItemRegistered", "ItemCanceled"])
+        self.assertEqual(self.server.accepted[-1]["cause"], "CancelPageCount")
+        self.produce(item.production_ids)
+        self.assert_outbox(item, ["ItemRegistered", "ItemCanceled"], "nothing follows a terminal one by itself")
+
+    def test_cancel_after_a_part_has_left(self):
+        item = self.sell_one()
+        self.produce(item.production_ids)
+        self.deliver(item.sale_line_id.order_id.picking_ids, 2)
+        with self.assertRaises(UserError) as caught:
+            item.with_user(self.manager).report_cancel("CancelMiscError", "Too late")
+        self.assertIn("cannot be cancelled", str(caught.exception))
+
+    def test_reported_stage(self):
+        """What Cloudprinter knows is not what Odoo knows."""
+        items = self.env["cloudprinter.item"]
+        item = self.sell_one()
+        self.assertEqual((item.stage, item.reported_stage), ("registered", "new"))
+        self.send()
+        self.produce(item.production_ids)
+        self.assertEqual((item.stage, item.reported_stage), ("produced", "registered"))
+        self.assertIn(item, items.search([("reported_stage", "=", "registered")]))
+        self.assertNotIn(item, items.search([("reported_stage", "in", ("new", "produced"))]))
+        self.assertIn(item, items.search([("reported_stage", "!=", "produced")]))
+        self.send()
+        self.assertEqual(item.reported_stage, "produced")
+
+    def test_what_is_discarded_stays_so(self):
+        """A signal that a person discarded is not made again by the next click or the daily check."""
+        self.company.cloudprinter_hold = True
+        item = self.sell_one()
+        self.produce(item.production_ids)
+        self.get_outbox(item, type="ItemProduced").with_user(self.manager).action_discard()
+        with self.enter_registry_test_mode():
+            self.env.ref("cloudprinter.ir_cron_check_open_items").method_direct_trigger()
+        self.assertEqual(
+            [(s.type, s.state) for s in self.get_outbox(item)],
+            [("ItemRegistered", "outgoing"), ("ItemProduce", "outgoing"), ("ItemProduced", "canceled")],
+        )
