@@ -1,5 +1,6 @@
 # `make test` and `make demo` need nothing but Python ≥ 3.10; all else is set up below .dev/.
 PYTHON ?= python3
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.dev/cache/python
 
 .PHONY: help setup test demo serve clean
 help:

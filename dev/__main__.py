@@ -54,8 +54,10 @@ def main():
     serve = commands.add_parser("serve", help="the demo, then leave Odoo running for a browser")
     serve.add_argument("--port", type=int, default=8069)
     options = parser.parse_args()
-    # `kill` ends the servers as Ctrl-C does
+    # `kill` ends the servers as Ctrl-C does, and Ctrl-C also where a shell has started this in the background
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    environment.stay_inside()
     try:
         with ExitStack() as stack:
             python = environment.ensure_python()

@@ -46,6 +46,13 @@ def say(text):
     print(text, flush=True)
 
 
+def stay_inside():
+    """Have the programs that are started keep their caches below .dev/ too."""
+    os.environ["PIP_CACHE_DIR"] = str(DEV / "cache" / "pip")
+    os.environ["PYTHONPYCACHEPREFIX"] = str(DEV / "cache" / "python")
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(DEV / "cache" / "hypothesis")
+
+
 def run(command, what, log=None, **options):
     """Run `command`, showing that it is alive; its output goes to a log and is shown when it fails.
 

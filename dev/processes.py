@@ -83,7 +83,10 @@ class OdooServer:
     def __init__(self, python, odoo, addons, postgres):
         self.python = python
         self.postgres = postgres
-        self.environment = dict(os.environ, PYTHONPATH=str(odoo))
+        # Chromium writes into the home folder
+        home = DEV / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        self.environment = dict(os.environ, PYTHONPATH=str(odoo), HOME=str(home))
         paths = [odoo / "addons"] if (odoo / "addons" / "sale_mrp").exists() else []
         self.options = [
             f"--addons-path={','.join(str(path) for path in (*paths, addons))}",
