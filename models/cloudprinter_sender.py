@@ -13,12 +13,13 @@ from markupsafe import Markup, escape
 from odoo import api, fields, models, release, sql_db
 from odoo.modules import Manifest
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
 from .. import cloudsignal
 from ..cloudsignal import Outcome
 
 _logger = logging.getLogger(__name__)
+_lt = LazyTranslate(__name__)
 
 LOCK = 0x636C6F7564707274  # "cloudprt"
 # The watchdog's 120 s are shared by all jobs of the database.
@@ -28,20 +29,21 @@ SCHEDULE = (60, 300, 1800, 7200, 21600, 43200)
 JITTER = 0.2
 WINDOW = 5000  # due signals that are looked at in one query
 CHATTER_TEXTS = {
-    "ItemRegistered": "Confirmed",
-    "ItemProduce": "Production Started",
-    "ItemProduced": "Produced",
-    "ItemPacked": "Packed",
-    "ItemShipped": "Shipped",
-    "ItemDelay": "Delayed",
-    "ItemError": "Delayed",
-    "ItemCanceled": "Canceled",
+    "ItemRegistered": _lt("Confirmed"),
+    "ItemProduce": _lt("Production Started"),
+    "ItemProduced": _lt("Produced"),
+    "ItemPacked": _lt("Packed"),
+    "ItemShipped": _lt("Shipped"),
+    "ItemDelay": _lt("Delayed"),
+    "ItemError": _lt("Delayed"),
+    "ItemCanceled": _lt("Canceled"),
 }
 
 
 class Bundle(NamedTuple):
     """What is due of one order, claimed: all that a thread needs, free of the ORM."""
 
+    order_id: int
     company_id: int
     url: str
     key: str
@@ -127,27 +129,31 @@ class CloudprinterSender(models.AbstractModel):
         connections = self._get_parameter("connections", 8)
         bundle_size = self._get_parameter("bundle_size", 100)
         poster = _Poster(deadline)
-        due, flying, unwritten = [], set(), []
+        due, flying, unwritten = [], {}, []
         try:
             with ThreadPoolExecutor(connections, thread_name_prefix="cloudsignal") as threads:
                 while True:
                     while companies and time.monotonic() < deadline and len(flying) <= connections:
-                        due = due or self._get_due_orders(companies)
+                        busy = {bundle.order_id for bundle in flying.values()}
+                        busy.update(attempt.bundle.order_id for attempt in unwritten)
+                        due = [order for order in due or self._get_due_orders(companies) if order not in busy]
                         room = 2 * connections - len(flying)
                         orders, due = due[:room], due[room:]
                         ping()
                         bundles = self._claim(orders, companies, bundle_size)
-                        flying.update(threads.submit(poster.post, bundle) for bundle in bundles)
+                        flying.update((threads.submit(poster.post, bundle), bundle) for bundle in bundles)
                         if not bundles and not due:
                             break
                     if not flying:
                         break
-                    done, flying = wait(flying, return_when=FIRST_COMPLETED)
-                    attempts = [attempt for future in done for attempt in future.result()]
+                    done, _pending = wait(flying, return_when=FIRST_COMPLETED)
+                    landed = {flying.pop(future): future.result() for future in done}
+                    self._give_back([bundle for bundle, attempts in landed.items() if not attempts])
+                    attempts = [attempt for attempts in landed.values() for attempt in attempts]
                     unwritten = self._record(unwritten + attempts)
-                    for attempt in attempts:
-                        if attempt.result.outcome is Outcome.KEY_REFUSED:
-                            companies.pop(attempt.bundle.company_id, None)
+                    refused = {a.bundle.key_fingerprint for a in attempts if a.result.outcome is Outcome.KEY_REFUSED}
+                    for company_id in [c for c, (*_, fingerprint) in companies.items() if fingerprint in refused]:
+                        del companies[company_id]
                 # rows that a user holds; he is never waited for while something else can be done
                 give_up = time.monotonic() + 5
                 while unwritten and time.monotonic() < give_up:
@@ -170,7 +176,10 @@ class CloudprinterSender(models.AbstractModel):
 
     @api.model
     def _get_due_orders(self, companies):
-        """Ids of orders with due signals, the one with the oldest first."""
+        """Ids of orders with due signals, the one with the oldest first.
+
+        Nothing overtakes an earlier signal of its item that is queued for later or in flight.
+        """
         rows = self.env.execute_query(
             SQL(
                 """
@@ -180,7 +189,11 @@ class CloudprinterSender(models.AbstractModel):
                          WHERE signal.state = 'outgoing'
                            AND signal.company_id IN %(companies)s
                            AND signal.next_attempt_date <= %(now)s
-                           AND %(free)s
+                           AND NOT EXISTS (SELECT FROM cloudprinter_signal earlier
+                                            WHERE earlier.item_id = signal.item_id
+                                              AND earlier.id < signal.id
+                                              AND earlier.state = 'outgoing'
+                                              AND earlier.next_attempt_date > %(now)s)
                       ORDER BY signal.id
                          LIMIT %(window)s) due
               GROUP BY due.order_id
@@ -188,75 +201,96 @@ class CloudprinterSender(models.AbstractModel):
                 """,
                 companies=tuple(companies),
                 now=fields.Datetime.now(),
-                free=self._nothing_before(),
                 window=WINDOW,
             )
         )
         return [row[0] for row in rows]
 
-    @api.model
-    def _nothing_before(self):
-        """Nothing overtakes an earlier signal of its item that is queued for later or in flight."""
-        return SQL(
-            """NOT EXISTS (SELECT FROM cloudprinter_signal earlier
-                            WHERE earlier.item_id = signal.item_id
-                              AND earlier.id < signal.id
-                              AND earlier.state = 'outgoing'
-                              AND earlier.next_attempt_date > %s)""",
-            fields.Datetime.now(),
-        )
-
     def _claim(self, order_ids, companies, bundle_size):
         """Write the attempt ahead for what is due of these orders, commit, and return it as bundles."""
         if not order_ids:
             return []
+        try:
+            rows = self._write_ahead(order_ids, companies, bundle_size)
+            self.env["ir.cron"]._commit_progress()
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            # somebody changed a row since the last look; what flies must still be written down
+            self.env.cr.rollback()
+            return []
+        # what the claim changed behind the ORM's back, and what others did since the last look
+        self.env.invalidate_all()
+        signals = self.env["cloudprinter.signal"].browse(sorted(row[0] for row in rows))
+        bundles = []
+        for (order, company), members in signals.grouped(lambda s: (s.order_id, s.company_id)).items():
+            posted = tuple((signal.id, signal._to_cloudsignal()) for signal in members)
+            bundles.append(Bundle(order.id, company.id, *companies[company.id], posted))
+        return bundles
+
+    def _write_ahead(self, order_ids, companies, bundle_size):
+        """Count the attempt and write the next date; returns the rows of claimed ids.
+
+        What somebody holds is skipped, and with it everything that comes later of the same item.
+        """
         now = fields.Datetime.now()
         delays = SQL(", ").join(SQL("%s", round(self._jitter(seconds))) for seconds in SCHEDULE)
-        rows = self.env.execute_query(
+        return self.env.execute_query(
             SQL(
                 """
+                WITH free AS MATERIALIZED (
+                    SELECT id
+                      FROM cloudprinter_signal
+                     WHERE state = 'outgoing'
+                       AND order_id IN %(orders)s
+                       AND company_id IN %(companies)s
+                       AND next_attempt_date <= %(now)s
+                       FOR NO KEY UPDATE SKIP LOCKED
+                ), ranked AS (
+                    SELECT signal.id,
+                           row_number() OVER (PARTITION BY signal.order_id ORDER BY signal.id) AS position
+                      FROM cloudprinter_signal signal
+                      JOIN free USING (id)
+                     WHERE NOT EXISTS (SELECT FROM cloudprinter_signal earlier
+                                        WHERE earlier.item_id = signal.item_id
+                                          AND earlier.id < signal.id
+                                          AND earlier.state = 'outgoing'
+                                          AND earlier.id NOT IN (SELECT id FROM free))
+                )
                 UPDATE cloudprinter_signal
                    SET next_attempt_date = %(now)s::timestamp + make_interval(
                            secs => (ARRAY[%(delays)s])[LEAST(attempt_count + 1, %(steps)s)]),
                        attempt_count = attempt_count + 1
-                 WHERE id IN (
-                    SELECT id
-                      FROM (SELECT signal.id,
-                                   row_number() OVER (PARTITION BY signal.order_id ORDER BY signal.id) AS position
-                              FROM cloudprinter_signal signal
-                             WHERE signal.state = 'outgoing'
-                               AND signal.order_id IN %(orders)s
-                               AND signal.company_id IN %(companies)s
-                               AND signal.next_attempt_date <= %(now)s
-                               AND %(free)s) ranked
-                     WHERE position <= %(size)s
-                 )
-                   AND id IN (SELECT id FROM cloudprinter_signal
-                               WHERE state = 'outgoing' AND order_id IN %(orders)s
-                                 FOR NO KEY UPDATE SKIP LOCKED)
-             RETURNING id
+                  FROM ranked
+                 WHERE cloudprinter_signal.id = ranked.id
+                   AND ranked.position <= %(size)s
+             RETURNING cloudprinter_signal.id
                 """,
                 now=now,
                 delays=delays,
                 steps=len(SCHEDULE),
                 orders=tuple(order_ids),
                 companies=tuple(companies),
-                free=self._nothing_before(),
                 size=bundle_size,
             )
         )
-        self.env["ir.cron"]._commit_progress()
-        # what the claim changed behind the ORM's back, and what others did since the last look
-        self.env.invalidate_all()
-        signals = self.env["cloudprinter.signal"].browse(sorted(row[0] for row in rows))
-        bundles = []
-        for _order, members in signals.grouped("order_id").items():
-            company_id = members.company_id.id
-            url, key, fingerprint = companies[company_id]
-            bundles.append(
-                Bundle(company_id, url, key, fingerprint, tuple((s.id, s._to_cloudsignal()) for s in members))
+
+    def _give_back(self, bundles):
+        """Undo the claim of what was not posted because the budget was spent."""
+        ids = tuple(row_id for bundle in bundles for row_id, _signal in bundle.signals)
+        if not ids:
+            return
+        try:
+            self.env.execute_query(
+                SQL(
+                    "UPDATE cloudprinter_signal SET attempt_count = attempt_count - 1, next_attempt_date = %s"
+                    " WHERE id IN %s AND state = 'outgoing' RETURNING id",
+                    fields.Datetime.now(),
+                    ids,
+                )
             )
-        return bundles
+            self.env["ir.cron"]._commit_progress()
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            # they come back by themselves when their date is reached
+            self.env.cr.rollback()
 
     @api.model
     def _jitter(self, seconds):
@@ -328,15 +362,23 @@ class CloudprinterSender(models.AbstractModel):
                     signal.write({"failure_type": "key", "next_attempt_date": now})
                 else:
                     signal.write({"failure_type": "endpoint", **self._prepare_delay(result, now)})
-        self.env["cloudprinter.request"].create([self._prepare_request(attempt) for attempt in attempts])
-        self._log_lines(lines)
+        posted = [attempt for attempt in attempts if attempt.body]
+        self.env["cloudprinter.request"].create([self._prepare_request(attempt) for attempt in posted])
+        try:
+            with self.env.cr.savepoint():
+                self._log_lines(lines)
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception:
+            # a note that cannot be written must not have the signal posted again
+            _logger.exception("Cloudprinter: no note was written for signals %s", signals.ids)
 
     @api.model
     def _prepare_delay(self, result, now):
-        """The endpoint's own wish overrides the date that was written ahead."""
+        """The endpoint's own wish, but never less than a minute, overrides the date that was written ahead."""
         if result.retry_after is None:
             return {}
-        return {"next_attempt_date": fields.Datetime.add(now, seconds=round(result.retry_after))}
+        return {"next_attempt_date": fields.Datetime.add(now, seconds=max(round(result.retry_after), SCHEDULE[0]))}
 
     @api.model
     def _get_next_numbers(self, companies):
@@ -438,8 +480,10 @@ class _Poster:
     def post(self, bundle):
         """Post a bundle; a refused one is taken apart, so that one bad signal does not hold the others.
 
-        :rtype: list of Attempt
+        :returns: list of Attempt, empty when the budget was spent before
         """
+        if time.monotonic() > self.deadline:
+            return []
         valid, attempts = [], []
         for row_id, signal in bundle.signals:
             try:

@@ -122,26 +122,31 @@ class ResCompany(models.Model):
         config = self._cloudprinter_config()
         if self.env["ir.config_parameter"].sudo().get_param("database.is_neutralized"):
             return "neutralized"
+        key = config.cloudprinter_signal_api_key
+        if key and config.cloudprinter_fingerprint != self._cloudprinter_database_fingerprint():
+            return "copy"
         if config.cloudprinter_hold or self.sudo().cloudprinter_hold:
             return "hold"
-        if not config.cloudprinter_signal_api_key:
+        if not key:
             return "no_key"
         if not config.cloudprinter_signal_url:
             return "no_url"
-        if config.cloudprinter_fingerprint != self._cloudprinter_database_fingerprint():
-            return "copy"
         if config._cloudprinter_key_was_refused():
             return "key_refused"
         return False
 
     def _cloudprinter_key_was_refused(self):
         """True while the last answer to the present key was that it is wrong."""
-        last = self._cloudprinter_last_request()
+        last = self._cloudprinter_last_word_on_key()
         return last.outcome == "key_refused" and last.id > self.cloudprinter_resumed_request
 
-    def _cloudprinter_last_request(self):
-        """The last attempt with this company's key, also for a branch."""
-        domain = [("company_id", "child_of", self.id), ("key_fingerprint", "=", self._cloudprinter_key_fingerprint())]
+    def _cloudprinter_last_word_on_key(self):
+        """The last attempt, of a branch too, whose answer tells whether this company's key is right."""
+        domain = [
+            ("company_id", "child_of", self.id),
+            ("key_fingerprint", "=", self._cloudprinter_key_fingerprint()),
+            ("outcome", "in", ("accepted", "key_refused")),
+        ]
         return self.env["cloudprinter.request"].sudo().search(domain, limit=1)
 
     def cloudprinter_status(self):
@@ -161,8 +166,11 @@ class ResCompany(models.Model):
             "key_refused": self.env._("Cloudprinter refused the API key. Enter the right one, or resume."),
         }
         counts = dict.fromkeys(("outgoing", "waiting", "error"), 0)
-        groups = self.env["cloudprinter.signal"]._read_group(
-            [("company_id", "=", self.id), ("state", "in", list(counts))], ["state"], ["__count"]
+        # whoever may read the company may know how much waits, and the settings are for administrators of anything
+        groups = (
+            self.env["cloudprinter.signal"]
+            .sudo()
+            ._read_group([("company_id", "=", self.id), ("state", "in", list(counts))], ["state"], ["__count"])
         )
         counts.update(dict(groups))
         obstacle = self._cloudprinter_obstacle()
@@ -178,7 +186,7 @@ class ResCompany(models.Model):
         self.check_access("write")
         for company in self:
             config = company._cloudprinter_config()
-            config.cloudprinter_resumed_request = config._cloudprinter_last_request().id
+            config.cloudprinter_resumed_request = config._cloudprinter_last_word_on_key().id
         self.env["cloudprinter.signal"]._wake_sender()
 
     def action_cloudprinter_this_is_live(self):

@@ -16,12 +16,14 @@ class ResConfigSettings(models.TransientModel):
     cloudprinter_short_tolerance = fields.Float(related="company_id.cloudprinter_short_tolerance", readonly=False)
     cloudprinter_chatter = fields.Selection(related="company_id.cloudprinter_chatter", readonly=False)
     cloudprinter_retention_days = fields.Integer(related="company_id.cloudprinter_retention_days", readonly=False)
+    cloudprinter_obstacle = fields.Char(compute="_compute_cloudprinter_reason")
     cloudprinter_reason = fields.Char("Why Nothing Is Sent", compute="_compute_cloudprinter_reason")
 
     @api.depends("company_id")
     def _compute_cloudprinter_reason(self):
         for settings in self:
             settings.cloudprinter_reason = settings.company_id.cloudprinter_status()["reason"]
+            settings.cloudprinter_obstacle = settings.company_id._cloudprinter_obstacle()
 
     @api.onchange("cloudprinter_signal_api_key")
     def _onchange_cloudprinter_signal_api_key(self):

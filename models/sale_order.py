@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import ValidationError
 
 
 class SaleOrder(models.Model):
@@ -21,6 +21,18 @@ class SaleOrder(models.Model):
         for order in self:
             order.cloudprinter_order_ref = order.cloudprinter_order_id.sudo().name
 
+    @api.constrains("cloudprinter_order_id")
+    def _check_cloudprinter_order_id(self):
+        for sale in self:
+            order = sale.cloudprinter_order_id.sudo()
+            taken = order.sale_order_ids - sale
+            if taken:
+                raise ValidationError(
+                    self.env._(
+                        "Order %(order)s is already linked to %(sale)s.", order=order.name, sale=taken[0].display_name
+                    )
+                )
+
     @api.model_create_multi
     def create(self, vals_list):
         return super().create([self._cloudprinter_take_ref(vals) for vals in vals_list])
@@ -35,7 +47,7 @@ class SaleOrder(models.Model):
     def _cloudprinter_take_ref(self, vals):
         """Values in which the typed order id has become a link, so that it is there when the lines are written.
 
-        :raises UserError: the id belongs to another sales order, or may not be changed any more
+        :raises UserError: the id may not be changed any more
         """
         if "cloudprinter_order_ref" not in vals:
             return vals
@@ -50,12 +62,5 @@ class SaleOrder(models.Model):
             return vals
         company = self.env["res.company"].browse(vals.get("company_id")) or self.company_id or self.env.company
         order = current._correct_name(ref) if current else self.env["cloudprinter.order"]._get_or_create(ref, company)
-        taken = order.sale_order_ids - self
-        if taken:
-            raise UserError(
-                self.env._(
-                    "Order %(order)s is already linked to %(sale)s.", order=order.name, sale=taken[0].display_name
-                )
-            )
         vals["cloudprinter_order_id"] = order.id
         return vals

@@ -1,5 +1,5 @@
 from odoo import Command, api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import UserError, ValidationError
 
 
 class SaleOrderLine(models.Model):
@@ -30,7 +30,8 @@ class SaleOrderLine(models.Model):
             if ref == (current.name or ""):
                 continue
             if not ref:
-                line._cloudprinter_unlink_item()
+                current.signal_ids._check_ids_are_free()
+                line.cloudprinter_item_id = False
                 continue
             order = line.order_id.cloudprinter_order_id.sudo()
             if not order:
@@ -44,30 +45,41 @@ class SaleOrderLine(models.Model):
                 current,
                 {"product_id": line.product_id.id, "quantity": line.product_uom_qty},
             )
+            line.cloudprinter_item_id = item
+
+    @api.constrains("cloudprinter_item_id")
+    def _check_cloudprinter_item_id(self):
+        for line in self:
+            item = line.cloudprinter_item_id.sudo()
             taken = item.sale_line_ids - line
             if taken:
-                raise UserError(
+                raise ValidationError(
                     self.env._(
                         "Item %(item)s is already linked to a line of %(sale)s.",
                         item=item.name,
                         sale=taken[0].order_id.display_name,
                     )
                 )
-            line.cloudprinter_item_id = item
-            productions = line._cloudprinter_productions()
-            if current and current != item:
-                productions.cloudprinter_item_ids = [Command.unlink(current.id)]
+
+    def write(self, vals):
+        if "cloudprinter_item_id" not in vals:
+            return super().write(vals)
+        before = {line: line.cloudprinter_item_id for line in self}
+        res = super().write(vals)
+        for line, item in before.items():
+            line._cloudprinter_carry_link(item)
+        return res
+
+    def _cloudprinter_carry_link(self, before):
+        """Have the manufacturing orders made for this line follow its link; stock moves do so by themselves."""
+        item = self.cloudprinter_item_id
+        if item == before:
+            return
+        productions = self._cloudprinter_productions()
+        if before:
+            productions.cloudprinter_item_ids = [Command.unlink(before.id)]
+        if item:
             productions.cloudprinter_item_ids = [Command.link(item.id)]
-
-    def _cloudprinter_unlink_item(self):
-        """Undo a link typed by mistake, on the line and on the documents made for it.
-
-        :raises UserError: Cloudprinter has accepted signals of the item
-        """
-        item = self.cloudprinter_item_id.sudo()
-        item.signal_ids._check_ids_are_free()
-        self._cloudprinter_productions().cloudprinter_item_ids = [Command.unlink(item.id)]
-        self.cloudprinter_item_id = False
 
     def _cloudprinter_productions(self):
         """The manufacturing orders of this line, without those of sub-assemblies and of subcontractors."""

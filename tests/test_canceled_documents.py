@@ -130,7 +130,7 @@ class TestCanceled(TransferCase):
         item = self.sell_one()
         self.cancel_sale(item)
         canceled = self.get_outbox(item, type="ItemCanceled").with_user(self.manager)
-        canceled.write({"cause": "CancelUserRequest", "message": "Cancelled by phone."})
+        canceled.sudo().write({"cause": "CancelUserRequest", "message": "Cancelled by phone."})
         canceled.action_send()
         self.send()
         self.assert_received(item, ["ItemRegistered", "ItemCanceled"])

@@ -149,6 +149,21 @@ class TestTypedIds(LinkCase):
         with self.refused(UserError, f"Item {ITEM} is already linked to a line of S"):
             self.sell((self.book, 5, ITEM), (self.book, 5, f" {ITEM}"))
 
+    def test_links_written_directly(self):
+        """By an import or another add-on: the manufacturing orders follow, and the same refusals hold."""
+        sale = self.sell((self.book, 1, "1"), (self.book, 1, None))
+        one, two = sale.order_line.filtered(lambda line: line.product_id == self.book)
+        item = self.env["cloudprinter.item"].create({"name": "2", "order_id": sale.cloudprinter_order_id.id})
+        two.cloudprinter_item_id = item
+        self.assertEqual(item.production_ids.sale_line_id, two)
+        self.assert_outbox(item, REGISTERED)
+        with self.refused(ValidationError, "Item 2 is already linked to a line of S"):
+            one.cloudprinter_item_id = item
+        with self.refused(ValidationError, f"Order {ORDER} is already linked to S"):
+            self.env["sale.order"].create({"partner_id": self.customer.id, "cloudprinter_order_ref": ORDER})
+        two.cloudprinter_item_id = False
+        self.assertFalse(item.production_ids)
+
     def test_same_item_id_in_two_orders(self):
         items = self.sell_one(order="A") | self.sell_one(order="B") | self.make("C").cloudprinter_item_ids
         self.assertEqual(items.mapped("name"), [ITEM] * 3)

@@ -70,6 +70,19 @@ class TestOutbox(ManufacturingCase):
         self.assertEqual(production.state, "done")
         self.assert_outbox(item, REGISTERED)
 
+    def test_the_errors_of_others_are_theirs(self):
+        """Another add-on refuses the transaction in its own hook: that is not swallowed."""
+        production = self.make()
+
+        def refuse():
+            raise UserError("another add-on says no")
+
+        with self.assertRaises(UserError):
+            production.button_mark_done()
+            production.cloudprinter_item_ids._queue_signals()
+            self.env.cr.precommit.add(refuse)
+            self.env.cr.flush()
+
     def test_derived_fields_cannot_be_written(self):
         item = self.make().cloudprinter_item_ids
         for values in ({"stage": "shipped"}, {"facts": ""}, {"name": "other", "stage": "produced"}):

@@ -44,7 +44,7 @@ class TestSecurity(CloudprinterCase):
                     else:
                         self.assert_refused(lambda: mine.read(["create_date"]))
                     self.assert_refused(lambda: mine.unlink())
-                    if record._name in MODELS[2:] and user != self.manager:
+                    if record._name in MODELS[2:]:
                         self.assert_refused(lambda: mine.write({"company_id": self.company.id}))
         self.assert_refused(lambda: item.signal_ids.request_ids.with_user(self.manager).write({"response": "x"}))
         self.assert_refused(
@@ -56,33 +56,51 @@ class TestSecurity(CloudprinterCase):
         stranger = new_test_user(self.env, login="cp_stranger", groups="base.group_user")
         portal = new_test_user(self.env, login="cp_portal", groups="base.group_portal")
         for user in (stranger, portal):
-            self.assert_refused(lambda: item.with_user(user).read(["name"]))  # noqa: B023
-            self.assert_refused(lambda: item.with_user(user).report_delay(24, "Late"))  # noqa: B023
+            self.assert_refused(lambda: item.with_user(user).read(["name"]))
+            self.assert_refused(lambda: item.with_user(user).report_delay(24, "Late"))
 
     def test_key_is_for_the_administrator_alone(self):
         for user in (self.salesman, self.operator, self.packer, self.manager, self.accountant):
             company = self.company.with_user(user)
-            self.assert_refused(lambda: company.read(["cloudprinter_signal_api_key"]))  # noqa: B023
-            self.assert_refused(lambda: company.search([("cloudprinter_signal_api_key", "=like", "1%")]))  # noqa: B023
-            self.assert_refused(lambda: company.action_cloudprinter_resume())  # noqa: B023
-            self.assert_refused(lambda: company.action_cloudprinter_this_is_live())  # noqa: B023
+            self.assert_refused(lambda: company.read(["cloudprinter_signal_api_key"]))
+            self.assert_refused(lambda: company.search([("cloudprinter_signal_api_key", "=like", "1%")]))
+            self.assert_refused(lambda: company.action_cloudprinter_resume())
+            self.assert_refused(lambda: company.action_cloudprinter_this_is_live())
 
     def test_stage_cannot_be_written(self):
         item = self.sell_one()
         for values in ({"stage": "shipped"}, {"facts": "1×production done"}):
-            self.assert_refused(lambda: item.with_user(self.manager).write(values), UserError)  # noqa: B023
-            self.assert_refused(lambda: item.create({"name": "x", "order_id": item.order_id.id, **values}), UserError)  # noqa: B023
+            self.assert_refused(lambda: item.with_user(self.manager).write(values), UserError)
+            self.assert_refused(lambda: item.create({"name": "x", "order_id": item.order_id.id, **values}), UserError)
+
+    def test_defaults_of_the_caller_reach_no_ledger_row(self):
+        """Keys in the context are anybody's to send."""
+        forged = {"default_state": "sent", "default_origin": "before", "default_number": 99, "default_tracking": "X"}
+        item = self.sell_one()
+        item.with_user(self.operator).with_context(**forged).report_delay(24, "Late")
+        delay = self.get_outbox(item, type="ItemDelay")
+        self.assertEqual((delay.state, delay.origin, delay.number, delay.tracking), ("outgoing", "manual", 0, False))
+        production = self.sell((self.book, 1, None), order=False).mrp_production_ids
+        production.with_user(self.operator).with_context(default_cancel_cause="CancelMiscError").write(
+            {"cloudprinter_order_ref": "7", "cloudprinter_item_ref": "8"}
+        )
+        self.assertFalse(production.cloudprinter_item_ids.cancel_cause)
+
+    def test_company_of_an_order_stays(self):
+        item = self.sell_one()
+        other = self.env["res.company"].create({"name": "Other Shop"})
+        self.assert_refused(lambda: item.order_id.write({"company_id": other.id}), UserError)
 
     def test_who_cancels_and_delays(self):
         item = self.sell_one()
         for user in (self.salesman, self.operator, self.packer, self.accountant):
-            self.assert_refused(lambda: item.with_user(user).report_cancel("CancelMiscError", "text"))  # noqa: B023
+            self.assert_refused(lambda: item.with_user(user).report_cancel("CancelMiscError", "text"))
         for user in (self.salesman, self.accountant):
-            self.assert_refused(lambda: item.with_user(user).report_delay(24, "Late"))  # noqa: B023
+            self.assert_refused(lambda: item.with_user(user).report_delay(24, "Late"))
         for user in (self.operator, self.packer, self.manager):
             item.with_user(user).report_delay(24, "Late")
         for user in (self.operator, self.packer):
-            self.assert_refused(lambda: self.get_outbox(item).with_user(user).action_discard())  # noqa: B023
+            self.assert_refused(lambda: self.get_outbox(item).with_user(user).action_discard())
 
     def test_companies_are_apart(self):
         other_company = self.env["res.company"].create({"name": "Other Shop"})
@@ -97,7 +115,7 @@ class TestSecurity(CloudprinterCase):
         )
         for record in (item.order_id, item, item.signal_ids, item.signal_ids.request_ids):
             self.assertFalse(record.with_user(other).search([("id", "in", record.ids)]))
-            self.assert_refused(lambda: record.with_user(other).read(["create_date"]))  # noqa: B023
+            self.assert_refused(lambda: record.with_user(other).read(["create_date"]))
         self.assertEqual(other_company.with_user(other).cloudprinter_status()["outgoing"], 0)
 
     def accept(self, company):
@@ -188,6 +206,13 @@ class TestSettings(CloudprinterCase):
         self.env["ir.config_parameter"].set_param("database.uuid", "another")
         self.company.cloudprinter_signal_api_key = KEY
         self.assertNotEqual(self.company.cloudprinter_fingerprint, fingerprint)
+
+    def test_administrator_without_other_rights(self):
+        """The settings form is one for the whole database."""
+        user = new_test_user(self.env, login="cp_system", groups="base.group_system")
+        settings = self.env["res.config.settings"].with_user(user).create({})
+        settings.read(["cloudprinter_reason", "cloudprinter_obstacle"])
+        self.assertEqual(self.company.with_user(user).cloudprinter_status()["outgoing"], 0)
 
     def test_missing_cron_is_told(self):
         self.env.ref("cloudprinter.ir_cron_send").active = False

@@ -5,11 +5,13 @@ from unittest.mock import patch
 
 import odoo
 from odoo import fields
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..models import cloudprinter_sender
 from ..models.cloudprinter_sender import LOCK, SCHEDULE
+from ..models.cloudprinter_sender import _Poster as Poster
 from .common import ALL_BUT_PACKED, KEY, ORDER, CloudprinterCase
 
 
@@ -147,6 +149,15 @@ class TestSender(CloudprinterCase):
         self.send()
         self.assert_states(item, [("ItemRegistered", "sent", False)])
 
+    def test_key_stays_refused_whatever_else_is_answered(self):
+        """Two orders are in flight: one is told that the key is wrong, the other one gets an error of the server."""
+        self.sell_one(order="1")
+        self.sell_one(order="2")
+        self.server.misbehave(status=401, match=lambda body: body["order"] == "1")
+        self.server.misbehave(status=500, delay=0.5, match=lambda body: body["order"] == "2")
+        self.send()
+        self.assertIn("refused the API key", self.company.cloudprinter_status()["reason"])
+
     def test_try_again_later(self):
         """Every other answer, and none, is tried again, later each time."""
         for number, failure in enumerate(
@@ -173,6 +184,16 @@ class TestSender(CloudprinterCase):
         self.send()
         wait = (self.get_outbox(item).next_attempt_date - fields.Datetime.now()).total_seconds()
         self.assertTrue(590 <= wait <= 600, wait)
+
+    def test_retry_after_nothing_is_no_hot_loop(self):
+        for number, wish in enumerate(("0", "Wed, 21 Oct 2015 07:28:00 GMT")):
+            item = self.sell_one(order=f"{number}")
+            self.server.misbehave(times=3, status=503, retry_after=wish)
+            self.send()
+            self.server.behave()
+            wait = (self.get_outbox(item).next_attempt_date - fields.Datetime.now()).total_seconds()
+            self.assertTrue(55 <= wait <= 60, wait)
+        self.assertEqual(len(self.server.requests), 2)
 
     def test_wakes_itself_for_the_next_attempt(self):
         item = self.sell_one()
@@ -234,6 +255,35 @@ class TestSender(CloudprinterCase):
         with patch.object(sender, "_record", discard_first):
             self.send()
         self.assert_states(item, [("ItemRegistered", "sent", False)])
+
+    def test_send_again_while_it_is_on_its_way(self):
+        """A person presses Send on a signal that is being posted: it is not posted twice at the same time."""
+        slow = self.sell_one(order="1")
+        self.sell_one(order="2")
+        self.server.misbehave(times=1, delay=1, match=lambda body: body["order"] == "1")
+        sender = type(self.env["cloudprinter.sender"])
+        record = sender._record
+
+        def press_send_first(self, attempts):
+            self.env["cloudprinter.signal"].search(
+                [("item_id", "=", slow.id), ("state", "=", "outgoing")]
+            ).action_send()
+            self.env.flush_all()
+            return record(self, attempts)
+
+        with patch.object(sender, "_record", press_send_first):
+            self.send()
+        self.assert_received(slow, ["ItemRegistered"])
+
+    def test_budget_is_spent(self):
+        """What was claimed but not posted in time is due again at once, and not counted."""
+        item = self.sell_one()
+        with patch.object(cloudprinter_sender, "_Poster", lambda _deadline: Poster(float("-inf"))):
+            self.send()
+        self.assertEqual(self.server.requests, [])
+        self.assertEqual(self.get_outbox(item).attempt_count, 0)
+        self.send()
+        self.assert_received(item, ["ItemRegistered"])
 
     # === what keeps signals === #
 
@@ -298,6 +348,24 @@ class TestSender(CloudprinterCase):
         self.assert_states(item, [("ItemRegistered", "sent", False)])
 
     @mute_logger("odoo.addons.cloudprinter.models.cloudprinter_sender")
+    def test_note_that_cannot_be_written(self):
+        """Another add-on breaks the chatter: the acceptance is kept, nothing is posted again."""
+        item = self.sell_one()
+        with patch.object(type(item), "_message_log_batch", side_effect=ValueError("broken")):
+            self.send()
+        self.assert_states(item, [("ItemRegistered", "sent", False)])
+        self.assertEqual(self.get_outbox(item).request_ids.outcome, "accepted")
+
+    def test_html_in_ids_and_answers(self):
+        """What comes from outside is text in the chatter."""
+        item = self.sell_one(item="<b>1</b>")
+        self.server.misbehave(times=1, status=400, body='{"error": {"info": "<script>alert(1)</script> & co"}}')
+        self.send()
+        body = item.message_ids[0].body
+        self.assertIn("&lt;b&gt;1&lt;/b&gt;", body)
+        self.assertNotIn("<script", body)
+
+    @mute_logger("odoo.addons.cloudprinter.models.cloudprinter_sender")
     def test_a_row_that_cannot_be_sent(self):
         """Whatever wrote it: it becomes an error with a reason, and nothing else waits for it."""
         sale = self.sell((self.book, 1, "1"), (self.book, 1, "2"))
@@ -307,6 +375,7 @@ class TestSender(CloudprinterCase):
         self.send()
         self.assertEqual((one.state, two.state), ("error", "sent"))
         self.assertIn("tracking", one.answer)
+        self.assertFalse(one.request_ids, "nothing was posted for it")
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
@@ -379,6 +448,25 @@ class TestReporting(CloudprinterCase):
         self.assertIn(item, items.search([("reported_stage", "!=", "produced")]))
         self.send()
         self.assertEqual(item.reported_stage, "produced")
+
+    def test_changed_by_an_update(self):
+        """While the add-on is updated nothing is told; a person reports it, or says that it was reported before."""
+        one, two = self.sell((self.book, 1, "1"), (self.book, 1, "2")).order_line.cloudprinter_item_id
+        with patch.object(self.registry, "ready", False):
+            self.produce((one | two).production_ids)
+        for item in (one, two):
+            self.assert_outbox(item, ["ItemRegistered"])
+            self.assertEqual(item.attention, "changed_by_update")
+        with self.assertRaises(AccessError):
+            one.with_user(self.operator).action_report_changes()
+        one.with_user(self.manager).action_report_changes()
+        two.with_user(self.manager).action_ignore_changes()
+        self.send()
+        self.assert_received(one, ["ItemRegistered", "ItemProduce", "ItemProduced"])
+        self.assert_received(two, ["ItemRegistered"])
+        self.assertEqual(self.get_outbox(two).mapped("origin"), ["observed", "before", "before"])
+        self.assertEqual(two.reported_stage, "produced")
+        self.assertFalse((one | two).filtered("attention"))
 
     def test_what_is_discarded_stays_so(self):
         """A signal that a person discarded is not made again by the next click or the daily check."""

@@ -18,9 +18,14 @@ MILESTONES = {
 }
 STAGE_OF = {signal_type: stage for stage, signal_type in MILESTONES.items()}
 TERMINAL = ("ItemShipped", "ItemCanceled")
-MAKING = {"draft", "open", "started"}
+MAKING = frozenset(("draft", "open", "started"))
 # Odoo skips states ("Produce All"); these are filled in. Packed is never assumed.
 FILLED_IN = ("ItemRegistered", "ItemProduce", "ItemProduced")
+
+
+def fact_text(kind, state, *flags):
+    """How a document is written in an item's facts, behind its count; also what to search them for."""
+    return "×" + " ".join([kind, state, *flags])
 
 
 class Move(NamedTuple):
@@ -42,10 +47,11 @@ class Facts(NamedTuple):
     def as_text(self):
         """A short text that differs when anything that matters differs; the order of documents does not matter."""
         parts = [name for name in ("accepted", "canceled") if getattr(self, name)]
-        parts += [f"{count}×production {state}" for state, count in sorted(Counter(self.productions).items())]
+        for state, count in sorted(Counter(self.productions).items()):
+            parts.append(f"{count}{fact_text('production', state)}")
         for move, count in sorted(Counter(self.moves).items()):
             flags = [name for name in ("final", "packed", "short") if getattr(move, name)]
-            parts.append(f"{count}×" + " ".join(["move", move.state, *flags]))
+            parts.append(f"{count}{fact_text('move', move.state, *flags)}")
         if not self.enough:
             parts.append("less than ordered")
         return ", ".join(parts)

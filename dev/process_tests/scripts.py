@@ -161,10 +161,11 @@ def make_user(env, login, group):
     env["res.users"].create({"name": login, "login": login, "password": login, "group_ids": groups.ids})
 
 
-def count_queries(env, moves, linked=False):
+def count_queries(env, moves, linked=False, item_per_move=False):
     """Queries of each click on documents with so many moves, as a user with ordinary rights, with a cold cache.
 
-    Works without the add-on too. Returns {click: number of queries, flush included}.
+    Works without the add-on too. `item_per_move`: every move of the delivery is of an item of its own.
+    Returns {click: number of queries, flush included}.
     """
     groups = env.ref("base.group_user") | env.ref("mrp.group_mrp_user") | env.ref("stock.group_stock_user")
     # Odoo's mrp_account reads journal entries in the name of who produces
@@ -192,9 +193,18 @@ def count_queries(env, moves, linked=False):
     if linked:
         # so that ItemShipped goes out, which costs most
         production.cloudprinter_item_ids.order_id.shipping_method = "gls_national"
-    link = {"cloudprinter_item_id": production.cloudprinter_item_ids.id} if linked else {}
+    links = [{"cloudprinter_item_id": production.cloudprinter_item_ids.id} if linked else {} for part in parts]
+    if item_per_move:
+        order = production.cloudprinter_item_ids.order_id
+        items = env["cloudprinter.item"].create(
+            [{"name": f"{part.id}", "order_id": order.id, "product_id": part.id} for part in parts]
+        )
+        links = [{"cloudprinter_item_id": item.id} for item in items]
     places = {"location_id": warehouse.lot_stock_id.id, "location_dest_id": customers.id}
-    move_vals = [Command.create({"product_id": part.id, "product_uom_qty": 2, **places, **link}) for part in parts]
+    move_vals = [
+        Command.create({"product_id": part.id, "product_uom_qty": 2, **places, **link})
+        for part, link in zip(parts, links)
+    ]
     picking = env["stock.picking"].create(
         {"picking_type_id": warehouse.out_type_id.id, "move_ids": move_vals, **places}
     )
@@ -222,3 +232,8 @@ def count_queries(env, moves, linked=False):
             counts[name] = env.cr.sql_log_count - before
     assert (production.state, picking.state) == ("done", "done"), (production.state, picking.state)
     return counts
+
+
+def hold_first_signal(env, item_id):
+    env.cr.execute(SQL("SELECT FROM cloudprinter_signal WHERE item_id = %s ORDER BY id LIMIT 1 FOR UPDATE", item_id))
+    meet("held")

@@ -29,6 +29,20 @@ class TestTwoPeople(ProcessCase):
             types = self.query(f"SELECT type FROM cloudprinter_signal WHERE item_id = {made['item']} ORDER BY id")
             self.assertEqual([row[0] for row in types], ["ItemRegistered", "ItemProduce", "ItemProduced"])
 
+    def test_nothing_overtakes_a_row_that_somebody_holds(self):
+        """A person's transaction holds a signal: what comes after it, of the same item, waits with it."""
+        self.configure()
+        made = self.make_item(1)
+        held = self.start_in_odoo("hold_first_signal", made["item"])
+        held.wait_for("held")
+        self.in_odoo("finish_production_alone", made["productions"][0])
+        self.in_odoo("send")
+        self.assertEqual(self.server.accepted, [])
+        held.go()
+        held.finish()
+        self.in_odoo("send")
+        self.assertEqual([s["type"] for s in self.server.accepted], ["ItemRegistered", "ItemProduce", "ItemProduced"])
+
     def test_work_that_does_not_matter(self):
         """Reserving and typing quantities on two deliveries of one item collides on nothing of ours."""
         made = self.make_item(1)

@@ -4,6 +4,7 @@ from .common import ProcessCase
 
 MANUFACTURING = ("button_start", "button_mark_done")
 LINKED_AT_MOST = 14
+MANY_ITEMS_AT_MOST = 18
 
 
 class TestCost(ProcessCase):
@@ -27,10 +28,18 @@ class TestCost(ProcessCase):
                 kind: self.in_odoo("count_queries", moves, linked, database=database)
                 for kind, (database, linked) in kinds.items()
             }
+            if moves == 50:
+                counts_of_50 = counts["unlinked"]
             for click in counts["without"]:
                 without, unlinked, linked = (counts[kind][click] for kind in kinds)
                 lines.append(f"    {click:18}{moves:6}{without:9}{unlinked:9}{linked:9}")
                 if unlinked - without > (1 if click in MANUFACTURING else 0) or linked - unlinked > LINKED_AT_MOST:
                     too_many.append(f"{click} with {moves} moves")
+        # a transfer of 50 items costs what one item costs, and a look at what registered them
+        many = self.in_odoo("count_queries", 50, True, True)
+        for click in ("put in pack", "button_validate"):
+            lines.append(f"    {click} of 50 items: {counts_of_50[click]} unlinked, {many[click]} linked")
+            if many[click] - counts_of_50[click] > MANY_ITEMS_AT_MOST:
+                too_many.append(f"{click} with 50 items")
         print("\n".join(lines), flush=True)
         self.assertEqual(too_many, [])
