@@ -36,12 +36,14 @@ class TestTwoPeople(ProcessCase):
         held = self.start_in_odoo("hold_first_signal", made["item"])
         held.wait_for("held")
         self.in_odoo("finish_production_alone", made["productions"][0])
+        [[name]] = self.query(f"SELECT name FROM cloudprinter_item WHERE id = {made['item']}")
         self.in_odoo("send")
-        self.assertEqual(self.server.accepted, [])
+        self.assertEqual(self.server.signals(item=name), [])
         held.go()
         held.finish()
         self.in_odoo("send")
-        self.assertEqual([s["type"] for s in self.server.accepted], ["ItemRegistered", "ItemProduce", "ItemProduced"])
+        types = [signal_type for signal_type, _order, _item in self.server.signals(item=name)]
+        self.assertEqual(types, ["ItemRegistered", "ItemProduce", "ItemProduced"])
 
     def test_work_that_does_not_matter(self):
         """Reserving and typing quantities on two deliveries of one item collides on nothing of ours."""
