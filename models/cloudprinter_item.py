@@ -1,5 +1,7 @@
 import logging
 
+import psycopg2
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
@@ -149,6 +151,15 @@ class CloudprinterItem(models.Model):
         "move_ids.move_line_ids.result_package_id",
     )
     def _compute_stage(self):
+        try:
+            self._derive_stage()
+        except psycopg2.Error:
+            raise
+        except Exception:
+            # the shop floor does not stop for us; the daily check derives them again
+            _logger.exception("Cloudprinter: the stage of items %s could not be derived", self.ids)
+
+    def _derive_stage(self):
         making = {item: bool(MAKING.intersection(item._get_production_facts())) for item in self}
         # packages say nothing while an item is being made
         packed = self.filtered(lambda item: not making[item]).move_ids._cloudprinter_filter_packed()
@@ -216,7 +227,13 @@ class CloudprinterItem(models.Model):
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise
         except Exception:
-            _logger.exception("Cloudprinter: no signals were made for items %s; the daily check will", items.ids)
+            if len(items) > 1:
+                # one odd item does not cost the others their signals
+                for item in items:
+                    item._queue_signals()
+                    item._make_queued_signals()
+                return
+            _logger.exception("Cloudprinter: no signals were made for item %s; the daily check will", items.ids)
 
     def _make_due_signals(self, **overrides):
         """Bring the outbox to what the stage says. May be called any number of times.
@@ -448,7 +465,45 @@ class CloudprinterItem(models.Model):
 
     @api.constrains("name")
     def _check_name(self):
-        self.env["cloudprinter.signal"]._check_ids(self)
+        for item in self:
+            if not item.name:
+                raise ValidationError(self.env._("Enter the Cloudprinter item id."))
+
+    @api.constrains("production_ids")
+    def _check_production_ids(self):
+        self.production_ids._check_cloudprinter_company()
+
+    def _check_not_over(self):
+        """Nothing follows what ended the item.
+
+        :raises UserError: its shipping or cancellation was accepted
+        """
+        ended = self.signal_ids.filtered(lambda s: s.state == "sent" and s.type in TERMINAL)[:1]
+        if ended:
+            raise UserError(
+                self.env._(
+                    "Cloudprinter has accepted %(signal)s for item %(item)s. Nothing can follow it.",
+                    signal=ended.type,
+                    item=ended.item_id.name,
+                )
+            )
+
+    def _check_document_company(self, company, document):
+        """A document of a branch is fine, one of an unrelated company is not.
+
+        :raises ValidationError: one of the items belongs to another house than `company`
+        """
+        foreign = self.sudo().filtered(lambda item: item.company_id.root_id != company.sudo().root_id)[:1]
+        if foreign:
+            raise ValidationError(
+                self.env._(
+                    "Item %(item)s belongs to %(company)s. It cannot be linked to %(document)s of %(other)s.",
+                    item=foreign.name,
+                    company=foreign.company_id.name,
+                    document=document.sudo().display_name,
+                    other=company.sudo().name,
+                )
+            )
 
     @api.constrains("cancel_cause", "cancel_message")
     def _check_cancel(self):
@@ -465,14 +520,14 @@ class CloudprinterItem(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
-            vals["name"] = (vals.get("name") or "").strip()
+            vals["name"] = self.env["cloudprinter.order"]._clean_id(vals.get("name"))
             self._check_derived(vals)
         return super().create(vals_list)
 
     def write(self, vals):
         self._check_derived(vals)
         if "name" in vals:
-            vals = dict(vals, name=(vals["name"] or "").strip())
+            vals = dict(vals, name=self.env["cloudprinter.order"]._clean_id(vals["name"]))
         if "name" in vals or "order_id" in vals:
             changed = self.filtered(
                 lambda item: (
@@ -481,17 +536,26 @@ class CloudprinterItem(models.Model):
                 )
             )
             changed.signal_ids.sudo()._check_ids_are_free()
-        cancelling = self.env["cloudprinter.signal"].sudo()
-        if vals.get("cancel_cause"):
+        if vals.keys().isdisjoint(("cancel_cause", "cancel_message")):
+            cancelling = self.env["cloudprinter.signal"]
+        else:
+            cancelling = self.sudo().signal_ids.filtered(lambda s: s.type == "ItemCanceled" and not s.correction_of_id)
+            posted = cancelling.filtered(lambda s: s.attempt_count and s.state != "canceled")[:1]
+            if posted:
+                raise UserError(
+                    self.env._("Cloudprinter was told that item %s is cancelled. This is final.", posted.item_id.name)
+                )
             # a person wants it now, whatever was decided before
-            cancelling = self.sudo().signal_ids.filtered(lambda s: s.type == "ItemCanceled" and not s.attempt_count)
             cancelling.filtered(lambda s: s.failure_type == "discarded")._withdraw()
+            cancelling = cancelling.filtered(lambda s: s.state in ("waiting", "outgoing"))
         res = super().write(vals)
         if "order_id" in vals:
             for item in self:
                 item.signal_ids.sudo().write({"order_id": item.order_id.id, "company_id": item.company_id.id})
-        if waiting := cancelling.filtered(lambda s: s.failure_type == "missing_cause"):
-            waiting.action_send()
+        for signal in cancelling.filtered("item_id.cancel_cause"):
+            signal.write({"cause": signal.item_id.cancel_cause, "message": signal.item_id.cancel_message})
+            if signal.state == "waiting":
+                signal.action_send()
         return res
 
     def unlink(self):
@@ -500,7 +564,7 @@ class CloudprinterItem(models.Model):
         return super().unlink()
 
     def _check_derived(self, vals):
-        if "stage" in vals or "facts" in vals:
+        if not {"stage", "facts", "company_id", "accepted_date"}.isdisjoint(vals):
             raise UserError(self.env._("The stage follows from the documents; it cannot be written."))
 
     @api.model
@@ -512,8 +576,8 @@ class CloudprinterItem(models.Model):
         """
         # the caller has the right to the document on which the ids are typed; a context is not to reach new records
         items = self.sudo().with_context(clean_context(self.env.context))
-        order_ref, item_ref = order_ref.strip(), item_ref.strip()
         orders = self.env["cloudprinter.order"].sudo()
+        order_ref, item_ref = orders._clean_id(order_ref), orders._clean_id(item_ref)
         before = current.order_id
         if current and before.name == order_ref:
             order = before
@@ -543,11 +607,15 @@ class CloudprinterItem(models.Model):
         if not self.env.user.has_groups("mrp.group_mrp_user,stock.group_stock_user,cloudprinter.group_manager"):
             raise AccessError(self.env._("Only manufacturing and inventory users may report a delay."))
         self.check_access("read")
-        if not (cause or "").strip():
+        if not isinstance(cause, str) or not cause.strip():
             raise ValidationError(self.env._("Write the reason of the delay, in English."))
+        hours = str(hours).strip()
+        if not hours.isdecimal() or not 1 <= int(hours) <= 9999:
+            raise ValidationError(self.env._("Enter the delay in whole hours, from 1 to 9999."))
+        self._check_not_over()
         for item in self:
             signal_type = item.company_id._cloudprinter_config().cloudprinter_delay_type or "ItemDelay"
-            item.sudo()._report(signal_type, cause=cause, delay=str(hours))
+            item.sudo()._report(signal_type, cause=cause, delay=hours)
             item.sudo().promised_date = fields.Datetime.add(fields.Datetime.now(), hours=int(hours))
         return True
 
@@ -560,7 +628,7 @@ class CloudprinterItem(models.Model):
         if not self.env.user.has_group("cloudprinter.group_manager"):
             raise AccessError(self.env._("Only managers of Cloudprinter may cancel an item."))
         self.check_access("read")
-        if cause not in CANCEL_CAUSES:
+        if not isinstance(cause, str) or cause not in CANCEL_CAUSES:
             raise ValidationError(
                 self.env._("%(cause)s is none of Cloudprinter's cancellation causes.", cause=cause or "“”")
             )

@@ -48,21 +48,41 @@ class CloudprinterOrder(models.Model):
     def _search_sale_order_id(self, operator, value):
         return [("sale_order_ids", operator, value)]
 
+    @api.model
+    def _clean_id(self, value):
+        """Cloudprinter's ids are opaque, but they are texts of one line.
+
+        :param value: what a person or another program entered
+        :returns: the id, trimmed, or an empty text
+        :raises ValidationError: it cannot be an id
+        """
+        text = "" if value is None or value is False else str(value).strip()
+        if not text.isprintable() or len(text) > 255:
+            raise ValidationError(
+                self.env._(
+                    "Enter the id as Cloudprinter gave it; it has at most 255 characters, and no line breaks or"
+                    " control characters."
+                )
+            )
+        return text
+
     @api.constrains("name")
     def _check_name(self):
-        self.env["cloudprinter.signal"]._check_ids(self)
+        for record in self:
+            if not record.name:
+                raise ValidationError(self.env._("Enter the Cloudprinter order id."))
 
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
-            vals["name"] = (vals.get("name") or "").strip()
+            vals["name"] = self._clean_id(vals.get("name"))
         return super().create(vals_list)
 
     def write(self, vals):
         if any(order.item_ids and order.company_id.id != vals["company_id"] for order in self if "company_id" in vals):
             raise UserError(self.env._("The company of an order cannot be changed once it has items."))
         if "name" in vals:
-            vals = dict(vals, name=(vals["name"] or "").strip())
+            vals = dict(vals, name=self._clean_id(vals["name"]))
             changed = self.filtered(lambda order: order.name != vals["name"])
             changed.signal_ids._check_ids_are_free()
         res = super().write(vals)
@@ -75,9 +95,9 @@ class CloudprinterOrder(models.Model):
     def _get_or_create(self, name, company):
         """The order with Cloudprinter's id `name` in `company`.
 
-        :raises ValidationError: the id is empty
+        :raises ValidationError: the id is empty, or cannot be one
         """
-        name = (name or "").strip()
+        name = self._clean_id(name)
         if not name:
             raise ValidationError(self.env._("Enter the Cloudprinter order id."))
         # the caller has the right to the document on which the id is typed
@@ -91,7 +111,7 @@ class CloudprinterOrder(models.Model):
         :raises UserError: signals with the old id were accepted
         """
         self.ensure_one()
-        name = (name or "").strip()
+        name = self._clean_id(name)
         if name == self.name:
             return self
         other = self.sudo().search([("company_id", "=", self.company_id.id), ("name", "=", name)])

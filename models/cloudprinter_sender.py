@@ -24,6 +24,7 @@ _lt = LazyTranslate(__name__)
 LOCK = 0x636C6F7564707274  # "cloudprt"
 # The watchdog's 120 s are shared by all jobs of the database.
 BUDGET = 25.0  # seconds
+PATIENCE = 30.0  # seconds, in which a user's transaction may hold a row whose answer is there
 # Seconds from one attempt to the next; the last is repeated.
 SCHEDULE = (60, 300, 1800, 7200, 21600, 43200)
 JITTER = 0.2
@@ -94,17 +95,22 @@ class CloudprinterSender(models.AbstractModel):
         The lock lives in a transaction of its own: it cannot leak through the pool and dies with the process.
         """
         with sql_db.db_connect(self.env.cr.dbname).cursor() as lock_cr:
+            # it idles while bundles are posted
+            lock_cr.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             lock_cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
             yield lock_cr.fetchone()[0], lambda: lock_cr.execute("SELECT 1")
 
     @api.model
-    def _get_sendable_companies(self):
-        """Per company with queued signals and nothing that keeps them: address, key and its fingerprint."""
+    def _get_sendable_companies(self, among=None):
+        """Per company with queued signals and nothing that keeps them: address, key and its fingerprint.
+
+        :param among: only these company ids
+        """
         rows = self.env.execute_query(
             SQL("SELECT DISTINCT company_id FROM cloudprinter_signal WHERE state = 'outgoing'")
         )
         sendable = {}
-        for company in self.env["res.company"].browse(row[0] for row in rows):
+        for company in self.env["res.company"].browse(row[0] for row in rows if among is None or row[0] in among):
             obstacle = company._cloudprinter_obstacle()
             if obstacle:
                 _logger.info("Cloudprinter: signals of company %s are kept: %s", company.id, obstacle)
@@ -126,8 +132,8 @@ class CloudprinterSender(models.AbstractModel):
         :returns: True when due signals are left
         """
         deadline = time.monotonic() + BUDGET
-        connections = self._get_parameter("connections", 8)
-        bundle_size = self._get_parameter("bundle_size", 100)
+        connections = self._get_parameter("connections", 8, at_most=32)
+        bundle_size = self._get_parameter("bundle_size", 100, at_most=1000)
         poster = _Poster(deadline)
         due, flying, unwritten = [], {}, []
         try:
@@ -146,16 +152,17 @@ class CloudprinterSender(models.AbstractModel):
                             break
                     if not flying:
                         break
+                    # nothing is locked or kept open while posting
+                    self.env["ir.cron"]._commit_progress()
                     done, _pending = wait(flying, return_when=FIRST_COMPLETED)
                     landed = {flying.pop(future): future.result() for future in done}
                     self._give_back([bundle for bundle, attempts in landed.items() if not attempts])
                     attempts = [attempt for attempts in landed.values() for attempt in attempts]
                     unwritten = self._record(unwritten + attempts)
-                    refused = {a.bundle.key_fingerprint for a in attempts if a.result.outcome is Outcome.KEY_REFUSED}
-                    for company_id in [c for c, (*_, fingerprint) in companies.items() if fingerprint in refused]:
-                        del companies[company_id]
+                    # somebody may hold the signals meanwhile, or the key was refused
+                    companies = self._get_sendable_companies(among=companies)
                 # rows that a user holds; he is never waited for while something else can be done
-                give_up = time.monotonic() + 5
+                give_up = time.monotonic() + PATIENCE
                 while unwritten and time.monotonic() < give_up:
                     time.sleep(0.1)
                     unwritten = self._record(unwritten)
@@ -166,10 +173,10 @@ class CloudprinterSender(models.AbstractModel):
         return bool(companies and self._get_due_orders(companies))
 
     @api.model
-    def _get_parameter(self, name, default):
+    def _get_parameter(self, name, default, at_most):
         value = self.env["ir.config_parameter"].sudo().get_param(f"cloudprinter.{name}", default)
         try:
-            return max(1, int(value))
+            return min(max(1, int(value)), at_most)
         except ValueError:
             _logger.warning("Cloudprinter: the system parameter cloudprinter.%s is no number", name)
             return default
@@ -258,7 +265,8 @@ class CloudprinterSender(models.AbstractModel):
                 UPDATE cloudprinter_signal
                    SET next_attempt_date = %(now)s::timestamp + make_interval(
                            secs => (ARRAY[%(delays)s])[LEAST(attempt_count + 1, %(steps)s)]),
-                       attempt_count = attempt_count + 1
+                       attempt_count = attempt_count + 1,
+                       failure_type = NULL
                   FROM ranked
                  WHERE cloudprinter_signal.id = ranked.id
                    AND ranked.position <= %(size)s
@@ -317,6 +325,13 @@ class CloudprinterSender(models.AbstractModel):
             # the answers are kept and written again; nothing is posted again
             self.env.cr.rollback()
             return attempts
+        except Exception:
+            self.env.cr.rollback()
+            if len(attempts) == 1:
+                _logger.exception("Cloudprinter: the answer for signals %s cannot be written", ids)
+                return []
+            # one that cannot be written does not cost the others theirs
+            return [attempt for each in attempts for attempt in self._record([each])]
         return [attempt for attempt in attempts if not free.issuperset(attempt.signal_ids)]
 
     def _write_attempts(self, attempts):
@@ -338,6 +353,9 @@ class CloudprinterSender(models.AbstractModel):
                 if result.outcome is Outcome.ACCEPTED:
                     # also when a person discarded it meanwhile: Cloudprinter has it
                     company_id = signal.company_id.id
+                    if signal.state == "sent":
+                        # a repeat: the ledger has it
+                        continue
                     changed = signal._prepare_sent(dict(attempt.bundle.signals)[signal.id])
                     signal.write(
                         {
@@ -474,6 +492,7 @@ class _Poster:
 
     def __init__(self, deadline):
         self.deadline = deadline
+        self.refused_keys = set()
         self.local = threading.local()
         self.clients = []
 
@@ -482,7 +501,7 @@ class _Poster:
 
         :returns: list of Attempt, empty when the budget was spent before
         """
-        if time.monotonic() > self.deadline:
+        if time.monotonic() > self.deadline or bundle.key_fingerprint in self.refused_keys:
             return []
         valid, attempts = [], []
         for row_id, signal in bundle.signals:
@@ -508,6 +527,8 @@ class _Poster:
     def _post(self, bundle, members):
         body = cloudsignal.body([signal for _row_id, signal in members])
         result = self._get_client(bundle.url).post(body, bundle.key)
+        if result.outcome is Outcome.KEY_REFUSED:
+            self.refused_keys.add(bundle.key_fingerprint)
         return Attempt(bundle, tuple(row_id for row_id, _signal in members), body, result)
 
     def _get_client(self, url):

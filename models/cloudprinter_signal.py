@@ -131,21 +131,11 @@ class CloudprinterSignal(models.Model):
                     )
                 ) from error
 
-    @api.model
-    def _check_ids(self, records):
-        """Cloudprinter's ids are opaque texts, but they are texts.
-
-        :raises ValidationError: an id is empty or cannot be sent
-        """
-        for record in records:
-            name = record.name or ""
-            if not name.strip() or not name.isprintable():
-                raise ValidationError(
-                    self.env._("Enter the id as Cloudprinter gave it; it cannot be empty or hold control characters.")
-                )
-
     def _check_ids_are_free(self):
-        """Ids may be corrected until the first acceptance, then never: the ledger has them."""
+        """Ids may be corrected until the first acceptance, then never: the ledger has them.
+
+        :raises UserError: a signal was accepted, or is on its way
+        """
         accepted = self.filtered(lambda signal: signal.state == "sent")[:1]
         if accepted:
             raise UserError(
@@ -157,6 +147,10 @@ class CloudprinterSignal(models.Model):
                     order=accepted.order_id.name,
                 )
             )
+
+        flying = self.filtered(lambda s: s.state == "outgoing" and s.attempt_count and not s.failure_type)[:1]
+        if flying:
+            raise UserError(self.env._("%s is just being sent. Try again in a minute.", flying.display_name))
 
     # === CRUD === #
 
@@ -332,6 +326,8 @@ class CloudprinterSignal(models.Model):
         for signal in self.sudo():
             if signal.state not in ("waiting", "error", "outgoing"):
                 raise UserError(self.env._("%s is not waiting to be sent.", signal.display_name))
+            if not signal.correction_of_id:
+                signal.item_id._check_not_over()
             vals = {"state": "outgoing", "failure_type": False, "next_attempt_date": fields.Datetime.now()}
             if signal.type == "ItemCanceled" and not signal.cause:
                 vals.update(cause=signal.item_id.cancel_cause, message=signal.item_id.cancel_message)
@@ -348,5 +344,8 @@ class CloudprinterSignal(models.Model):
         self._check_may_decide()
         if self.filtered(lambda signal: signal.state == "sent"):
             raise UserError(self.env._("What Cloudprinter has accepted cannot be discarded."))
-        self.sudo().write({"state": "canceled", "failure_type": "discarded"})
+        # one that was withdrawn may become true again
+        self.sudo().filtered(lambda signal: signal.state != "canceled").write(
+            {"state": "canceled", "failure_type": "discarded"}
+        )
         return True

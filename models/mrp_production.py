@@ -1,5 +1,5 @@
 from odoo import Command, api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import UserError
 
 FACTS = {"draft": "draft", "confirmed": "open", "progress": "started", "to_close": "started", "done": "done"}
 
@@ -43,17 +43,7 @@ class MrpProduction(models.Model):
     @api.constrains("cloudprinter_item_ids")
     def _check_cloudprinter_company(self):
         for production in self:
-            family = production.company_id.sudo().root_id
-            foreign = production.cloudprinter_item_ids.sudo().filtered(lambda item: item.company_id.root_id != family)  # noqa: B023
-            if foreign:
-                raise ValidationError(
-                    self.env._(
-                        "Item %(item)s belongs to %(company)s. It cannot be made by an order of %(other)s.",
-                        item=foreign[0].name,
-                        company=foreign[0].company_id.name,
-                        other=production.company_id.name,
-                    )
-                )
+            production.cloudprinter_item_ids._check_document_company(production.company_id, production)
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -75,9 +65,10 @@ class MrpProduction(models.Model):
             return vals
         vals = dict(vals)
         items = production.cloudprinter_item_ids.sudo()
-        order_ref = vals.pop("cloudprinter_order_ref", production.cloudprinter_order_ref)
-        item_ref = vals.pop("cloudprinter_item_ref", production.cloudprinter_item_ref)
-        if (order_ref or "", item_ref or "") == (
+        clean_id = self.env["cloudprinter.order"]._clean_id
+        order_ref = clean_id(vals.pop("cloudprinter_order_ref", production.cloudprinter_order_ref))
+        item_ref = clean_id(vals.pop("cloudprinter_item_ref", production.cloudprinter_item_ref))
+        if (order_ref, item_ref) == (
             production.cloudprinter_order_ref or "",
             production.cloudprinter_item_ref or "",
         ):
@@ -86,18 +77,22 @@ class MrpProduction(models.Model):
             raise UserError(
                 self.env._("Several items are made together here. Change their ids on the items themselves.")
             )
-        if not (order_ref or "").strip() and not (item_ref or "").strip():
+        if not order_ref and not item_ref:
             if items and not items.sale_line_ids and production._cloudprinter_owns(items):
                 items.signal_ids._check_ids_are_free()
             vals["cloudprinter_item_ids"] = [Command.clear()]
             return vals
-        if not (order_ref or "").strip() or not (item_ref or "").strip():
+        if not order_ref or not item_ref:
             raise UserError(self.env._("Enter both, the Cloudprinter order id and the item id."))
         company = self.env["res.company"].browse(vals.get("company_id")) or production.company_id or self.env.company
         product = self.env["product.product"].browse(vals.get("product_id")) or production.product_id
+        unit = self.env["uom.uom"].browse(vals.get("product_uom_id")) or production.product_uom_id or product.uom_id
+        quantity = vals.get("product_qty") or production.product_qty or 0
+        if unit and product:
+            quantity = unit._compute_quantity(quantity, product.uom_id)
         current = items if items and production._cloudprinter_owns(items) else items.browse()
         item = self.env["cloudprinter.item"]._get_for_refs(
-            company, order_ref, item_ref, current, {"product_id": product.id}
+            company, order_ref, item_ref, current, {"product_id": product.id, "quantity": quantity}
         )
         vals["cloudprinter_item_ids"] = [Command.set(item.ids)]
         return vals

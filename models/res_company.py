@@ -3,7 +3,7 @@ import hmac
 import logging
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import AccessError, ValidationError
 from odoo.tools import SQL
 
 from .. import cloudsignal
@@ -15,7 +15,10 @@ class ResCompany(models.Model):
     _inherit = "res.company"
 
     cloudprinter_signal_api_key = fields.Char("CloudSignal API Key", groups="base.group_system", copy=False)
-    cloudprinter_signal_url = fields.Char("CloudSignal Address", default=cloudsignal.ENDPOINT)
+    # the key is sent there, so that it needs the same right
+    cloudprinter_signal_url = fields.Char(
+        "CloudSignal Address", default=cloudsignal.ENDPOINT, groups="base.group_system"
+    )
     cloudprinter_hold = fields.Boolean("Hold Signals", help="Signals are recorded but not sent.")
     cloudprinter_user_id = fields.Many2one("res.users", "Responsible for Cloudprinter")
     cloudprinter_report_produce = fields.Boolean("Report Production Started", default=True)
@@ -71,7 +74,7 @@ class ResCompany(models.Model):
         key = vals.get("cloudprinter_signal_api_key")
         if not key:
             return vals
-        key = key.strip()
+        key = str(key).strip()
         if not key.isascii() or not key.isprintable() or " " in key:
             raise ValidationError(
                 self.env._("The CloudSignal API key has characters that no key has. Copy it again from Cloudprinter.")
@@ -129,7 +132,9 @@ class ResCompany(models.Model):
             return "hold"
         if not key:
             return "no_key"
-        if not config.cloudprinter_signal_url:
+        try:
+            cloudsignal.check_url(config.cloudprinter_signal_url or "")
+        except cloudsignal.SignalError:
             return "no_url"
         if config._cloudprinter_key_was_refused():
             return "key_refused"
@@ -162,7 +167,7 @@ class ResCompany(models.Model):
             "neutralized": self.env._("This database is neutralized. Nothing is sent."),
             "hold": self.env._("Sending is on hold. Signals are recorded, none is sent."),
             "no_key": self.env._("The CloudSignal API key is missing. Signals are recorded, none is sent."),
-            "no_url": self.env._("The CloudSignal address is missing. Signals are recorded, none is sent."),
+            "no_url": self.env._("The CloudSignal address cannot be used. Signals are recorded, none is sent."),
             "key_refused": self.env._("Cloudprinter refused the API key. Enter the right one, or resume."),
         }
         counts = dict.fromkeys(("outgoing", "waiting", "error"), 0)
@@ -181,9 +186,14 @@ class ResCompany(models.Model):
                 reason = self.env._("The scheduled action “Cloudprinter: send signals” is not active.")
         return {"reason": reason, **counts}
 
+    def _cloudprinter_check_administrator(self):
+        if not self.env.user.has_group("base.group_system"):
+            raise AccessError(self.env._("Only administrators may decide this."))
+        self.check_access("write")
+
     def action_cloudprinter_resume(self):
         """Try again with the key that was refused."""
-        self.check_access("write")
+        self._cloudprinter_check_administrator()
         for company in self:
             config = company._cloudprinter_config()
             config.cloudprinter_resumed_request = config._cloudprinter_last_word_on_key().id
@@ -191,7 +201,7 @@ class ResCompany(models.Model):
 
     def action_cloudprinter_this_is_live(self):
         """Declare this database, after a move, to be the live one."""
-        self.check_access("write")
+        self._cloudprinter_check_administrator()
         for company in self:
             _logger.info("Cloudprinter: user %s declared this database the live one", self.env.uid)
             company._cloudprinter_config()._cloudprinter_bind_to_database()

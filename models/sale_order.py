@@ -25,6 +25,12 @@ class SaleOrder(models.Model):
     def _check_cloudprinter_order_id(self):
         for sale in self:
             order = sale.cloudprinter_order_id.sudo()
+            if order and order.company_id.root_id != sale.company_id.sudo().root_id:
+                raise ValidationError(
+                    self.env._(
+                        "Order %(order)s belongs to %(company)s.", order=order.name, company=order.company_id.name
+                    )
+                )
             taken = order.sale_order_ids - sale
             if taken:
                 raise ValidationError(
@@ -52,7 +58,7 @@ class SaleOrder(models.Model):
         if "cloudprinter_order_ref" not in vals:
             return vals
         vals = dict(vals)
-        ref = (vals.pop("cloudprinter_order_ref") or "").strip()
+        ref = self.env["cloudprinter.order"]._clean_id(vals.pop("cloudprinter_order_ref"))
         current = self.cloudprinter_order_id.sudo()
         if ref == (current.name or ""):
             return vals

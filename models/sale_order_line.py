@@ -23,7 +23,7 @@ class SaleOrderLine(models.Model):
 
     def _inverse_cloudprinter_item_ref(self):
         for line in self:
-            ref = (line.cloudprinter_item_ref or "").strip()
+            ref = self.env["cloudprinter.order"]._clean_id(line.cloudprinter_item_ref)
             # what is shown after saving
             line.cloudprinter_item_ref = ref or False
             current = line.cloudprinter_item_id.sudo()
@@ -51,6 +51,7 @@ class SaleOrderLine(models.Model):
     def _check_cloudprinter_item_id(self):
         for line in self:
             item = line.cloudprinter_item_id.sudo()
+            item._check_document_company(line.company_id, line.order_id)
             taken = item.sale_line_ids - line
             if taken:
                 raise ValidationError(

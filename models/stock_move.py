@@ -36,6 +36,11 @@ class StockMove(models.Model):
             else:
                 move.cloudprinter_item_id = move.cloudprinter_item_id
 
+    @api.constrains("cloudprinter_item_id")
+    def _check_cloudprinter_item_id(self):
+        for move in self.filtered("cloudprinter_item_id"):
+            move.cloudprinter_item_id._check_document_company(move.company_id, move)
+
     @api.model
     def _prepare_merge_moves_distinct_fields(self):
         return super()._prepare_merge_moves_distinct_fields() + ["cloudprinter_item_id"]

@@ -298,7 +298,40 @@ class TestTypedIds(LinkCase):
         self.assertFalse(production.cloudprinter_item_ids)
         self.assert_outbox(item, [])
 
+    def test_odd_ids(self):
+        """From another program or a paste: a number is an id, what cannot be one is refused with a sentence."""
+        production = self.make(order=123456780000, item=123456780001)
+        self.assertEqual(self.get_links(production), (ORDER, ITEM))
+        for odd in ("x" * 256, "1\0002", "1\ud800", "1\n2"):
+            with self.subTest(odd[:9]), self.refused(ValidationError, "Enter the id as Cloudprinter gave it"):
+                self.make(item=odd)
+
+    def test_quantity_of_a_hand_made_delivery(self):
+        """Without a sales order the manufacturing order tells how many there are."""
+        production = self.make()
+        self.produce(production)
+        item = production.cloudprinter_item_ids
+        self.assertEqual(item.quantity, 5)
+
     # === companies === #
+
+    def test_another_companys_item(self):
+        """Nobody reports another company's item by linking a document of his own to it."""
+        stranger = self.env["res.company"].create({"name": "Stranger"})
+        item = self.sell_one()
+        move = {
+            "product_id": self.book.id,
+            "product_uom_qty": 1,
+            "location_id": self.warehouse.lot_stock_id.id,
+            "location_dest_id": self.env.ref("stock.stock_location_customers").id,
+            "company_id": stranger.id,
+            "cloudprinter_item_id": item.id,
+        }
+        with self.refused(ValidationError, f"Item {ITEM} belongs to"):
+            self.env["stock.move"].create(move)
+        sale = self.env["sale.order"].create({"partner_id": self.customer.id, "company_id": stranger.id})
+        with self.refused(ValidationError, f"Order {ORDER} belongs to"):
+            sale.cloudprinter_order_id = item.order_id
 
     def test_companies(self):
         """An order of the same house may make the item, one of another house may not."""
@@ -316,5 +349,5 @@ class TestTypedIds(LinkCase):
             ).with_context(allowed_company_ids=self.operator.company_ids.ids)
         made[branch].cloudprinter_item_ids = item
         self.assertIn(made[branch], item.production_ids)
-        with self.refused(ValidationError, f"Item {ITEM} belongs to .* cannot be made by an order of Stranger"):
+        with self.refused(ValidationError, f"Item {ITEM} belongs to .* cannot be linked to .* of Stranger"):
             made[stranger].cloudprinter_item_ids = item

@@ -67,6 +67,14 @@ class TestSecurity(CloudprinterCase):
             self.assert_refused(lambda: company.action_cloudprinter_resume())
             self.assert_refused(lambda: company.action_cloudprinter_this_is_live())
 
+    def test_address_is_for_the_administrator_alone(self):
+        """Whoever could change it would be sent the key."""
+        rights = new_test_user(self.env, login="cp_rights", groups="base.group_user,base.group_erp_manager")
+        company = self.company.with_user(rights)
+        self.assert_refused(lambda: company.write({"cloudprinter_signal_url": "https://example.com/"}))
+        self.assert_refused(lambda: company.action_cloudprinter_this_is_live())
+        company.write({"sequence": 5})
+
     def test_stage_cannot_be_written(self):
         item = self.sell_one()
         for values in ({"stage": "shipped"}, {"facts": "1×production done"}):

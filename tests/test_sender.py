@@ -293,7 +293,7 @@ class TestSender(CloudprinterCase):
         for field, value, good, words in (
             ("cloudprinter_hold", True, False, "on hold"),
             ("cloudprinter_signal_api_key", False, KEY, "API key is missing"),
-            ("cloudprinter_signal_url", False, self.server.url, "address is missing"),
+            ("cloudprinter_signal_url", False, self.server.url, "address cannot be used"),
             ("cloudprinter_fingerprint", "another database", fingerprint, "copy of the database"),
         ):
             with self.subTest(field):
@@ -306,6 +306,50 @@ class TestSender(CloudprinterCase):
                 self.send()
                 self.assert_states(item, [("ItemRegistered", "sent", False)])
                 self.server.requests.clear()
+
+    def test_hold_while_it_runs(self):
+        """Somebody holds the signals while they are sent: what is not under way stays."""
+        self.env["ir.config_parameter"].set_param("cloudprinter.connections", "1")
+        sales = [self.sell((self.book, 1, "1"), order=f"{number}") for number in range(8)]
+        sender = type(self.env["cloudprinter.sender"])
+        record = sender._record
+
+        def hold_first(self, attempts):
+            self.env.company.cloudprinter_hold = True
+            self.env.flush_all()
+            return record(self, attempts)
+
+        with patch.object(sender, "_record", hold_first):
+            self.send()
+        self.assertLessEqual(len(self.server.requests), 2, "what was claimed before")
+        items = self.env["sale.order"].concat(*sales).order_line.cloudprinter_item_id
+        self.assertEqual(len(self.get_outbox(items, state="outgoing")), 8 - len(self.server.requests))
+
+    def test_address_that_cannot_be_used(self):
+        """However it came there; and it costs no other company its answers."""
+        self.sell_one()
+        self.env.cr.execute("UPDATE res_company SET cloudprinter_signal_url = 'nonsense'")
+        self.env.invalidate_all()
+        self.send()
+        self.assertEqual(self.server.requests, [])
+        self.assertIn("address cannot be used", self.company.cloudprinter_status()["reason"])
+
+    @mute_logger("odoo.sql_db", "odoo.addons.cloudprinter.models.cloudprinter_sender")
+    def test_answer_that_cannot_be_written(self):
+        """One row that the database refuses does not cost the others their answers."""
+        one, two = (self.sell_one(order=order) for order in "12")
+        sender = type(self.env["cloudprinter.sender"])
+        write = sender._write_attempts
+
+        def break_first(self, attempts):
+            if any(one.signal_ids.id in attempt.signal_ids for attempt in attempts):
+                self.env.cr.execute("SELECT 1 / 0")
+            return write(self, attempts)
+
+        with patch.object(sender, "_write_attempts", break_first):
+            self.send()
+        self.assert_states(one, [("ItemRegistered", "outgoing", False)])
+        self.assert_states(two, [("ItemRegistered", "sent", False)])
 
     def test_neutralized(self):
         self.sell_one()
@@ -434,6 +478,51 @@ class TestReporting(CloudprinterCase):
         with self.assertRaises(UserError) as caught:
             item.with_user(self.manager).report_cancel("CancelMiscError", "Too late")
         self.assertIn("cannot be cancelled", str(caught.exception))
+
+    def test_cancel_is_final_once_posted(self):
+        """Until then the cause may be another one; afterwards nothing is changed and nothing follows."""
+        self.company.cloudprinter_hold = True
+        item = self.sell_one()
+        manager = item.with_user(self.manager)
+        manager.report_cancel("CancelMiscError", "one")
+        manager.report_cancel("CancelPageCount", "two")
+        canceled = self.get_outbox(item, type="ItemCanceled")
+        self.assertEqual((canceled.cause, canceled.message), ("CancelPageCount", "two"))
+        self.company.cloudprinter_hold = False
+        self.send()
+        for call in (
+            lambda: manager.report_cancel("CancelBookSize", "three"),
+            lambda: manager.write({"cancel_cause": False, "cancel_message": False}),
+            lambda: manager.report_delay(24, "Late"),
+        ):
+            with self.assertRaises(UserError):
+                call()
+
+    def test_what_is_withdrawn_may_come_again(self):
+        """Discarding what was withdrawn does not silence it."""
+        self.company.cloudprinter_hold = True
+        item = self.sell_one()
+        self.produce(item.production_ids)
+        second = item.production_ids.copy()
+        second.action_confirm()
+        second.cloudprinter_item_ids = item
+        self.env.cr.flush()
+        withdrawn = item.signal_ids.filtered(lambda signal: signal.type == "ItemProduced")
+        self.assertEqual(withdrawn.failure_type, "withdrawn")
+        withdrawn.with_user(self.manager).action_discard()
+        self.produce(second)
+        self.assert_outbox(item, ["ItemRegistered", "ItemProduce", "ItemProduced"])
+
+    def test_ids_are_kept_while_a_signal_is_on_its_way(self):
+        """The ledger never names an id that Cloudprinter did not get."""
+        item = self.sell_one()
+        signal = self.get_outbox(item)
+        signal.attempt_count = 1  # as the sender writes ahead
+        with self.assertRaises(UserError) as caught:
+            item.with_user(self.manager).name = "other"
+        self.assertIn("just being sent", str(caught.exception))
+        signal.failure_type = "endpoint"
+        item.with_user(self.manager).name = "other"
 
     def test_reported_stage(self):
         """What Cloudprinter knows is not what Odoo knows."""
