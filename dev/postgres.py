@@ -14,7 +14,7 @@ from .processes import LOOPBACK, free_port, running, wait_until
 # folders that only root may enter (a clone below /root).
 AS_NOBODY = (
     "setpriv",
-    "--pdeathsig=TERM",
+    "--pdeathsig=INT",
     "--reuid=nobody",
     "--regid=nogroup",
     "--clear-groups",

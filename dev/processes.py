@@ -1,6 +1,7 @@
 """Servers that live as long as a `with` block: each is stopped by the process that started it, also on Ctrl-C."""
 
 import ctypes
+import functools
 import os
 import signal
 import socket
@@ -22,8 +23,8 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def _die_with_parent():
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def _die_with_parent(stop_signal):
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, stop_signal)
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def running(command, log, stop_signal=signal.SIGTERM, **options):
             stdout=output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=functools.partial(_die_with_parent, stop_signal),
             **options,
         )
     try:

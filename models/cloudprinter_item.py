@@ -192,12 +192,10 @@ class CloudprinterItem(models.Model):
 
     def _left_enough(self, bound, moves):
         """False while less than the item's quantity reached the customer. With a sales line its moves tell."""
-        if not self.quantity or self.sale_line_ids:
-            return True
         left = [
             move._cloudprinter_quantity() for move, fact in zip(bound, moves) if fact.final and fact.state == "done"
         ]
-        return not left or sum(left) >= self.quantity
+        return not left or not self.quantity or bool(self.sale_line_ids) or sum(left) >= self.quantity
 
     def _compute_field_value(self, field):
         res = super()._compute_field_value(field)
