@@ -526,7 +526,12 @@ class _Poster:
 
     def _post(self, bundle, members):
         body = cloudsignal.body([signal for _row_id, signal in members])
-        result = self._get_client(bundle.url).post(body, bundle.key)
+        try:
+            result = self._get_client(bundle.url).post(body, bundle.key)
+        except Exception as error:
+            # the answers of others are in this run; the text of an error might hold the key
+            _logger.error("Cloudprinter: a post failed in an unexpected way: %s", type(error).__name__)
+            result = cloudsignal.Result(Outcome.NO_ANSWER, message=type(error).__name__)
         if result.outcome is Outcome.KEY_REFUSED:
             self.refused_keys.add(bundle.key_fingerprint)
         return Attempt(bundle, tuple(row_id for row_id, _signal in members), body, result)

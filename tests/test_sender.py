@@ -351,6 +351,14 @@ class TestSender(CloudprinterCase):
         self.assert_states(one, [("ItemRegistered", "outgoing", False)])
         self.assert_states(two, [("ItemRegistered", "sent", False)])
 
+    @mute_logger("odoo.addons.cloudprinter.models.cloudprinter_sender")
+    def test_post_that_fails_in_an_unexpected_way(self):
+        item = self.sell_one()
+        with patch.object(Poster, "_get_client", side_effect=RuntimeError(f"a text with {KEY}")):
+            self.send()
+        self.assert_states(item, [("ItemRegistered", "outgoing", "endpoint")])
+        self.assertEqual(self.get_outbox(item).request_ids.error, "RuntimeError")
+
     def test_neutralized(self):
         self.sell_one()
         self.env["ir.config_parameter"].set_param("database.is_neutralized", "True")
