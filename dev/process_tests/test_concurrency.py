@@ -24,8 +24,10 @@ class TestTwoPeople(ProcessCase):
     def test_last_two_orders_finished_at_once(self):
         """Each of them sees the other order open, yet ItemProduced exists, and once."""
         for _round in range(3):
-            made = self.make_item(2)
-            self.meet("finish_production", made["item"], made["productions"])
+            # production has started already, so that neither of the two alone changes the stage
+            made = self.make_item(3)
+            self.in_odoo("finish_production_alone", made["productions"][0])
+            self.meet("finish_production", made["item"], made["productions"][1:])
             types = self.query(f"SELECT type FROM cloudprinter_signal WHERE item_id = {made['item']} ORDER BY id")
             self.assertEqual([row[0] for row in types], ["ItemRegistered", "ItemProduce", "ItemProduced"])
 
