@@ -160,9 +160,9 @@ class CloudprinterItem(models.Model):
             _logger.exception("Cloudprinter: the stage of items %s could not be derived", self.ids)
 
     def _derive_stage(self):
-        making = {item: bool(MAKING.intersection(item._get_production_facts())) for item in self}
         # packages say nothing while an item is being made
-        packed = self.filtered(lambda item: not making[item]).move_ids._cloudprinter_filter_packed()
+        made = self.filtered(lambda item: not MAKING.intersection(item._get_production_facts()))
+        packed = made.move_ids._cloudprinter_filter_packed()
         for item in self:
             facts = item._collect_facts(packed)
             values = {"stage": derive_stage(facts), "facts": facts.as_text()}

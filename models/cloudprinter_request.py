@@ -27,5 +27,4 @@ class CloudprinterRequest(models.Model):
     duration_ms = fields.Integer("Duration (ms)", readonly=True)
     key_fingerprint = fields.Char(readonly=True, groups="base.group_system")
 
-    _company_idx = models.Index("(company_id, id)")
     _key_idx = models.Index("(key_fingerprint, id)")
