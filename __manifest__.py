@@ -12,6 +12,7 @@
         "security/ir.model.access.csv",
         "security/cloudprinter_security.xml",
         "data/ir_cron_data.xml",
+        "data/mail_activity_type_data.xml",
         "views/cloudprinter_signal_views.xml",
         "views/cloudprinter_item_views.xml",
         "views/cloudprinter_order_views.xml",

@@ -4,6 +4,7 @@ from . import (
     cloudprinter_request,
     cloudprinter_sender,
     cloudprinter_signal,
+    cloudprinter_todo,
     delivery_carrier,
     mrp_production,
     res_company,

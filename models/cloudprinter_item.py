@@ -10,6 +10,7 @@ from odoo.tools import clean_context
 
 from ..cloudsignal import CANCEL_CAUSES
 from ..tools.stage import MAKING, MILESTONES, STAGE_OF, STAGES, TERMINAL, Facts, derive_stage, fact_text, plan_signals
+from .cloudprinter_signal import LEDGER
 
 _logger = logging.getLogger(__name__)
 
@@ -640,7 +641,8 @@ class CloudprinterItem(models.Model):
 
     def action_ignore_changes(self):
         """Take what an update of the add-on has found out about the items as reported before."""
-        self._settle_update()._make_due_signals(state="sent", failure_type=False, origin="before")
+        items = self._settle_update().with_context(cloudprinter_ledger=LEDGER)
+        items._make_due_signals(state="sent", failure_type=False, origin="before")
         return True
 
     def _settle_update(self):

@@ -1,4 +1,9 @@
-from odoo import fields, models
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError
+
+from .cloudprinter_signal import LEDGER
 
 OUTCOMES = [
     ("accepted", "Accepted"),
@@ -7,10 +12,17 @@ OUTCOMES = [
     ("try_later", "Try Again Later"),
     ("no_answer", "No Answer"),
 ]
+FAILURES = ("try_later", "no_answer")
+KEEP_ACCEPTED = timedelta(days=3653)  # ten years, as books are kept
+VACUUM_AT_MOST = 1000  # in one go
 
 
 class CloudprinterRequest(models.Model):
-    """One HTTP POST to CloudSignal and its answer; written by the sender only and never changed."""
+    """One HTTP POST to CloudSignal and its answer; written by the sender only and never changed.
+
+    Acceptances are kept for ten years. An attempt that failed is deleted after the time that the company chose, but
+    not while one of its signals waits for anything.
+    """
 
     _name = "cloudprinter.request"
     _description = "Cloudprinter Attempt"
@@ -18,6 +30,10 @@ class CloudprinterRequest(models.Model):
 
     signal_ids = fields.Many2many("cloudprinter.signal", string="Signals", readonly=True)
     company_id = fields.Many2one("res.company", required=True, readonly=True)
+    date = fields.Datetime("Answered On", required=True, readonly=True, default=fields.Datetime.now)
+    retry_date = fields.Datetime(
+        "Not Again Before", readonly=True, help="Orders that were never posted wait until then, unless it answers."
+    )
     url = fields.Char("URL", readonly=True)
     body = fields.Text(readonly=True, help="What was posted, without the key.")
     outcome = fields.Selection(OUTCOMES, readonly=True)
@@ -28,3 +44,39 @@ class CloudprinterRequest(models.Model):
     key_fingerprint = fields.Char(readonly=True, groups="base.group_system")
 
     _key_idx = models.Index("(key_fingerprint, id)")
+    _company_idx = models.Index("(company_id, id)")
+    _vacuum_idx = models.Index("(company_id, outcome, date)")
+
+    def write(self, vals):
+        if self.env.context.get("cloudprinter_ledger") is not LEDGER:
+            raise AccessError(self.env._("An attempt that was made cannot be changed."))
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_by_vacuum(self):
+        if self.env.context.get("cloudprinter_ledger") is not LEDGER:
+            raise AccessError(self.env._("Attempts are evidence. They cannot be deleted."))
+
+    @api.autovacuum
+    def _gc_requests(self):
+        """Delete what is older than its company keeps it, a part at a time.
+
+        :returns: how many were deleted, and whether there are more
+        """
+        now = fields.Datetime.now()
+        for company in self.env["res.company"].search([]):
+            keep = timedelta(days=company._cloudprinter_config().cloudprinter_retention_days)
+            for domain in (
+                [
+                    ("outcome", "!=", "accepted"),
+                    ("date", "<", now - keep),
+                    ("signal_ids", "not any", [("state", "in", ("waiting", "outgoing", "error"))]),
+                ],
+                [("outcome", "=", "accepted"), ("date", "<", now - KEEP_ACCEPTED)],
+            ):
+                old = self.search([("company_id", "=", company.id), *domain], order="date", limit=VACUUM_AT_MOST)
+                if old:
+                    old.with_context(cloudprinter_ledger=LEDGER).unlink()
+                    # this company or another one may have more
+                    return len(old), True
+        return 0, False

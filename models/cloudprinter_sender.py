@@ -1,25 +1,26 @@
 import json
 import logging
+import queue
 import random
-import threading
 import time
 from collections import defaultdict
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from markupsafe import Markup, escape
+import psycopg2.errors
+from markupsafe import Markup
 
 from odoo import api, fields, models, release, sql_db
 from odoo.modules import Manifest
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import SQL, LazyTranslate
+from odoo.tools import SQL
 
-from .. import cloudsignal
-from ..cloudsignal import Outcome
+from ..cloudsignal import Outcome, Signal
+from ..tools.poster import REFUSALS_AT_MOST, Bundle, Poster
 
 _logger = logging.getLogger(__name__)
-_lt = LazyTranslate(__name__)
 
 LOCK = 0x636C6F7564707274  # "cloudprt"
 # The watchdog's 120 s are shared by all jobs of the database.
@@ -28,37 +29,60 @@ PATIENCE = 30.0  # seconds, in which a user's transaction may hold a row whose a
 # Seconds from one attempt to the next; the last is repeated.
 SCHEDULE = (60, 300, 1800, 7200, 21600, 43200)
 JITTER = 0.2
+HORIZON = 7  # days of attempts, not counting the time in which Cloudprinter answered to nothing
 WINDOW = 5000  # due signals that are looked at in one query
-CHATTER_TEXTS = {
-    "ItemRegistered": _lt("Confirmed"),
-    "ItemProduce": _lt("Production Started"),
-    "ItemProduced": _lt("Produced"),
-    "ItemPacked": _lt("Packed"),
-    "ItemShipped": _lt("Shipped"),
-    "ItemDelay": _lt("Delayed"),
-    "ItemError": _lt("Delayed"),
-    "ItemCanceled": _lt("Canceled"),
-}
 
 
-class Bundle(NamedTuple):
-    """What is due of one order, claimed: all that a thread needs, free of the ORM."""
+@dataclass
+class Endpoint:
+    """What the sender knows of the endpoint of one company.
 
-    order_id: int
-    company_id: int
-    url: str
-    key: str
-    key_fingerprint: str
-    signals: tuple  # of (row id, cloudsignal.Signal), oldest first
+    Its circuit is open from the first failure until the next answer that is none; meanwhile one order at a time
+    probes.
+    """
+
+    obstacle: str = ""  # why nothing is sent; see `_cloudprinter_obstacle`
+    settings: tuple = ()  # what a person may change while the sender runs
+    url: str = ""
+    key: str = ""
+    key_fingerprint: str = ""
+    refusals: int = 0  # in a row
+    opened_by: int = 0  # the attempt whose failure opened the circuit
+    silent_since: datetime | None = None  # when that was; None while the circuit is closed
+    retry_date: datetime | None = None  # no order that was never posted probes before
+
+    @property
+    def is_open(self):
+        return bool(self.silent_since)
 
 
-class Attempt(NamedTuple):
-    """One POST and its answer."""
+@dataclass
+class Run:
+    """The state of one run of the sender."""
 
-    bundle: Bundle
-    signal_ids: tuple
-    body: dict
-    result: cloudsignal.Result
+    endpoints: dict  # company id → Endpoint
+    ping: callable  # raises when this is no longer the only sender
+    deadline: float  # on time.monotonic()'s scale
+    connections: int
+    bundle_size: int
+    due: list = field(default_factory=list)  # order ids
+    flying: dict = field(default_factory=dict)  # future → Bundle
+    unwritten: list = field(default_factory=list)  # attempts whose rows somebody holds
+    lines: defaultdict = field(default_factory=lambda: defaultdict(list))  # (model, id) → what its chatter is told
+    stopped: set = field(default_factory=set)  # companies of which nothing more is posted in this run
+    has_posted: bool = False
+
+    def get_sendable(self):
+        """Ids of the companies that may send."""
+        return [
+            company_id
+            for company_id, endpoint in self.endpoints.items()
+            if not endpoint.obstacle and company_id not in self.stopped
+        ]
+
+    def get_busy(self):
+        """Bundles that are in flight, or whose answers are not written."""
+        return [*self.flying.values(), *(attempt.bundle for attempt in self.unwritten)]
 
 
 class CloudprinterSender(models.AbstractModel):
@@ -80,13 +104,18 @@ class CloudprinterSender(models.AbstractModel):
                 # the holder may have looked for work a moment before this was committed
                 self._wake(fields.Datetime.add(fields.Datetime.now(), minutes=1))
                 return
-            companies = self._get_sendable_companies()
-            left_over = self._send(companies, ping) if companies else False
-            if left_over:
-                self._wake()
-            elif companies:
-                self._wake_for_retries(companies)
+            run = Run(
+                endpoints=self._get_endpoints(),
+                ping=ping,
+                deadline=time.monotonic() + BUDGET,
+                connections=self._get_parameter("connections", 8, at_most=32),
+                bundle_size=self._get_parameter("bundle_size", 100, at_most=1000),
+            )
+            if run.get_sendable():
+                self._send(run)
+                self._wake_again(run)
             self.env["ir.cron"]._commit_progress(remaining=0)
+        self.env["cloudprinter.todo"]._update()
 
     @contextmanager
     def _try_to_be_the_only_one(self):
@@ -101,78 +130,6 @@ class CloudprinterSender(models.AbstractModel):
             yield lock_cr.fetchone()[0], lambda: lock_cr.execute("SELECT 1")
 
     @api.model
-    def _get_sendable_companies(self, among=None):
-        """Per company with queued signals and nothing that keeps them: address, key and its fingerprint.
-
-        :param among: only these company ids
-        """
-        rows = self.env.execute_query(
-            SQL("SELECT DISTINCT company_id FROM cloudprinter_signal WHERE state = 'outgoing'")
-        )
-        sendable = {}
-        for company in self.env["res.company"].browse(row[0] for row in rows if among is None or row[0] in among):
-            obstacle = company._cloudprinter_obstacle()
-            if obstacle:
-                _logger.info("Cloudprinter: signals of company %s are kept: %s", company.id, obstacle)
-                continue
-            config = company._cloudprinter_config()
-            sendable[company.id] = (
-                config.cloudprinter_signal_url,
-                config.cloudprinter_signal_api_key,
-                config._cloudprinter_key_fingerprint(),
-            )
-        return sendable
-
-    # === the run === #
-
-    def _send(self, companies, ping):
-        """Claim, post and record until done.
-
-        :param dict companies: as from `_get_sendable_companies`; a company whose key is refused is taken out
-        :returns: True when due signals are left
-        """
-        deadline = time.monotonic() + BUDGET
-        connections = self._get_parameter("connections", 8, at_most=32)
-        bundle_size = self._get_parameter("bundle_size", 100, at_most=1000)
-        poster = _Poster(deadline)
-        due, flying, unwritten = [], {}, []
-        try:
-            with ThreadPoolExecutor(connections, thread_name_prefix="cloudsignal") as threads:
-                while True:
-                    while companies and time.monotonic() < deadline and len(flying) <= connections:
-                        busy = {bundle.order_id for bundle in flying.values()}
-                        busy.update(attempt.bundle.order_id for attempt in unwritten)
-                        due = [order for order in due or self._get_due_orders(companies) if order not in busy]
-                        room = 2 * connections - len(flying)
-                        orders, due = due[:room], due[room:]
-                        ping()
-                        bundles = self._claim(orders, companies, bundle_size)
-                        flying.update((threads.submit(poster.post, bundle), bundle) for bundle in bundles)
-                        if not bundles and not due:
-                            break
-                    if not flying:
-                        break
-                    # nothing is locked or kept open while posting
-                    self.env["ir.cron"]._commit_progress()
-                    done, _pending = wait(flying, return_when=FIRST_COMPLETED)
-                    landed = {flying.pop(future): future.result() for future in done}
-                    self._give_back([bundle for bundle, attempts in landed.items() if not attempts])
-                    attempts = [attempt for attempts in landed.values() for attempt in attempts]
-                    unwritten = self._record(unwritten + attempts)
-                    # somebody may hold the signals meanwhile, or the key was refused
-                    companies = self._get_sendable_companies(among=companies)
-                # rows that a user holds; he is never waited for while something else can be done
-                give_up = time.monotonic() + PATIENCE
-                while unwritten and time.monotonic() < give_up:
-                    time.sleep(0.1)
-                    unwritten = self._record(unwritten)
-        finally:
-            poster.close()
-        for attempt in unwritten:
-            _logger.warning("Cloudprinter: the answer for signals %s could not be written", attempt.signal_ids)
-        return bool(companies and self._get_due_orders(companies))
-
-    @api.model
     def _get_parameter(self, name, default, at_most):
         value = self.env["ir.config_parameter"].sudo().get_param(f"cloudprinter.{name}", default)
         try:
@@ -181,60 +138,232 @@ class CloudprinterSender(models.AbstractModel):
             _logger.warning("Cloudprinter: the system parameter cloudprinter.%s is no number", name)
             return default
 
-    @api.model
-    def _get_due_orders(self, companies):
-        """Ids of orders with due signals, the one with the oldest first.
+    # === the run === #
 
-        Nothing overtakes an earlier signal of its item that is queued for later or in flight.
+    def _send(self, run):
+        """Claim, post and record until nothing is due or the budget is spent."""
+        refusals = {company_id: endpoint.refusals for company_id, endpoint in run.endpoints.items()}
+        poster = Poster(run.deadline, _user_agent(), refusals)
+        landed = queue.SimpleQueue()
+        try:
+            with ThreadPoolExecutor(run.connections, thread_name_prefix="cloudsignal") as threads:
+                while True:
+                    for bundle in self._claim_next(run):
+                        future = threads.submit(poster.post, bundle)
+                        run.flying[future] = bundle
+                        # in the order in which they are answered
+                        future.add_done_callback(landed.put)
+                    if not run.flying:
+                        break
+                    # nothing is locked or kept open while posting
+                    self.env["ir.cron"]._commit_progress()
+                    self._land(run, [landed.get()] + [landed.get() for _more in range(landed.qsize())])
+                    # somebody may hold the signals meanwhile, or the key was refused
+                    run.endpoints = self._get_endpoints(run.endpoints)
+                # rows that a user holds; he is never waited for while something else can be done
+                give_up = time.monotonic() + PATIENCE
+                while run.unwritten and time.monotonic() < give_up:
+                    time.sleep(0.1)
+                    self._record_all(run)
+        finally:
+            poster.close()
+        for attempt in run.unwritten:
+            _logger.warning("Cloudprinter: the answer for signals %s could not be written", attempt.signal_ids)
+        self._log_lines(run.lines)
+
+    def _land(self, run, futures):
+        """Take the answers of posts that have ended."""
+        unposted = []
+        for future in futures:
+            bundle, attempts = run.flying.pop(future), future.result()
+            run.unwritten += attempts
+            if attempts:
+                run.has_posted = True
+            else:
+                run.stopped.add(bundle.company_id)
+                unposted.append(bundle)
+        self._give_back(unposted)
+        self._record_all(run)
+
+    def _record_all(self, run):
+        attempts, run.unwritten = run.unwritten, []
+        run.unwritten = self._record(run, attempts)
+
+    # === who may send === #
+
+    @api.model
+    def _get_endpoints(self, known=None):
+        """The endpoints of companies with queued signals.
+
+        :param dict known: look at these companies only; what nobody has touched is kept
+        :returns: company id → Endpoint
         """
+        companies = self.env["res.company"].sudo().browse(known or self._get_companies_with_queue())
+        names = (
+            "cloudprinter_hold",
+            "cloudprinter_signal_api_key",
+            "cloudprinter_signal_url",
+            "cloudprinter_fingerprint",
+            "cloudprinter_resumed_request",
+        )
+        with_parents = companies.parent_ids
+        with_parents.invalidate_recordset(names)
+        with_parents.fetch(names)
+        endpoints = {}
+        for company in companies:
+            before = known and known[company.id]
+            settings = tuple(each[name] for each in company.parent_ids for name in names)
+            if before and before.settings == settings:
+                endpoints[company.id] = before
+                continue
+            config = company._cloudprinter_config()
+            obstacle = company._cloudprinter_obstacle()
+            if obstacle and not (before and before.obstacle):
+                _logger.info("Cloudprinter: signals of company %s are kept: %s", company.id, obstacle)
+            endpoints[company.id] = Endpoint(
+                obstacle,
+                settings,
+                config.cloudprinter_signal_url,
+                config.cloudprinter_signal_api_key,
+                config._cloudprinter_key_fingerprint(),
+                company._cloudprinter_count_refusals(),
+                **company._cloudprinter_circuit(),
+            )
+        return endpoints
+
+    @api.model
+    def _get_companies_with_queue(self):
+        rows = self.env.execute_query(
+            SQL("SELECT DISTINCT company_id FROM cloudprinter_signal WHERE state = 'outgoing'")
+        )
+        return [row[0] for row in rows]
+
+    # === what is due === #
+
+    def _get_due(self, run):
+        """Ids of orders that may be posted now: all that are due, or one that probes."""
+        busy = run.get_busy()
+        probing = {bundle.company_id for bundle in busy}
+        closed, probes = [], []
+        for company_id in run.get_sendable():
+            endpoint = run.endpoints[company_id]
+            if not endpoint.is_open:
+                closed.append(company_id)
+            elif company_id not in probing:
+                probes += self._get_probe(company_id, endpoint)
+        orders = {bundle.order_id for bundle in busy}
+        due = closed and (run.due or self._get_due_orders(closed))
+        run.due = [order for order in due if order not in orders]
+        return probes + run.due
+
+    @api.model
+    def _is_due(self, company_ids):
+        """Nothing overtakes an earlier signal of its item that is queued for later or in flight."""
+        return SQL(
+            """
+            signal.state = 'outgoing'
+            AND signal.company_id IN %(companies)s
+            AND signal.next_attempt_date <= %(now)s
+            AND NOT EXISTS (SELECT FROM cloudprinter_signal earlier
+                             WHERE earlier.item_id = signal.item_id
+                               AND earlier.id < signal.id
+                               AND earlier.state = 'outgoing'
+                               AND earlier.next_attempt_date > %(now)s)
+            """,
+            companies=tuple(company_ids),
+            now=fields.Datetime.now(),
+        )
+
+    @api.model
+    def _get_due_orders(self, company_ids):
+        """Ids of orders with due signals, the one with the oldest first."""
         rows = self.env.execute_query(
             SQL(
                 """
                 SELECT due.order_id
                   FROM (SELECT signal.id, signal.order_id
                           FROM cloudprinter_signal signal
-                         WHERE signal.state = 'outgoing'
-                           AND signal.company_id IN %(companies)s
-                           AND signal.next_attempt_date <= %(now)s
-                           AND NOT EXISTS (SELECT FROM cloudprinter_signal earlier
-                                            WHERE earlier.item_id = signal.item_id
-                                              AND earlier.id < signal.id
-                                              AND earlier.state = 'outgoing'
-                                              AND earlier.next_attempt_date > %(now)s)
+                         WHERE %s
                       ORDER BY signal.id
-                         LIMIT %(window)s) due
+                         LIMIT %s) due
               GROUP BY due.order_id
               ORDER BY min(due.id)
                 """,
-                companies=tuple(companies),
-                now=fields.Datetime.now(),
-                window=WINDOW,
+                self._is_due(company_ids),
+                WINDOW,
             )
         )
         return [row[0] for row in rows]
 
-    def _claim(self, order_ids, companies, bundle_size):
+    @api.model
+    def _get_probe(self, company_id, endpoint):
+        """The order that tries whether the endpoint answers again, each time another one: a list of one id, or none.
+
+        What was posted before tries when its date is reached; what never was, a minute after the last failure.
+        """
+        now = fields.Datetime.now()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT signal.order_id
+                  FROM cloudprinter_signal signal
+                 WHERE %s AND (signal.attempt_count > 0 OR %s)
+              GROUP BY signal.order_id
+              ORDER BY max(signal.attempt_count), min(signal.id)
+                 LIMIT 1
+                """,
+                self._is_due([company_id]),
+                endpoint.retry_date <= now,
+            )
+        )
+        return [row[0] for row in rows]
+
+    # === claiming === #
+
+    def _claim_next(self, run):
+        """Claim as many bundles as may be in flight; returns them."""
+        bundles = []
+        room = 2 * run.connections - len(run.get_busy())
+        while not bundles and room >= run.connections and time.monotonic() < run.deadline:
+            orders = self._get_due(run)[:room]
+            if not orders:
+                break
+            run.due = [order for order in run.due if order not in orders]
+            run.ping()
+            bundles = self._claim(run, orders)
+        return bundles
+
+    def _claim(self, run, order_ids):
         """Write the attempt ahead for what is due of these orders, commit, and return it as bundles."""
-        if not order_ids:
-            return []
         try:
-            rows = self._write_ahead(order_ids, companies, bundle_size)
+            rows = self._write_ahead(order_ids, run.get_sendable(), run.bundle_size)
             self.env["ir.cron"]._commit_progress()
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             # somebody changed a row since the last look; what flies must still be written down
             self.env.cr.rollback()
             return []
-        # what the claim changed behind the ORM's back, and what others did since the last look
-        self.env.invalidate_all()
-        signals = self.env["cloudprinter.signal"].browse(sorted(row[0] for row in rows))
+        members, sources = defaultdict(list), defaultdict(set)
+        for order_id, company_id, item_id, res_model, res_id, row_id, *values in sorted(rows, key=lambda row: row[5]):
+            members[order_id, company_id].append((row_id, Signal(*values)))
+            sources[order_id, company_id].update([("cloudprinter.item", item_id), (res_model, res_id)])
         bundles = []
-        for (order, company), members in signals.grouped(lambda s: (s.order_id, s.company_id)).items():
-            posted = tuple((signal.id, signal._to_cloudsignal()) for signal in members)
-            bundles.append(Bundle(order.id, company.id, *companies[company.id], posted))
+        for (order_id, company_id), signals in members.items():
+            endpoint = run.endpoints[company_id]
+            bundles.append(
+                Bundle(
+                    order_id,
+                    company_id,
+                    endpoint.url,
+                    endpoint.key,
+                    endpoint.key_fingerprint,
+                    tuple(signals),
+                    frozenset(sources[order_id, company_id]),
+                )
+            )
         return bundles
 
-    def _write_ahead(self, order_ids, companies, bundle_size):
-        """Count the attempt and write the next date; returns the rows of claimed ids.
+    def _write_ahead(self, order_ids, company_ids, bundle_size):
+        """Count the attempt and write the next date; returns what is claimed.
 
         What somebody holds is skipped, and with it everything that comes later of the same item.
         """
@@ -262,21 +391,28 @@ class CloudprinterSender(models.AbstractModel):
                                           AND earlier.state = 'outgoing'
                                           AND earlier.id NOT IN (SELECT id FROM free))
                 )
-                UPDATE cloudprinter_signal
+                UPDATE cloudprinter_signal signal
                    SET next_attempt_date = %(now)s::timestamp + make_interval(
-                           secs => (ARRAY[%(delays)s])[LEAST(attempt_count + 1, %(steps)s)]),
-                       attempt_count = attempt_count + 1,
+                           secs => (ARRAY[%(delays)s])[LEAST(signal.attempt_count + 1, %(steps)s)]),
+                       expiry_date = COALESCE(signal.expiry_date, %(expiry)s),
+                       attempt_count = signal.attempt_count + 1,
                        failure_type = NULL
-                  FROM ranked
-                 WHERE cloudprinter_signal.id = ranked.id
+                  FROM ranked, cloudprinter_order "order", cloudprinter_item item
+                 WHERE signal.id = ranked.id
                    AND ranked.position <= %(size)s
-             RETURNING cloudprinter_signal.id
+                   AND "order".id = signal.order_id
+                   AND item.id = signal.item_id
+             RETURNING signal.order_id, signal.company_id, signal.item_id, signal.res_model, signal.res_id, signal.id,
+                       signal.type, "order".name, item.name, signal.event_date, COALESCE(signal.tracking, ''),
+                       COALESCE(signal.shipping_option, ''), COALESCE(signal.cause, ''),
+                       COALESCE(signal.message, ''), COALESCE(signal.delay, '')
                 """,
                 now=now,
                 delays=delays,
                 steps=len(SCHEDULE),
+                expiry=fields.Datetime.add(now, days=HORIZON),
                 orders=tuple(order_ids),
-                companies=tuple(companies),
+                companies=tuple(company_ids),
                 size=bundle_size,
             )
         )
@@ -306,11 +442,12 @@ class CloudprinterSender(models.AbstractModel):
 
     # === answers === #
 
-    def _record(self, attempts):
+    def _record(self, run, attempts):
         """Write down attempts and their outcome, commit, and return those whose rows somebody holds."""
         if not attempts:
             return []
         ids = tuple({signal_id for attempt in attempts for signal_id in attempt.signal_ids})
+        lines = {target: list(texts) for target, texts in run.lines.items()}
         try:
             free = {
                 row[0]
@@ -319,90 +456,137 @@ class CloudprinterSender(models.AbstractModel):
                 )
             }
             writable = [attempt for attempt in attempts if free.issuperset(attempt.signal_ids)]
-            self._write_attempts(writable)
-            self.env["ir.cron"]._commit_progress(sum(len(attempt.signal_ids) for attempt in writable))
+            if writable:
+                self._write_attempts(run, writable)
+                self.env["ir.cron"]._commit_progress(sum(len(attempt.signal_ids) for attempt in writable))
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-            # the answers are kept and written again; nothing is posted again
-            self.env.cr.rollback()
+            self._start_over(run, lines)
             return attempts
-        except Exception:
-            self.env.cr.rollback()
-            if len(attempts) == 1:
-                _logger.exception("Cloudprinter: the answer for signals %s cannot be written", ids)
-                return []
-            # one that cannot be written does not cost the others theirs
-            return [attempt for each in attempts for attempt in self._record([each])]
+        except Exception as error:
+            self._start_over(run, lines)
+            if len(attempts) > 1:
+                # one that cannot be written does not cost the others theirs
+                return [attempt for each in attempts for attempt in self._record(run, [each])]
+            if isinstance(error, psycopg2.errors.UniqueViolation):
+                # somebody else has given this number
+                return attempts
+            _logger.exception("Cloudprinter: the answer for signals %s cannot be written", ids)
+            return []
         return [attempt for attempt in attempts if not free.issuperset(attempt.signal_ids)]
 
-    def _write_attempts(self, attempts):
-        now = fields.Datetime.now()
+    def _start_over(self, run, lines):
+        """Nothing was written; the answers will be, once more. Nothing is posted again."""
+        self.env.cr.rollback()
+        run.lines = defaultdict(list, lines)
+        for endpoint in run.endpoints.values():
+            endpoint.settings = ()
+        run.endpoints = self._get_endpoints(run.endpoints)
+
+    def _write_attempts(self, run, attempts):
+        # what was claimed behind the ORM's back, and what others did since the last look
+        self.env.invalidate_all()
         signals = self.env["cloudprinter.signal"].browse(id_ for attempt in attempts for id_ in attempt.signal_ids)
-        signals.fetch(["state", "type", "company_id", "attempt_count", "http_status", "answer", "failure_type"])
-        lines = defaultdict(list)
-        numbers = self._get_next_numbers(signals.company_id)
-        seen = set()
-        for attempt in attempts:
-            result = attempt.result
-            for signal in signals.browse(attempt.signal_ids):
-                if signal.id in seen:
-                    # taken apart after a refused bundle
-                    signal.attempt_count += 1
-                seen.add(signal.id)
-                signal.http_status = result.status_code
-                signal.answer = result.message[:500]
-                if result.outcome is Outcome.ACCEPTED:
-                    # also when a person discarded it meanwhile: Cloudprinter has it
-                    company_id = signal.company_id.id
-                    if signal.state == "sent":
-                        # a repeat: the ledger has it
-                        continue
-                    changed = signal._prepare_sent(dict(attempt.bundle.signals)[signal.id])
-                    signal.write(
-                        {
-                            "state": "sent",
-                            "failure_type": False,
-                            "sent_date": now,
-                            "number": numbers[company_id],
-                            **changed,
-                        }
-                    )
-                    if "tracking" in changed and signal.res_model == "stock.picking":
-                        signal._update_tracking(self.env["stock.picking"].browse(signal.res_id).exists())
-                    numbers[company_id] += 1
-                    self._note(lines, signal, attempt)
-                elif signal.state != "outgoing":
-                    continue
-                elif result.outcome is Outcome.REFUSED:
-                    if len(attempt.signal_ids) == 1:
-                        signal.write({"state": "error", "failure_type": "refused"})
-                        self._note(lines, signal, attempt)
-                elif result.outcome is Outcome.KEY_REFUSED:
-                    signal.write({"failure_type": "key", "next_attempt_date": now})
-                else:
-                    signal.write({"failure_type": "endpoint", **self._prepare_delay(result, now)})
+        signals.fetch(["state", "attempt_count", "expiry_date", "tracking", "item_id", "company_id"])
         posted = [attempt for attempt in attempts if attempt.body]
-        self.env["cloudprinter.request"].create([self._prepare_request(attempt) for attempt in posted])
-        try:
-            with self.env.cr.savepoint():
-                self._log_lines(lines)
-        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-            raise
-        except Exception:
-            # a note that cannot be written must not have the signal posted again
-            _logger.exception("Cloudprinter: no note was written for signals %s", signals.ids)
+        requests = self.env["cloudprinter.request"].create([self._prepare_request(attempt) for attempt in posted])
+        request_of = dict(zip(map(id, posted), requests))
+        accepted, notes, seen = {}, [], set()
+        for attempt in attempts:
+            members = signals.browse(attempt.signal_ids)
+            # taken apart after a refused bundle
+            for signal in members.filtered(lambda signal: signal.id in seen):  # noqa: B023
+                signal.attempt_count += 1
+            seen.update(members.ids)
+            endpoint = run.endpoints[attempt.bundle.company_id]
+            outcome = attempt.result.outcome
+            if outcome is Outcome.ACCEPTED:
+                # also when a person discarded it meanwhile: Cloudprinter has it
+                accepted.update((s, attempt) for s in members if s.state != "sent")
+            else:
+                queued = members.filtered(lambda signal: signal.state == "outgoing")
+                queued.write({"http_status": attempt.result.status_code, "answer": attempt.result.message})
+                notes += [(signal, attempt) for signal in self._keep(queued, attempt, endpoint)]
+            if attempt.body:
+                self._follow_circuit(run, endpoint, attempt, request_of[id(attempt)])
+        notes += accepted.items()
+        self._accept(accepted)
+        self._note(run, sorted(notes, key=lambda note: note[0].id))
+
+    def _keep(self, signals, attempt, endpoint):
+        """What becomes of queued signals that were not accepted; returns those that are not tried again."""
+        result = attempt.result
+        if result.outcome is Outcome.REFUSED:
+            if len(attempt.signal_ids) > 1:
+                # taken apart
+                return signals.browse()
+            signals.write({"state": "error", "failure_type": "refused"})
+            return signals
+        if result.outcome is Outcome.KEY_REFUSED:
+            signals.write({"failure_type": "key", "next_attempt_date": attempt.date})
+            return signals.browse()
+        signals.write({"failure_type": "endpoint"})
+        if result.retry_after is not None:
+            signals.write({"next_attempt_date": self._get_retry_date(attempt)})
+        # while it answers to nobody, nobody's time runs out
+        expired = signals.filtered(lambda signal: not endpoint.is_open and signal.expiry_date <= attempt.date)
+        expired.write({"state": "error", "failure_type": "expired"})
+        return expired
+
+    def _accept(self, accepted):
+        """The ledger says what Cloudprinter has: what was posted, whatever was typed or decided meanwhile.
+
+        :param dict accepted: signal → the Attempt that was answered with 200
+        """
+        if not accepted:
+            return
+        changed = []
+        numbers = self._get_next_numbers({signal.company_id.id for signal in accepted})
+        rows = []
+        for signal, attempt in accepted.items():
+            sent = dict(attempt.bundle.signals)[signal.id]
+            if (signal.tracking or "") != sent.tracking:
+                changed.append(signal.id)
+            rows.append(
+                SQL(
+                    "%s",
+                    (
+                        signal.id,
+                        numbers[signal.company_id.id],
+                        attempt.date,
+                        attempt.result.status_code,
+                        *(getattr(sent, name) or None for name in ("tracking", "shipping_option")),
+                        *(getattr(sent, name) or None for name in ("cause", "message", "delay")),
+                    ),
+                )
+            )
+            numbers[signal.company_id.id] += 1
+        self.env.flush_all()
+        self.env.execute_query(
+            SQL(
+                """
+                UPDATE cloudprinter_signal signal
+                   SET state = 'sent', failure_type = NULL, answer = NULL, number = sent.number,
+                       sent_date = sent.date::timestamp, http_status = sent.status, tracking = sent.tracking,
+                       shipping_option = sent.shipping_option, cause = sent.cause, message = sent.message,
+                       delay = sent.delay, write_date = now() AT TIME ZONE 'UTC', write_uid = %s
+                  FROM (VALUES %s) AS sent(id, number, date, status, tracking, shipping_option, cause, message, delay)
+                 WHERE signal.id = sent.id
+             RETURNING signal.id
+                """,
+                self.env.uid,
+                SQL(", ").join(rows),
+            )
+        )
+        signals = self.env["cloudprinter.signal"].concat(*accepted)
+        signals.invalidate_recordset()
+        for signal in signals.browse(changed).filtered(lambda signal: signal.res_model == "stock.picking"):
+            signal._update_tracking(self.env["stock.picking"].browse(signal.res_id).exists())
 
     @api.model
-    def _prepare_delay(self, result, now):
-        """The endpoint's own wish, but never less than a minute, overrides the date that was written ahead."""
-        if result.retry_after is None:
-            return {}
-        return {"next_attempt_date": fields.Datetime.add(now, seconds=max(round(result.retry_after), SCHEDULE[0]))}
-
-    @api.model
-    def _get_next_numbers(self, companies):
+    def _get_next_numbers(self, company_ids):
         """The next number of each company's ledger; there is one sender, so they have no gaps."""
-        numbers = dict.fromkeys(companies.ids, 1)
-        for company_id in companies.ids:
+        numbers = dict.fromkeys(company_ids, 1)
+        for company_id in company_ids:
             rows = self.env.execute_query(
                 SQL(
                     "SELECT number FROM cloudprinter_signal WHERE company_id = %s AND number > 0"
@@ -418,9 +602,12 @@ class CloudprinterSender(models.AbstractModel):
     def _prepare_request(self, attempt):
         result = attempt.result
         answered = result.status_code is not None
+        failed = result.outcome in (Outcome.TRY_LATER, Outcome.NO_ANSWER)
         return {
             "signal_ids": [fields.Command.set(attempt.signal_ids)],
             "company_id": attempt.bundle.company_id,
+            "date": attempt.date,
+            "retry_date": failed and self._get_retry_date(attempt),
             "url": attempt.bundle.url,
             "body": json.dumps(attempt.body, ensure_ascii=False),
             "outcome": result.outcome.value,
@@ -431,42 +618,154 @@ class CloudprinterSender(models.AbstractModel):
             "key_fingerprint": attempt.bundle.key_fingerprint,
         }
 
+    @api.model
+    def _get_retry_date(self, attempt):
+        """When the endpoint may be asked again: as it wishes, but never in less than a minute."""
+        wished = attempt.result.retry_after or 0
+        return fields.Datetime.add(attempt.date, seconds=round(max(wished, self._jitter(SCHEDULE[0]))))
+
+    # === circuit === #
+
+    def _follow_circuit(self, run, endpoint, attempt, request):
+        """Open the circuit at the first failure, close it at the next answer, keep count of refusals."""
+        company_id = attempt.bundle.company_id
+        outcome = attempt.result.outcome
+        if outcome in (Outcome.TRY_LATER, Outcome.NO_ANSWER):
+            if not endpoint.is_open:
+                endpoint.opened_by, endpoint.silent_since = request.id, attempt.date
+                # those of this company are not due any more
+                run.due = []
+                _logger.warning("Cloudprinter: the endpoint of company %s does not answer as it should", company_id)
+            endpoint.retry_date = request.retry_date
+            # the others wait without losing an attempt
+            date = SQL("GREATEST(next_attempt_date, %s)", request.retry_date)
+            self._update_waiting(SQL("next_attempt_date = %s", date), company_id)
+            return
+        if endpoint.is_open:
+            self._close_circuit(company_id, endpoint, attempt.date)
+        if outcome is Outcome.ACCEPTED:
+            endpoint.refusals = 0
+        elif outcome is Outcome.REFUSED:
+            endpoint.refusals += 1
+            if endpoint.refusals >= REFUSALS_AT_MOST:
+                endpoint.settings = ()
+                self._take_back_refusals(company_id)
+        else:
+            for other in run.endpoints.values():
+                if other.key_fingerprint == attempt.bundle.key_fingerprint:
+                    other.settings = ()
+
+    def _close_circuit(self, company_id, endpoint, now):
+        """All that failed while it was open is due; the time did not count.
+
+        What opened it and was not tried since may itself be the cause: it keeps its own date.
+        """
+        self._update_waiting(
+            SQL(
+                """
+                next_attempt_date = CASE WHEN EXISTS (
+                    SELECT FROM cloudprinter_request_cloudprinter_signal_rel attempt
+                     WHERE attempt.cloudprinter_signal_id = signal.id
+                       AND attempt.cloudprinter_request_id > %s
+                ) THEN LEAST(next_attempt_date, %s) ELSE next_attempt_date END,
+                expiry_date = expiry_date + %s
+                """,
+                endpoint.opened_by,
+                now,
+                now - endpoint.silent_since,
+            ),
+            company_id,
+        )
+        endpoint.silent_since = None
+        _logger.info("Cloudprinter: the endpoint of company %s answers again", company_id)
+
+    def _update_waiting(self, assignment, company_id):
+        """Update what waits for the endpoint and is held by nobody."""
+        self.env.flush_all()
+        self.env.execute_query(
+            SQL(
+                """
+                UPDATE cloudprinter_signal signal
+                   SET %s
+                 WHERE id IN (SELECT id
+                                FROM cloudprinter_signal
+                               WHERE state = 'outgoing' AND company_id = %s AND failure_type = 'endpoint'
+                                 FOR NO KEY UPDATE SKIP LOCKED)
+             RETURNING id
+                """,
+                assignment,
+                company_id,
+            )
+        )
+        self.env["cloudprinter.signal"].invalidate_model(["next_attempt_date", "expiry_date"])
+
+    def _take_back_refusals(self, company_id):
+        """So many in a row: it is not about these signals. They are queued again and the company is held."""
+        _logger.warning("Cloudprinter: everything of company %s is refused; it is held until Resume", company_id)
+        self.env.flush_all()
+        requests = self.env["res.company"].browse(company_id)._cloudprinter_last_refusals()
+        requests.signal_ids.filtered(lambda s: (s.state, s.failure_type) == ("error", "refused")).write(
+            {"state": "outgoing", "next_attempt_date": fields.Datetime.now()}
+        )
+
     # === chatter === #
 
-    def _note(self, lines, signal, attempt):
-        """Collect the line of one outcome for the item and for the document that caused the signal."""
-        config = signal.company_id._cloudprinter_config()
-        accepted = attempt.result.outcome is Outcome.ACCEPTED
-        if accepted and config.cloudprinter_chatter == "problems":
-            return
-        env = self.with_context(lang=signal.company_id.partner_id.lang or self.env.lang).env
-        details = ", ".join(text for text in (signal.tracking, signal.shipping_option, signal.cause) if text)
-        values = {
-            "signal": Markup("<b>%s</b>") % env._(CHATTER_TEXTS[signal.type]),
-            "item": signal.item_id.name,
-            "details": f" ({details})" if details else "",
-            "answer": attempt.result.message,
-        }
-        if accepted:
-            line = env._("Cloudprinter accepted %(signal)s for item %(item)s%(details)s.", **values)
-        else:
-            line = env._("Cloudprinter refused %(signal)s for item %(item)s%(details)s: %(answer)s", **values)
-        targets = {("cloudprinter.item", signal.item_id.id)}
-        if signal.res_model and signal.res_id:
-            targets.add((signal.res_model, signal.res_id))
-        for target in targets:
-            lines[target].append(escape(line))
+    def _note(self, run, notes):
+        """Tell the documents; one that more is due of is told later, so that it is told once.
+
+        :param list notes: of (signal, Attempt)
+        """
+        for signal, attempt in notes:
+            line = signal._get_note(attempt)
+            if line:
+                for target in {("cloudprinter.item", signal.item_id.id), (signal.res_model, signal.res_id)}:
+                    run.lines[target].append(line)
+        busy = {source for bundle in run.get_busy() for source in bundle.sources}
+        targets = [target for target in run.lines if target not in busy]
+        more = self._get_sources_with_due(targets)
+        self._log_lines({target: run.lines.pop(target) for target in targets if target not in more})
+
+    @api.model
+    def _get_sources_with_due(self, targets):
+        """Those of the documents, as (model, id), of which more is due now."""
+        if not targets:
+            return set()
+        items = tuple(res_id for model, res_id in targets if model == "cloudprinter.item") or (0,)
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT 'cloudprinter.item', item_id
+                  FROM cloudprinter_signal
+                 WHERE state = 'outgoing' AND next_attempt_date <= %(now)s AND item_id IN %(items)s
+                 UNION
+                SELECT res_model, res_id
+                  FROM cloudprinter_signal
+                 WHERE state = 'outgoing' AND next_attempt_date <= %(now)s AND (res_model, res_id) IN %(targets)s
+                """,
+                now=fields.Datetime.now(),
+                items=items,
+                targets=tuple(targets),
+            )
+        )
+        return set(rows)
 
     def _log_lines(self, lines):
-        """One message per document, whatever happened to it in this batch."""
+        """One message per document, with all that was answered."""
         by_model = defaultdict(dict)
         for (model, res_id), texts in lines.items():
-            by_model[model][res_id] = Markup("<br/>").join(texts)
-        for model, bodies in by_model.items():
-            if model not in self.env or not hasattr(self.env[model], "_message_log_batch"):
-                continue
-            documents = self.env[model].browse(bodies).exists()
-            documents._message_log_batch(bodies={document.id: bodies[document.id] for document in documents})
+            if model and res_id:
+                by_model[model][res_id] = Markup("<br/>").join(texts)
+        try:
+            with self.env.cr.savepoint():
+                for model, bodies in by_model.items():
+                    if model in self.env and hasattr(self.env[model], "_message_log_batch"):
+                        documents = self.env[model].browse(bodies).exists()
+                        documents._message_log_batch(bodies={id_: bodies[id_] for id_ in documents.ids})
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception:
+            # a note that cannot be written must not have the signal posted again
+            _logger.exception("Cloudprinter: no note was written for %s", list(lines))
 
     # === waking === #
 
@@ -474,78 +773,32 @@ class CloudprinterSender(models.AbstractModel):
     def _wake(self, at=None):
         self.env["cloudprinter.signal"]._wake_sender(at)
 
+    def _wake_again(self, run):
+        """Come back at once for what is due, else when the next attempt is."""
+        run.stopped.clear()
+        if self._get_due(run):
+            # what is due and could not be claimed is held by somebody
+            self._wake(None if run.has_posted else fields.Datetime.add(fields.Datetime.now(), minutes=1))
+            return
+        dates = [self._get_next_date(company_id, run.endpoints[company_id]) for company_id in run.get_sendable()]
+        if any(dates):
+            self._wake(min(filter(None, dates)))
+
     @api.model
-    def _wake_for_retries(self, companies):
-        rows = self.env.execute_query(
+    def _get_next_date(self, company_id, endpoint):
+        """When something of this company may be due again, or None."""
+        [[date, fresh]] = self.env.execute_query(
             SQL(
-                "SELECT min(next_attempt_date) FROM cloudprinter_signal"
-                " WHERE state = 'outgoing' AND company_id IN %s AND attempt_count > 0",
-                tuple(companies),
+                """
+                SELECT min(next_attempt_date) FILTER (WHERE next_attempt_date > %s), bool_or(attempt_count = 0)
+                  FROM cloudprinter_signal
+                 WHERE state = 'outgoing' AND company_id = %s
+                """,
+                fields.Datetime.now(),
+                company_id,
             )
         )
-        if rows[0][0]:
-            self._wake(rows[0][0])
-
-
-class _Poster:
-    """Posts bundles in threads, one keep-alive client per thread and address."""
-
-    def __init__(self, deadline):
-        self.deadline = deadline
-        self.refused_keys = set()
-        self.local = threading.local()
-        self.clients = []
-
-    def post(self, bundle):
-        """Post a bundle; a refused one is taken apart, so that one bad signal does not hold the others.
-
-        :returns: list of Attempt, empty when the budget was spent before
-        """
-        if time.monotonic() > self.deadline or bundle.key_fingerprint in self.refused_keys:
-            return []
-        valid, attempts = [], []
-        for row_id, signal in bundle.signals:
-            try:
-                signal.validate()
-            except cloudsignal.SignalError as error:
-                refusal = cloudsignal.Result(Outcome.REFUSED, None, str(error), "", None, 0)
-                attempts.append(Attempt(bundle, (row_id,), {}, refusal))
-            else:
-                valid.append((row_id, signal))
-        if not valid:
-            return attempts
-        attempts.append(self._post(bundle, valid))
-        if attempts[-1].result.outcome is Outcome.REFUSED and len(valid) > 1:
-            for member in valid:
-                if time.monotonic() > self.deadline:
-                    break
-                attempts.append(self._post(bundle, [member]))
-                if attempts[-1].result.outcome not in (Outcome.ACCEPTED, Outcome.REFUSED):
-                    break
-        return attempts
-
-    def _post(self, bundle, members):
-        body = cloudsignal.body([signal for _row_id, signal in members])
-        try:
-            result = self._get_client(bundle.url).post(body, bundle.key)
-        except Exception as error:
-            # the answers of others are in this run; the text of an error might hold the key
-            _logger.error("Cloudprinter: a post failed in an unexpected way: %s", type(error).__name__)
-            result = cloudsignal.Result(Outcome.NO_ANSWER, message=type(error).__name__)
-        if result.outcome is Outcome.KEY_REFUSED:
-            self.refused_keys.add(bundle.key_fingerprint)
-        return Attempt(bundle, tuple(row_id for row_id, _signal in members), body, result)
-
-    def _get_client(self, url):
-        clients = self.local.__dict__
-        if url not in clients:
-            clients[url] = cloudsignal.Client(url, user_agent=_user_agent())
-            self.clients.append(clients[url])
-        return clients[url]
-
-    def close(self):
-        for client in self.clients:
-            client.close()
+        return min(filter(None, (date, fresh and endpoint.is_open and endpoint.retry_date)), default=None)
 
 
 def _user_agent():

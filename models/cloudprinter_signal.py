@@ -1,14 +1,31 @@
 import logging
+from collections import defaultdict
+
+from markupsafe import Markup, escape
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tools import clean_context
+from odoo.tools import SQL, LazyTranslate, clean_context, format_datetime
 
 from .. import cloudsignal
 
 _logger = logging.getLogger(__name__)
+_lt = LazyTranslate(__name__)
 
 MILESTONES_ONLY = "type NOT IN ('ItemDelay', 'ItemError')"
+CHATTER_TEXTS = {
+    "ItemRegistered": _lt("Confirmed"),
+    "ItemProduce": _lt("Production Started"),
+    "ItemProduced": _lt("Produced"),
+    "ItemPacked": _lt("Packed"),
+    "ItemShipped": _lt("Shipped"),
+    "ItemDelay": _lt("Delayed"),
+    "ItemError": _lt("Delayed"),
+    "ItemCanceled": _lt("Canceled"),
+}
+# In the context as `cloudprinter_ledger` it allows to touch what is evidence. Over RPC nobody can name this object,
+# whatever rights he has.
+LEDGER = object()
 
 
 class CloudprinterSignal(models.Model):
@@ -88,6 +105,10 @@ class CloudprinterSignal(models.Model):
     user_id = fields.Many2one("res.users", "Caused By", readonly=True)
     attempt_count = fields.Integer("Attempts", required=True, readonly=True, default=0)
     next_attempt_date = fields.Datetime("Next Attempt", readonly=True, default=fields.Datetime.now)
+    expiry_date = fields.Datetime(
+        "Tried Until", readonly=True, help="Time in which Cloudprinter answers to nothing at all does not count."
+    )
+    waits_for = fields.Char("Waits For", compute="_compute_waits_for", help="Why it is not accepted yet.")
     sent_date = fields.Datetime("Accepted On", readonly=True)
     http_status = fields.Integer("HTTP Status", readonly=True, aggregator=None)
     answer = fields.Char(readonly=True, size=500)
@@ -102,6 +123,7 @@ class CloudprinterSignal(models.Model):
     _number_uniq = models.UniqueIndex("(company_id, number) WHERE number > 0")
     _outgoing_idx = models.Index("(id) WHERE state = 'outgoing'")
     _outgoing_order_idx = models.Index("(order_id, id) WHERE state = 'outgoing'")
+    _unsettled_idx = models.Index("(state, failure_type) WHERE state IN ('waiting', 'error')")
     _item_idx = models.Index("(item_id, id)")
     _order_idx = models.Index("(order_id)")
     _source_idx = models.Index("(res_model, res_id)")
@@ -110,6 +132,48 @@ class CloudprinterSignal(models.Model):
     def _compute_display_name(self):
         for signal in self:
             signal.display_name = f"{signal.type} {signal.item_id.name}"
+
+    @api.depends("state", "failure_type", "next_attempt_date")
+    def _compute_waits_for(self):
+        reasons = dict(self._fields["failure_type"]._description_selection(self.env))
+        status = {company: company.cloudprinter_status()["reason"] for company in self.sudo().company_id}
+        before = self._get_earlier_in_queue()
+        for signal in self:
+            signal.waits_for = signal.failure_type and reasons[signal.failure_type]
+            if signal.state != "outgoing":
+                continue
+            earlier = before.get(signal.id)
+            if earlier:
+                signal.waits_for = self.env._("Waits for %(signal)s", signal=earlier)
+            elif status[signal.sudo().company_id]:
+                signal.waits_for = status[signal.sudo().company_id]
+            elif signal.attempt_count and signal.next_attempt_date and signal.failure_type:
+                signal.waits_for = self.env._(
+                    "%(reason)s. Next attempt: %(date)s",
+                    reason=reasons[signal.failure_type],
+                    date=format_datetime(self.env, signal.next_attempt_date),
+                )
+
+    def _get_earlier_in_queue(self):
+        """For each of these signals that has one: the type of the next one of its item that goes before it.
+
+        :rtype: dict[int, str]
+        """
+        queue = defaultdict(list)
+        rows = (
+            self.env["cloudprinter.signal"]
+            .sudo()
+            ._read_group(
+                [("item_id", "in", self.sudo().item_id.ids), ("state", "=", "outgoing")], ["item_id", "type", "id"]
+            )
+        )
+        for item, signal_type, signal in rows:
+            queue[item.id].append((signal.id, signal_type))
+        return {
+            signal.id: min(earlier)[1]
+            for signal in self
+            if (earlier := [row for row in queue[signal.sudo().item_id.id] if row[0] < signal.id])
+        }
 
     # === constraints === #
 
@@ -148,7 +212,14 @@ class CloudprinterSignal(models.Model):
                 )
             )
 
-        flying = self.filtered(lambda s: s.state == "outgoing" and s.attempt_count and not s.failure_type)[:1]
+        # who changes an id and who posts it meet at these rows
+        self.env.execute_query(
+            SQL("SELECT id FROM cloudprinter_signal WHERE id IN %s FOR NO KEY UPDATE", tuple(self.ids))
+        )
+        now = fields.Datetime.now()
+        flying = self.filtered(
+            lambda s: s.state == "outgoing" and s.attempt_count and not s.failure_type and s.next_attempt_date > now
+        )[:1]
         if flying:
             raise UserError(self.env._("%s is just being sent. Try again in a minute.", flying.display_name))
 
@@ -158,6 +229,8 @@ class CloudprinterSignal(models.Model):
     def create(self, vals_list):
         # nothing of a ledger row comes from whoever calls with a default of his own
         self = self.with_context(clean_context(self.env.context))
+        if any(vals.get("state") == "sent" or vals.get("number") for vals in vals_list):
+            self._check_is_ledger()
         items = self.env["cloudprinter.item"].browse(vals["item_id"] for vals in vals_list)
         for vals, item in zip(vals_list, items):
             vals.update(order_id=item.order_id.id, company_id=item.company_id.id)
@@ -168,6 +241,25 @@ class CloudprinterSignal(models.Model):
         if any(signal.state == "outgoing" for signal in signals):
             self._wake_sender()
         return signals
+
+    def write(self, vals):
+        if vals.get("state") == "sent" or "sent" in self.mapped("state"):
+            self._check_is_ledger()
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_sent(self):
+        if "sent" in self.mapped("state"):
+            self._check_is_ledger()
+
+    @api.model
+    def _check_is_ledger(self):
+        """What Cloudprinter has accepted is evidence.
+
+        :raises AccessError: the caller is not the code that keeps the ledger, whatever rights he has
+        """
+        if self.env.context.get("cloudprinter_ledger") is not LEDGER:
+            raise AccessError(self.env._("What Cloudprinter has accepted can be neither changed, deleted nor made up."))
 
     @api.model
     def _wake_sender(self, at=None):
@@ -230,10 +322,31 @@ class CloudprinterSignal(models.Model):
         option = self.shipping_option or details["shipping_option"]
         return {"tracking": tracking, "shipping_option": option, **self._prepare_missing(tracking, option)}
 
-    def _prepare_sent(self, sent):
-        """What was changed here while `sent` was posted: the ledger says what Cloudprinter has."""
-        names = ("tracking", "shipping_option", "cause", "message", "delay")
-        return {name: getattr(sent, name) for name in names if (self[name] or "") != getattr(sent, name)}
+    def _get_note(self, attempt):
+        """What the chatter of its documents is told of this outcome; an empty text where the company wants none.
+
+        :param Attempt attempt: the last one
+        :rtype: Markup
+        """
+        self.ensure_one()
+        accepted = self.state == "sent"
+        if accepted and self.company_id._cloudprinter_config().cloudprinter_chatter == "problems":
+            return Markup()
+        env = self.with_context(lang=self.company_id.partner_id.lang or self.env.lang).env
+        details = ", ".join(filter(None, (self.tracking, self.shipping_option, self.cause)))
+        values = {
+            "signal": Markup("<b>%s</b>") % env._(CHATTER_TEXTS[self.type]),
+            "item": self.item_id.name,
+            "details": f" ({details})" if details else "",
+            "answer": attempt.result.message,
+        }
+        if accepted:
+            line = env._("Cloudprinter accepted %(signal)s for item %(item)s%(details)s.", **values)
+        elif self.failure_type == "expired":
+            line = env._("%(signal)s for item %(item)s was not delivered in 7 days: %(answer)s", **values)
+        else:
+            line = env._("Cloudprinter refused %(signal)s for item %(item)s%(details)s: %(answer)s", **values)
+        return escape(line)
 
     # === life === #
 
@@ -328,7 +441,9 @@ class CloudprinterSignal(models.Model):
                 raise UserError(self.env._("%s is not waiting to be sent.", signal.display_name))
             if not signal.correction_of_id:
                 signal.item_id._check_not_over()
-            vals = {"state": "outgoing", "failure_type": False, "next_attempt_date": fields.Datetime.now()}
+            vals = {"next_attempt_date": fields.Datetime.now()}
+            if signal.state != "outgoing":
+                vals.update(state="outgoing", failure_type=False, expiry_date=False)
             if signal.type == "ItemCanceled" and not signal.cause:
                 vals.update(cause=signal.item_id.cancel_cause, message=signal.item_id.cancel_message)
                 if not vals["cause"]:

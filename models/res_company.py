@@ -1,14 +1,20 @@
 import hashlib
 import hmac
 import logging
+from datetime import timedelta
+from itertools import takewhile
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
-from odoo.tools import SQL
+from odoo.tools import SQL, format_datetime
 
 from .. import cloudsignal
+from ..tools.poster import REFUSALS_AT_MOST
+from .cloudprinter_request import FAILURES
 
 _logger = logging.getLogger(__name__)
+
+NO_WORKER_AFTER = timedelta(minutes=30)
 
 
 class ResCompany(models.Model):
@@ -36,7 +42,7 @@ class ResCompany(models.Model):
     # Names the database in which the key was saved, so that a copy of it sends nothing.
     cloudprinter_fingerprint = fields.Char(groups="base.group_system", copy=False, readonly=True)
     cloudprinter_resumed_request = fields.Integer(
-        groups="base.group_system", copy=False, readonly=True, help="Refusals of the key up to it are forgotten."
+        groups="base.group_system", copy=False, readonly=True, help="What was answered up to it is forgotten."
     )
 
     @api.constrains("cloudprinter_signal_url")
@@ -118,16 +124,16 @@ class ResCompany(models.Model):
         return hmac.new(secret.encode(), key.encode(), "sha256").hexdigest()[:32]
 
     def _cloudprinter_obstacle(self):
-        """Why signals of this company are not sent: a short name of the reason, or False.
+        """Why signals of this company are not sent: a short name of the reason, or an empty text.
 
-        :returns: copy, neutralized, hold, no_key, no_url, key_refused or False
+        :returns: copy, neutralized, hold, no_key, no_url, key_refused, refusals or ""
         """
         config = self._cloudprinter_config()
-        if self.env["ir.config_parameter"].sudo().get_param("database.is_neutralized"):
-            return "neutralized"
         key = config.cloudprinter_signal_api_key
         if key and config.cloudprinter_fingerprint != self._cloudprinter_database_fingerprint():
             return "copy"
+        if self.env["ir.config_parameter"].sudo().get_param("database.is_neutralized"):
+            return "neutralized"
         if config.cloudprinter_hold or self.sudo().cloudprinter_hold:
             return "hold"
         if not key:
@@ -136,32 +142,80 @@ class ResCompany(models.Model):
             cloudsignal.check_url(config.cloudprinter_signal_url or "")
         except cloudsignal.SignalError:
             return "no_url"
-        if config._cloudprinter_key_was_refused():
+        if config._cloudprinter_last_word_on_key().outcome == "key_refused":
             return "key_refused"
-        return False
+        if self._cloudprinter_count_refusals() >= REFUSALS_AT_MOST:
+            return "refusals"
+        return ""
 
-    def _cloudprinter_key_was_refused(self):
-        """True while the last answer to the present key was that it is wrong."""
-        last = self._cloudprinter_last_word_on_key()
-        return last.outcome == "key_refused" and last.id > self.cloudprinter_resumed_request
+    # === what Cloudprinter answered === #
+
+    def _cloudprinter_attempts(self, domain=(), **options):
+        """Attempts of this company since an administrator last pressed Resume, the newest first."""
+        resumed = self._cloudprinter_config().cloudprinter_resumed_request
+        domain = [("company_id", "=", self.id), ("id", ">", resumed), *domain]
+        return self.env["cloudprinter.request"].sudo().search(domain, **options)
 
     def _cloudprinter_last_word_on_key(self):
-        """The last attempt, of a branch too, whose answer tells whether this company's key is right."""
+        """The last attempt, of a branch too, whose answer tells whether this company's key is right; or none."""
         domain = [
             ("company_id", "child_of", self.id),
             ("key_fingerprint", "=", self._cloudprinter_key_fingerprint()),
             ("outcome", "in", ("accepted", "key_refused")),
+            ("id", ">", self.sudo().cloudprinter_resumed_request),
         ]
         return self.env["cloudprinter.request"].sudo().search(domain, limit=1)
+
+    def _cloudprinter_last_refusals(self):
+        """The newest answers of this company that were refusals, without an acceptance in between."""
+        answers = self._cloudprinter_attempts([("outcome", "not in", FAILURES)], limit=REFUSALS_AT_MOST)
+        return answers.browse(answer.id for answer in takewhile(lambda answer: answer.outcome == "refused", answers))
+
+    def _cloudprinter_count_refusals(self):
+        return len(self._cloudprinter_last_refusals())
+
+    def _cloudprinter_circuit(self):
+        """Whether Cloudprinter answers, as far as this company has tried.
+
+        :returns: `opened_by` (id of the first attempt that failed since the last answer), `silent_since` (when that
+            was), `retry_date` (no order that was never posted is posted before); 0 and None while it answers
+        """
+        last = self._cloudprinter_attempts(limit=1)
+        if last.outcome not in FAILURES:
+            return {"opened_by": 0, "silent_since": None, "retry_date": None}
+        answer = self._cloudprinter_attempts([("outcome", "not in", FAILURES)], limit=1)
+        first = self._cloudprinter_attempts([("id", ">", answer.id or 0)], order="id", limit=1)
+        return {"opened_by": first.id, "silent_since": first.date, "retry_date": last.retry_date}
+
+    # === status === #
 
     def cloudprinter_status(self):
         """Why nothing goes out to Cloudprinter, and how much waits; for screens and monitoring.
 
         :rtype: dict
-        :returns: `reason` (text for people, or False), `outgoing`, `waiting`, `error` (counts of signals)
+        :returns: `reason` (text for people, or False), `outgoing`, `waiting`, `error` (counts of signals),
+            `oldest_due` (UTC, when the oldest signal that is due should have gone, or False)
         """
         self.ensure_one()
         self.check_access("read")
+        # whoever may read the company may know how much waits, and the settings are for administrators of anything
+        signals = self.env["cloudprinter.signal"].sudo()
+        counts = dict.fromkeys(("outgoing", "waiting", "error"), 0)
+        counts.update(
+            signals._read_group([("company_id", "=", self.id), ("state", "in", list(counts))], ["state"], ["__count"])
+        )
+        [[oldest_due]] = signals._read_group(
+            [
+                ("company_id", "=", self.id),
+                ("state", "=", "outgoing"),
+                ("next_attempt_date", "<=", fields.Datetime.now()),
+            ],
+            aggregates=["next_attempt_date:min"],
+        )
+        return {"reason": self._cloudprinter_reason(oldest_due), **counts, "oldest_due": oldest_due or False}
+
+    def _cloudprinter_reason(self, oldest_due):
+        """Why nothing goes out, in words, or False."""
         reasons = {
             "copy": self.env._("This looks like a copy of the database in which the key was saved. Nothing is sent."),
             "neutralized": self.env._("This database is neutralized. Nothing is sent."),
@@ -169,22 +223,31 @@ class ResCompany(models.Model):
             "no_key": self.env._("The CloudSignal API key is missing. Signals are recorded, none is sent."),
             "no_url": self.env._("The CloudSignal address cannot be used. Signals are recorded, none is sent."),
             "key_refused": self.env._("Cloudprinter refused the API key. Enter the right one, or resume."),
+            "refusals": self.env._(
+                "Cloudprinter refused the last %(count)s signals. None is sent until somebody resumes.",
+                count=REFUSALS_AT_MOST,
+            ),
         }
-        counts = dict.fromkeys(("outgoing", "waiting", "error"), 0)
-        # whoever may read the company may know how much waits, and the settings are for administrators of anything
-        groups = (
-            self.env["cloudprinter.signal"]
-            .sudo()
-            ._read_group([("company_id", "=", self.id), ("state", "in", list(counts))], ["state"], ["__count"])
-        )
-        counts.update(dict(groups))
         obstacle = self._cloudprinter_obstacle()
-        reason = reasons.get(obstacle, False)
-        if not obstacle:
-            cron = self.env.ref("cloudprinter.ir_cron_send", raise_if_not_found=False)
-            if not cron or not cron.sudo().active:
-                reason = self.env._("The scheduled action “Cloudprinter: send signals” is not active.")
-        return {"reason": reason, **counts}
+        if obstacle:
+            return reasons[obstacle]
+        cron = self.env.ref("cloudprinter.ir_cron_send", raise_if_not_found=False)
+        if not cron or not cron.sudo().active:
+            return self.env._("The scheduled action “Cloudprinter: send signals” is not active.")
+        late = fields.Datetime.now() - NO_WORKER_AFTER
+        last_run = cron.sudo().lastcall
+        if oldest_due and oldest_due < late and (not last_run or last_run < late):
+            return self.env._(
+                "The sender has not run since %(date)s. Check Odoo's scheduled actions and their workers.",
+                date=format_datetime(self.env, last_run) if last_run else self.env._("the installation"),
+            )
+        silent_since = self._cloudprinter_circuit()["silent_since"]
+        if silent_since:
+            return self.env._(
+                "Cloudprinter has not answered as it should since %(date)s. Signals are sent as soon as it does.",
+                date=format_datetime(self.env, silent_since),
+            )
+        return False
 
     def _cloudprinter_check_administrator(self):
         if not self.env.user.has_group("base.group_system"):
@@ -192,11 +255,11 @@ class ResCompany(models.Model):
         self.check_access("write")
 
     def action_cloudprinter_resume(self):
-        """Try again with the key that was refused."""
+        """Try again, whatever Cloudprinter has answered before."""
         self._cloudprinter_check_administrator()
+        last = self.env["cloudprinter.request"].sudo().search([], limit=1)
         for company in self:
-            config = company._cloudprinter_config()
-            config.cloudprinter_resumed_request = config._cloudprinter_last_word_on_key().id
+            company._cloudprinter_config().cloudprinter_resumed_request = last.id
         self.env["cloudprinter.signal"]._wake_sender()
 
     def action_cloudprinter_this_is_live(self):

@@ -1,6 +1,7 @@
 from . import test_browser
 from . import test_canceled_documents
 from . import test_cloudsignal
+from . import test_delivery
 from . import test_links
 from . import test_main_way
 from . import test_manufacturing
