@@ -1,4 +1,4 @@
-"""`make setup|test|demo|serve`."""
+"""`make setup|test|bench|demo|serve`."""
 
 import argparse
 import signal
@@ -46,14 +46,17 @@ def ensure_template(server, odoo):
 
 def main():
     parser = argparse.ArgumentParser(prog="make", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="setup|test|demo|serve")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="setup|test|bench|demo|serve")
     commands.add_parser("setup", help="download and prepare all; the others do it by themselves")
     test = commands.add_parser("test", help="run all tests")
     test.add_argument("--tags", help="only these of Odoo's test tags, for example /cloudprinter:TestStage")
+    commands.add_parser("bench", help="measure, and print one table; its options: --help", add_help=False)
     commands.add_parser("demo", help="run the main job and print what the endpoint received")
     serve = commands.add_parser("serve", help="the demo, then leave Odoo running for a browser")
     serve.add_argument("--port", type=int, default=8069)
-    options = parser.parse_args()
+    options, arguments = parser.parse_known_args()
+    if arguments and options.command != "bench":
+        parser.error(f"unknown: {' '.join(arguments)}")
     # `kill` ends the servers as Ctrl-C does, and Ctrl-C also where a shell has started this in the background
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -64,13 +67,17 @@ def main():
             odoo = environment.ensure_odoo()
             if options.command in ("setup", "test"):
                 environment.ensure_browser()
-            postgres = stack.enter_context(Postgres(python).running())
+            postgres = stack.enter_context(Postgres(python).running(durable=options.command == "bench"))
             server = OdooServer(python, odoo, environment.ensure_addons(), postgres)
             template = ensure_template(server, odoo)
             if options.command == "test":
                 from .test import run_tests
 
                 return run_tests(server, template, options.tags)
+            if options.command == "bench":
+                from .bench import run_bench
+
+                return run_bench(server, template, arguments)
             if options.command in ("demo", "serve"):
                 from .demo import run_demo
 

@@ -67,6 +67,8 @@ class Postgres:
                 "shared_buffers": "256MB",
                 "max_connections": 200,
                 "max_wal_size": "2GB",
+                # when something was committed, as the database has it
+                "track_commit_timestamp": fsync,
             }
             command = [*self.prefix, f"{self.bin}/postgres", "-D", self.data]
             for name, value in settings.items():

@@ -104,9 +104,9 @@ class ProcessCase(unittest.TestCase):
 
 
 class OdooProcess:
-    """A process that runs functions of `scripts.py` in one database, one after the other."""
+    """A process that runs functions of a module, `scripts.py` or another, in one database, one after the other."""
 
-    def __init__(self, odoo, database):
+    def __init__(self, odoo, database, module="dev.process_tests.scripts"):
         self.log = DEV / "log" / f"{database}-process.log"
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
@@ -116,6 +116,7 @@ class OdooProcess:
                     "dev.process_tests.in_odoo",
                     json.dumps([option for option in odoo.options if not option.startswith("--config")]),
                     database,
+                    module,
                 ],
                 env=dict(os.environ),
                 stdin=subprocess.PIPE,

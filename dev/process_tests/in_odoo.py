@@ -1,8 +1,9 @@
-"""An Odoo process that runs functions of `scripts.py`: options (JSON) and database as arguments.
+"""An Odoo process that runs functions of a module: Odoo's options (JSON), database and module as arguments.
 
 Each line of standard input is a JSON list, function and arguments; each is answered with one JSON line.
 """
 
+import importlib
 import json
 import sys
 import traceback
@@ -13,10 +14,9 @@ from odoo.service.model import retrying
 from odoo.tools import config
 
 
-def main(options, database):
+def main(options, database, module):
     config.parse_config([*json.loads(options), "-d", database, "--no-http"], setup_logging=True)
-    from . import scripts
-
+    scripts = importlib.import_module(module)
     registry = Registry(database)
     for line in sys.stdin:
         function, *arguments = json.loads(line)

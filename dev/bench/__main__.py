@@ -1,0 +1,164 @@
+"""Runs the parts, prints the table; started by `make bench`."""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psycopg2
+
+from ..environment import DEV, PYTHON, SetupError, run, say
+from ..postgres import Postgres
+from ..process_tests.common import OdooProcess
+from ..processes import LOOPBACK, OdooServer
+from .drain import Broken, measure_backlog, measure_memory
+from .endpoint import listening
+from .measure import Table
+
+PARTS = {
+    "a": measure_backlog,
+    "f": measure_memory,
+}
+
+
+class Bench:
+    """What all parts use: servers, databases, the table."""
+
+    def __init__(self, options, endpoint):
+        self.repeat = options.repeat
+        self.quick = options.quick
+        self.endpoint = endpoint
+        self.table = Table()
+        self.figures = {}
+        self.template = os.environ["CLOUDPRINTER_BENCH_TEMPLATE"]
+        self.postgres = Postgres(PYTHON)
+        self.postgres.port = int(os.environ["CLOUDPRINTER_BENCH_PORT"])
+        odoo = Path(os.environ["PYTHONPATH"].split(os.pathsep)[0])
+        self.odoo = OdooServer(PYTHON, odoo, Path(os.environ["CLOUDPRINTER_BENCH_ADDONS"]), self.postgres)
+        self._copies = 0
+
+    def drop_all(self):
+        for database in self.postgres.databases():
+            if database.startswith("bench_"):
+                self.postgres.drop(database)
+
+    def install(self, database, *modules, odoo=None):
+        """A new database with `modules` beside those of the template, in which no scheduled action runs by itself."""
+        self.postgres.create(database, self.template)
+        odoo = odoo or self.odoo
+        run(
+            odoo.command(
+                database, f"--init={','.join(modules)}", "--stop-after-init", "--max-cron-threads=0", "--no-http"
+            ),
+            f"installing {', '.join(modules)}",
+            log=DEV / "log" / f"{database}.log",
+            env=odoo.environment,
+        )
+        with self.in_odoo(database) as office:
+            office.run("be_quiet")
+        return database
+
+    def installed(self):
+        """The name of a database with the add-on, made when it is first asked for."""
+        name = "bench_installed"
+        return name if name in self.postgres.databases() else self.install(name, "cloudprinter")
+
+    def make_backlog(self, orders):
+        name = f"bench_backlog_{orders}"
+        self.postgres.create(name, self.installed())
+        start = time.monotonic()
+        with self.in_odoo(name) as office:
+            office.run("make_backlog", orders)
+        with self.connected(name) as query:
+            # as after hours of work in it
+            query("VACUUM ANALYZE", fetch=False)
+        say(f"  {orders} orders with their signals were made in {time.monotonic() - start:.0f} s")
+        return name
+
+    @contextmanager
+    def copied(self, source):
+        """A copy of a database, while the block runs."""
+        self._copies += 1
+        name = f"bench_copy_{self._copies}"
+        self.postgres.create(name, source)
+        try:
+            yield name
+        finally:
+            self.postgres.drop(name)
+
+    @contextmanager
+    def in_odoo(self, database):
+        """A process that runs functions of shop.py in a database."""
+        process = OdooProcess(self.odoo, database, "dev.bench.shop")
+        try:
+            yield process
+        finally:
+            process.stop()
+
+    def connect(self, database):
+        connection = psycopg2.connect(host=LOOPBACK, port=self.postgres.port, user=self.postgres.user, dbname=database)
+        connection.autocommit = True
+        return connection
+
+    @contextmanager
+    def connected(self, database):
+        """Run statements in a database: `query(sql)` returns the rows."""
+        connection = self.connect(database)
+
+        def query(sql, fetch=True):
+            with connection.cursor() as cursor:
+                cursor.execute(sql)
+                return cursor.fetchall() if fetch else None
+
+        try:
+            yield query
+        finally:
+            connection.close()
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="make bench", description="Measure the add-on; prints one table.")
+    parser.add_argument(
+        "--only", default=",".join(PARTS), help=f"parts, separated by commas, of {','.join(PARTS)}; default all"
+    )
+    parser.add_argument("--repeat", type=int, default=3, help="repetitions of what takes long")
+    parser.add_argument("--quick", action="store_true", help="little work, to see whether it runs; no figures")
+    options = parser.parse_args(arguments)
+    options.only = [part for part in options.only.split(",") if part]
+    unknown = set(options.only) - set(PARTS)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    if options.repeat < 1:
+        parser.error("at least one repetition")
+    return options
+
+
+def main():
+    options = parse(sys.argv[1:])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    start = time.monotonic()
+    code = 0
+    with ExitStack() as stack:
+        bench = Bench(options, stack.enter_context(listening()))
+        bench.drop_all()
+        stack.callback(bench.drop_all)
+        for part in options.only:
+            say(PARTS[part].__doc__.splitlines()[0])
+            try:
+                PARTS[part](bench)
+            except (Broken, SetupError, AssertionError) as error:
+                # the other parts' figures are still worth having
+                print(f"BROKEN: {error}", file=sys.stderr, flush=True)
+                bench.table.add(part, "BROKEN, see above", "")
+                code = 1
+        print()
+        bench.table.print()
+    say(f"\nran for {time.monotonic() - start:.0f} s, {options.repeat} repetitions{', quick' * options.quick}")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

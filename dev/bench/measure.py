@@ -1,0 +1,57 @@
+"""Figures of several repetitions, and the table they are printed in."""
+
+import random
+import statistics
+
+RESAMPLES = 2000
+
+
+def spread(values, digits=0):
+    """The median with the smallest and the largest, as text."""
+    numbers = [f"{number:,.{digits}f}" for number in (statistics.median(values), min(values), max(values))]
+    return "{} ({}..{})".format(*numbers) if len(values) > 1 else numbers[0]
+
+
+def ratios(values, others):
+    """Each repetition against the one made beside it: what else the machine did touched both."""
+    return [value / other for value, other in zip(values, others)]
+
+
+def interval(differences):
+    """A 95 % interval of the median difference, by bootstrap. The seed is fixed: the same data, the same interval."""
+    chance = random.Random(1)
+    medians = sorted(
+        statistics.median(chance.choices(differences, k=len(differences))) for _resample in range(RESAMPLES)
+    )
+    return medians[int(0.025 * RESAMPLES)], medians[int(0.975 * RESAMPLES) - 1]
+
+
+def percentile(values, share):
+    return sorted(values)[min(int(share * len(values)), len(values) - 1)]
+
+
+class Table:
+    """What was measured, and which of the figures to reach were reached."""
+
+    def __init__(self):
+        self.rows = []
+        self.targets = []
+
+    def add(self, part, what, figure, ratio="", note=""):
+        self.rows.append((part, what, figure, ratio, note))
+
+    def expect(self, part, target, measured, reached):
+        self.targets.append((part, target, measured, "yes" if reached else "NO"))
+
+    def print(self):
+        _print_columns([("", "what", "median (min..max)", "ratio", "note"), *self.rows])
+        if self.targets:
+            print()
+            _print_columns([("", "figure to reach", "measured", "reached"), *self.targets])
+
+
+def _print_columns(rows):
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip())
+    print(flush=True, end="")

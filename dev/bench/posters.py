@@ -1,0 +1,72 @@
+"""Posts bodies without any Odoo or database, in a process of its own: what an add-on can at best reach, and at least.
+
+Standard input is one JSON object, see `post_all`; the answer is the seconds it took.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+
+
+def post_all(bodies, url, key, connections):
+    """Post from a process of its own; returns the seconds.
+
+    :param list bodies: without key
+    :param int connections: threads with a kept-alive connection each; 0: one after the other, each on a new connection
+    """
+    job = json.dumps({"bodies": bodies, "url": url, "key": key, "connections": connections})
+    result = subprocess.run(
+        [sys.executable, "-m", "dev.bench.posters"], input=job, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return json.loads(result.stdout)
+
+
+def _post_in_threads(bodies, url, key, connections):
+    import cloudsignal
+
+    left = iter(bodies)
+    lock = threading.Lock()
+    failures = []
+
+    def work():
+        with cloudsignal.Client(url, user_agent="bench") as client:
+            while True:
+                with lock:
+                    body = next(left, None)
+                if body is None:
+                    return
+                result = client.post(body, key)
+                if result.outcome is not cloudsignal.Outcome.ACCEPTED:
+                    failures.append(result)
+
+    threads = [threading.Thread(target=work) for _number in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise SystemExit(f"{len(failures)} posts failed: {failures[0]}")
+
+
+def _post_one_by_one(bodies, url, key):
+    """As people write it."""
+    import requests
+
+    for body in bodies:
+        requests.post(url, json={"apikey": key, **body}, timeout=10).raise_for_status()
+
+
+def main():
+    job = json.load(sys.stdin)
+    start = time.monotonic()
+    if job["connections"]:
+        _post_in_threads(**job)
+    else:
+        _post_one_by_one(job["bodies"], job["url"], job["key"])
+    print(time.monotonic() - start)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""What the benchmarks do inside Odoo. Each function gets a superuser environment and returns what JSON can hold."""
+
+import time
+from datetime import timedelta
+
+from odoo import fields
+from odoo.tools import SQL
+
+CHUNK = 1000  # orders made at once
+MIXED = 100  # orders whose signals were queued in the same hours
+BY_PRODUCTION = ("ItemProduce", "ItemProduced")
+BY_TRANSFER = ("ItemPacked", "ItemShipped")
+MILESTONES = ("ItemRegistered", *BY_PRODUCTION, *BY_TRANSFER)
+
+
+def be_quiet(env):
+    """No scheduled action runs by itself: what is measured is woken."""
+    env.cr.execute(SQL("UPDATE ir_cron SET nextcall = now() AT TIME ZONE 'UTC' + interval '30 days'"))
+    env.cr.execute(SQL("DELETE FROM ir_cron_trigger"))
+
+
+def hold(env, url, key):
+    """Give the company key and address and wake the sender, which sends nothing yet but has seen the database."""
+    env.company.write({"cloudprinter_signal_url": url, "cloudprinter_signal_api_key": key, "cloudprinter_hold": True})
+    _wake(env)
+
+
+def release(env):
+    """Untick *Hold* and wake the sender; returns the time."""
+    env.company.cloudprinter_hold = False
+    return wake(env)
+
+
+def wake(env):
+    _wake(env)
+    env.cr.flush()
+    return time.time()
+
+
+def _wake(env):
+    env.ref("cloudprinter.ir_cron_send")._trigger()
+
+
+def make_backlog(env, count):
+    """Orders of one item each, all of whose milestones are queued, with the documents that caused them."""
+    env = _without_notes(env)
+    product = env["product.product"].create({"name": "Book", "is_storable": True})
+    productions = _multiply(env["mrp.production"].create({"product_id": product.id, "product_qty": 1}), count)
+    pickings = _multiply(_make_picking(env), count)
+    for start in range(0, count, CHUNK):
+        numbers = range(start, min(start + CHUNK, count))
+        items = _make_items(env, numbers, product)
+        # what is due by the documents as they are now is nothing, and is settled before the signals are there
+        env.cr.flush()
+        sources = [
+            (item, env["mrp.production"].browse(productions[number]), env["stock.picking"].browse(pickings[number]))
+            for item, number in zip(items, numbers)
+        ]
+        env["cloudprinter.signal"].create(
+            [
+                _prepare_signal(signal_type, *source)
+                for block in range(0, len(sources), MIXED)
+                for signal_type in MILESTONES
+                for source in sources[block : block + MIXED]
+            ]
+        )
+        env.flush_all()
+        env.invalidate_all()
+    env.cr.execute(SQL("UPDATE cloudprinter_item SET stage = 'shipped'"))
+    be_quiet(env)
+
+
+def _without_notes(env):
+    return env(context=dict(env.context, tracking_disable=True, mail_create_nolog=True, mail_create_nosubscribe=True))
+
+
+def _make_picking(env):
+    warehouse = env["stock.warehouse"].search([], limit=1)
+    return env["stock.picking"].create(
+        {
+            "picking_type_id": warehouse.out_type_id.id,
+            "location_id": warehouse.lot_stock_id.id,
+            "location_dest_id": env.ref("stock.stock_location_customers").id,
+            "carrier_tracking_ref": "1A2B3C",
+        }
+    )
+
+
+def _multiply(record, count):
+    """Copies of a document, so many that the ORM would take minutes; returns their ids."""
+    record.env.flush_all()
+    columns = [
+        name
+        for name, field in record._fields.items()
+        if field.store and field.column_type and name not in ("id", "name")
+    ]
+    names = SQL(", ").join(map(SQL.identifier, columns))
+    record.env.cr.execute(
+        SQL(
+            "INSERT INTO %(table)s (name, %(names)s)"
+            " SELECT name || '-' || number, %(names)s FROM %(table)s, generate_series(1, %(count)s) number"
+            " WHERE id = %(id)s RETURNING id",
+            table=SQL.identifier(record._table),
+            names=names,
+            count=count,
+            id=record.id,
+        )
+    )
+    return [row[0] for row in record.env.cr.fetchall()]
+
+
+def _make_items(env, numbers, product, prefix="1234"):
+    orders = env["cloudprinter.order"].create([{"name": f"{prefix}{number:08}"} for number in numbers])
+    return env["cloudprinter.item"].create(
+        [{"name": f"{order.name}01", "order_id": order.id, "product_id": product.id, "quantity": 1} for order in orders]
+    )
+
+
+def _prepare_signal(signal_type, item, production=None, picking=None):
+    source = production if signal_type in BY_PRODUCTION else picking if signal_type in BY_TRANSFER else item
+    age = timedelta(hours=len(MILESTONES) - MILESTONES.index(signal_type))
+    values = {
+        "item_id": item.id,
+        "type": signal_type,
+        "origin": "observed",
+        "event_date": fields.Datetime.now() - age,
+        "user_id": item.env.uid,
+        "source": source.display_name,
+        "res_model": source._name,
+        "res_id": source.id,
+    }
+    if signal_type == "ItemShipped":
+        values.update(tracking=f"1A2B3C{item.id:08}", shipping_option="gls_national")
+    return values
