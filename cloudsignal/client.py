@@ -278,6 +278,12 @@ def _storable(text):
 
 def _scrub(text, key):
     """Replace the key in `text` by ***, also where JSON, HTML or an address would write its characters otherwise."""
+    return _forms_of(key).sub("***", text)
+
+
+@functools.lru_cache(maxsize=16)
+def _forms_of(key):
+    """A pattern of all that the key may look like; making it takes as long as a POST."""
 
     def forms(character):
         code = ord(character)
@@ -293,7 +299,7 @@ def _scrub(text, key):
         }
 
     pattern = "".join("(?:{})".format("|".join(map(re.escape, sorted(forms(character))))) for character in key)
-    return re.sub(pattern, "***", text, flags=re.IGNORECASE)
+    return re.compile(pattern, re.IGNORECASE)
 
 
 def _retry_after(value):

@@ -10,17 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg2.errors
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from odoo import api, fields, models, release, sql_db
 from odoo.modules import Manifest
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
 from ..cloudsignal import Outcome, Signal
 from ..tools.poster import REFUSALS_AT_MOST, Bundle, Poster
 
 _logger = logging.getLogger(__name__)
+_lt = LazyTranslate(__name__)
 
 LOCK = 0x636C6F7564707274  # "cloudprt"
 # The watchdog's 120 s are shared by all jobs of the database.
@@ -31,6 +32,18 @@ SCHEDULE = (60, 300, 1800, 7200, 21600, 43200)
 JITTER = 0.2
 HORIZON = 7  # days of attempts, not counting the time in which Cloudprinter answered to nothing
 WINDOW = 5000  # due signals that are looked at in one query
+FAILURES = (Outcome.TRY_LATER, Outcome.NO_ANSWER)
+CHATTER_BATCH = 400  # documents whose chatter is written at once
+CHATTER_TEXTS = {
+    "ItemRegistered": _lt("Confirmed"),
+    "ItemProduce": _lt("Production Started"),
+    "ItemProduced": _lt("Produced"),
+    "ItemPacked": _lt("Packed"),
+    "ItemShipped": _lt("Shipped"),
+    "ItemDelay": _lt("Delayed"),
+    "ItemError": _lt("Delayed"),
+    "ItemCanceled": _lt("Canceled"),
+}
 
 
 @dataclass
@@ -42,10 +55,12 @@ class Endpoint:
     """
 
     obstacle: str = ""  # why nothing is sent; see `_cloudprinter_obstacle`
-    settings: tuple = ()  # what a person may change while the sender runs
+    settings: list = field(default_factory=list)  # what a person may change while the sender runs
     url: str = ""
     key: str = ""
     key_fingerprint: str = ""
+    lang: str = ""  # of what the chatter is told
+    notes_acceptance: bool = True
     refusals: int = 0  # in a row
     opened_by: int = 0  # the attempt whose failure opened the circuit
     silent_since: datetime | None = None  # when that was; None while the circuit is closed
@@ -68,7 +83,7 @@ class Run:
     due: list = field(default_factory=list)  # order ids
     flying: dict = field(default_factory=dict)  # future → Bundle
     unwritten: list = field(default_factory=list)  # attempts whose rows somebody holds
-    lines: defaultdict = field(default_factory=lambda: defaultdict(list))  # (model, id) → what its chatter is told
+    lines: defaultdict = field(default_factory=lambda: defaultdict(list))  # document → what its chatter is told
     stopped: set = field(default_factory=set)  # companies of which nothing more is posted in this run
     has_posted: bool = False
 
@@ -155,11 +170,8 @@ class CloudprinterSender(models.AbstractModel):
                         future.add_done_callback(landed.put)
                     if not run.flying:
                         break
-                    # nothing is locked or kept open while posting
-                    self.env["ir.cron"]._commit_progress()
                     self._land(run, [landed.get()] + [landed.get() for _more in range(landed.qsize())])
-                    # somebody may hold the signals meanwhile, or the key was refused
-                    run.endpoints = self._get_endpoints(run.endpoints)
+                    self._log_some(run)
                 # rows that a user holds; he is never waited for while something else can be done
                 give_up = time.monotonic() + PATIENCE
                 while run.unwritten and time.monotonic() < give_up:
@@ -195,27 +207,22 @@ class CloudprinterSender(models.AbstractModel):
     def _get_endpoints(self, known=None):
         """The endpoints of companies with queued signals.
 
-        :param dict known: look at these companies only; what nobody has touched is kept
+        :param dict known: look at these companies only; while nobody has touched the settings all is kept
         :returns: company id → Endpoint
         """
-        companies = self.env["res.company"].sudo().browse(known or self._get_companies_with_queue())
-        names = (
-            "cloudprinter_hold",
-            "cloudprinter_signal_api_key",
-            "cloudprinter_signal_url",
-            "cloudprinter_fingerprint",
-            "cloudprinter_resumed_request",
+        settings = self.env.execute_query(
+            SQL(
+                "SELECT id, cloudprinter_hold, cloudprinter_signal_api_key, cloudprinter_signal_url,"
+                " cloudprinter_fingerprint, cloudprinter_resumed_request FROM res_company ORDER BY id"
+            )
         )
-        with_parents = companies.parent_ids
-        with_parents.invalidate_recordset(names)
-        with_parents.fetch(names)
+        if known and all(endpoint.settings == settings for endpoint in known.values()):
+            return known
+        self.env.invalidate_all()
+        companies = self.env["res.company"].sudo().browse(known or self._get_companies_with_queue())
         endpoints = {}
         for company in companies:
             before = known and known[company.id]
-            settings = tuple(each[name] for each in company.parent_ids for name in names)
-            if before and before.settings == settings:
-                endpoints[company.id] = before
-                continue
             config = company._cloudprinter_config()
             obstacle = company._cloudprinter_obstacle()
             if obstacle and not (before and before.obstacle):
@@ -226,6 +233,8 @@ class CloudprinterSender(models.AbstractModel):
                 config.cloudprinter_signal_url,
                 config.cloudprinter_signal_api_key,
                 config._cloudprinter_key_fingerprint(),
+                company.partner_id.lang or self.env.lang,
+                config.cloudprinter_chatter != "problems",
                 company._cloudprinter_count_refusals(),
                 **company._cloudprinter_circuit(),
             )
@@ -321,8 +330,10 @@ class CloudprinterSender(models.AbstractModel):
     # === claiming === #
 
     def _claim_next(self, run):
-        """Claim as many bundles as may be in flight; returns them."""
+        """Claim as many bundles as may be in flight; returns them. Nothing is locked or kept open afterwards."""
         bundles = []
+        # somebody may hold the signals meanwhile, or the key was refused
+        run.endpoints = self._get_endpoints(run.endpoints)
         room = 2 * run.connections - len(run.get_busy())
         while not bundles and room >= run.connections and time.monotonic() < run.deadline:
             orders = self._get_due(run)[:room]
@@ -331,21 +342,23 @@ class CloudprinterSender(models.AbstractModel):
             run.due = [order for order in run.due if order not in orders]
             run.ping()
             bundles = self._claim(run, orders)
+        self.env.cr.commit()  # pylint: disable=invalid-commit
         return bundles
 
     def _claim(self, run, order_ids):
         """Write the attempt ahead for what is due of these orders, commit, and return it as bundles."""
         try:
             rows = self._write_ahead(order_ids, run.get_sendable(), run.bundle_size)
-            self.env["ir.cron"]._commit_progress()
+            # a crash must not find them unclaimed
+            self.env.cr.commit()  # pylint: disable=invalid-commit
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             # somebody changed a row since the last look; what flies must still be written down
             self.env.cr.rollback()
             return []
-        members, sources = defaultdict(list), defaultdict(set)
-        for order_id, company_id, item_id, res_model, res_id, row_id, *values in sorted(rows, key=lambda row: row[5]):
+        members, documents = defaultdict(list), {}
+        for row_id, order_id, company_id, item_id, res_model, res_id, *values in sorted(rows):
             members[order_id, company_id].append((row_id, Signal(*values)))
-            sources[order_id, company_id].update([("cloudprinter.item", item_id), (res_model, res_id)])
+            documents[row_id] = {("cloudprinter.item", item_id), (res_model, res_id)}
         bundles = []
         for (order_id, company_id), signals in members.items():
             endpoint = run.endpoints[company_id]
@@ -357,7 +370,7 @@ class CloudprinterSender(models.AbstractModel):
                     endpoint.key,
                     endpoint.key_fingerprint,
                     tuple(signals),
-                    frozenset(sources[order_id, company_id]),
+                    {row_id: documents[row_id] for row_id, _signal in signals},
                 )
             )
         return bundles
@@ -402,7 +415,7 @@ class CloudprinterSender(models.AbstractModel):
                    AND ranked.position <= %(size)s
                    AND "order".id = signal.order_id
                    AND item.id = signal.item_id
-             RETURNING signal.order_id, signal.company_id, signal.item_id, signal.res_model, signal.res_id, signal.id,
+             RETURNING signal.id, signal.order_id, signal.company_id, signal.item_id, signal.res_model, signal.res_id,
                        signal.type, "order".name, item.name, signal.event_date, COALESCE(signal.tracking, ''),
                        COALESCE(signal.shipping_option, ''), COALESCE(signal.cause, ''),
                        COALESCE(signal.message, ''), COALESCE(signal.delay, '')
@@ -447,23 +460,26 @@ class CloudprinterSender(models.AbstractModel):
         if not attempts:
             return []
         ids = tuple({signal_id for attempt in attempts for signal_id in attempt.signal_ids})
-        lines = {target: list(texts) for target, texts in run.lines.items()}
         try:
-            free = {
-                row[0]
-                for row in self.env.execute_query(
-                    SQL("SELECT id FROM cloudprinter_signal WHERE id IN %s FOR NO KEY UPDATE SKIP LOCKED", ids)
+            rows = self.env.execute_query(
+                SQL(
+                    "SELECT id, state, COALESCE(tracking, '') FROM cloudprinter_signal"
+                    " WHERE id IN %s FOR NO KEY UPDATE SKIP LOCKED",
+                    ids,
                 )
-            }
-            writable = [attempt for attempt in attempts if free.issuperset(attempt.signal_ids)]
+            )
+            found = {signal_id: (state, tracking) for signal_id, state, tracking in rows}
+            writable = [attempt for attempt in attempts if found.keys() >= set(attempt.signal_ids)]
             if writable:
-                self._write_attempts(run, writable)
-                self.env["ir.cron"]._commit_progress(sum(len(attempt.signal_ids) for attempt in writable))
+                notes = self._write_attempts(run, writable, found)
+                # answers are facts; nothing that comes later takes them back
+                self.env.cr.commit()  # pylint: disable=invalid-commit
+                self._note(run, notes)
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-            self._start_over(run, lines)
+            self._start_over(run)
             return attempts
         except Exception as error:
-            self._start_over(run, lines)
+            self._start_over(run)
             if len(attempts) > 1:
                 # one that cannot be written does not cost the others theirs
                 return [attempt for each in attempts for attempt in self._record(run, [each])]
@@ -472,49 +488,45 @@ class CloudprinterSender(models.AbstractModel):
                 return attempts
             _logger.exception("Cloudprinter: the answer for signals %s cannot be written", ids)
             return []
-        return [attempt for attempt in attempts if not free.issuperset(attempt.signal_ids)]
+        return [attempt for attempt in attempts if not found.keys() >= set(attempt.signal_ids)]
 
-    def _start_over(self, run, lines):
+    def _start_over(self, run):
         """Nothing was written; the answers will be, once more. Nothing is posted again."""
         self.env.cr.rollback()
-        run.lines = defaultdict(list, lines)
         for endpoint in run.endpoints.values():
-            endpoint.settings = ()
+            endpoint.settings = []
         run.endpoints = self._get_endpoints(run.endpoints)
 
-    def _write_attempts(self, run, attempts):
-        # what was claimed behind the ORM's back, and what others did since the last look
-        self.env.invalidate_all()
-        signals = self.env["cloudprinter.signal"].browse(id_ for attempt in attempts for id_ in attempt.signal_ids)
-        signals.fetch(["state", "attempt_count", "expiry_date", "tracking", "item_id", "company_id"])
-        posted = [attempt for attempt in attempts if attempt.body]
-        requests = self.env["cloudprinter.request"].create([self._prepare_request(attempt) for attempt in posted])
-        request_of = dict(zip(map(id, posted), requests))
+    def _write_attempts(self, run, attempts, found):
+        """Write what was answered; returns what the documents are to be told, as a list of (signal id, Attempt).
+
+        :param dict found: signal id → its state and its tracking code, as they are now
+        """
+        written = self._write_requests([attempt for attempt in attempts if attempt.body])
         accepted, notes, seen = {}, [], set()
         for attempt in attempts:
-            members = signals.browse(attempt.signal_ids)
-            # taken apart after a refused bundle
-            for signal in members.filtered(lambda signal: signal.id in seen):  # noqa: B023
-                signal.attempt_count += 1
-            seen.update(members.ids)
+            ids = attempt.signal_ids
             endpoint = run.endpoints[attempt.bundle.company_id]
-            outcome = attempt.result.outcome
-            if outcome is Outcome.ACCEPTED:
-                # also when a person discarded it meanwhile: Cloudprinter has it
-                accepted.update((s, attempt) for s in members if s.state != "sent")
+            # taken apart after a refused bundle
+            for signal in self.env["cloudprinter.signal"].browse(seen.intersection(ids)):
+                signal.attempt_count += 1
+            seen.update(ids)
+            if attempt.result.outcome is Outcome.ACCEPTED:
+                # also what a person discarded meanwhile: Cloudprinter has it
+                accepted.update((id_, attempt) for id_ in ids if found[id_][0] != "sent")
             else:
-                queued = members.filtered(lambda signal: signal.state == "outgoing")
-                queued.write({"http_status": attempt.result.status_code, "answer": attempt.result.message})
-                notes += [(signal, attempt) for signal in self._keep(queued, attempt, endpoint)]
+                queued = [id_ for id_ in ids if found[id_][0] == "outgoing" and id_ not in accepted]
+                given_up = self._keep(self.env["cloudprinter.signal"].browse(queued), attempt, endpoint)
+                notes += [(id_, attempt) for id_ in given_up.ids]
             if attempt.body:
-                self._follow_circuit(run, endpoint, attempt, request_of[id(attempt)])
-        notes += accepted.items()
-        self._accept(accepted)
-        self._note(run, sorted(notes, key=lambda note: note[0].id))
+                self._follow_circuit(run, endpoint, attempt, *written[id(attempt)])
+        self._accept(accepted, found)
+        return notes + list(accepted.items())
 
     def _keep(self, signals, attempt, endpoint):
         """What becomes of queued signals that were not accepted; returns those that are not tried again."""
         result = attempt.result
+        signals.write({"http_status": result.status_code, "answer": result.message})
         if result.outcome is Outcome.REFUSED:
             if len(attempt.signal_ids) > 1:
                 # taken apart
@@ -526,40 +538,32 @@ class CloudprinterSender(models.AbstractModel):
             return signals.browse()
         signals.write({"failure_type": "endpoint"})
         if result.retry_after is not None:
-            signals.write({"next_attempt_date": self._get_retry_date(attempt)})
+            # instead of its own date; never sooner than the endpoint is asked at all
+            signals.write({"next_attempt_date": attempt.date})
         # while it answers to nobody, nobody's time runs out
         expired = signals.filtered(lambda signal: not endpoint.is_open and signal.expiry_date <= attempt.date)
         expired.write({"state": "error", "failure_type": "expired"})
         return expired
 
-    def _accept(self, accepted):
+    def _accept(self, accepted, found):
         """The ledger says what Cloudprinter has: what was posted, whatever was typed or decided meanwhile.
 
-        :param dict accepted: signal → the Attempt that was answered with 200
+        :param dict accepted: signal id → the Attempt that was answered with 200
+        :param dict found: as in `_write_attempts`
         """
         if not accepted:
             return
-        changed = []
-        numbers = self._get_next_numbers({signal.company_id.id for signal in accepted})
-        rows = []
-        for signal, attempt in accepted.items():
-            sent = dict(attempt.bundle.signals)[signal.id]
-            if (signal.tracking or "") != sent.tracking:
-                changed.append(signal.id)
-            rows.append(
-                SQL(
-                    "%s",
-                    (
-                        signal.id,
-                        numbers[signal.company_id.id],
-                        attempt.date,
-                        attempt.result.status_code,
-                        *(getattr(sent, name) or None for name in ("tracking", "shipping_option")),
-                        *(getattr(sent, name) or None for name in ("cause", "message", "delay")),
-                    ),
-                )
-            )
-            numbers[signal.company_id.id] += 1
+        numbers = self._get_next_numbers({attempt.bundle.company_id for attempt in accepted.values()})
+        rows, changed = [], []
+        for signal_id, attempt in accepted.items():
+            sent = dict(attempt.bundle.signals)[signal_id]
+            company_id = attempt.bundle.company_id
+            details = (sent.tracking, sent.shipping_option, sent.cause, sent.message, sent.delay)
+            status = attempt.result.status_code
+            rows.append((signal_id, numbers[company_id], attempt.date, status, *(text or None for text in details)))
+            numbers[company_id] += 1
+            if found[signal_id][1] != sent.tracking:
+                changed.append(signal_id)
         self.env.flush_all()
         self.env.execute_query(
             SQL(
@@ -574,11 +578,11 @@ class CloudprinterSender(models.AbstractModel):
              RETURNING signal.id
                 """,
                 self.env.uid,
-                SQL(", ").join(rows),
+                SQL(", ").join(SQL("%s", row) for row in rows),
             )
         )
-        signals = self.env["cloudprinter.signal"].concat(*accepted)
-        signals.invalidate_recordset()
+        signals = self.env["cloudprinter.signal"]
+        signals.invalidate_model()
         for signal in signals.browse(changed).filtered(lambda signal: signal.res_model == "stock.picking"):
             signal._update_tracking(self.env["stock.picking"].browse(signal.res_id).exists())
 
@@ -599,24 +603,54 @@ class CloudprinterSender(models.AbstractModel):
         return numbers
 
     @api.model
-    def _prepare_request(self, attempt):
-        result = attempt.result
-        answered = result.status_code is not None
-        failed = result.outcome in (Outcome.TRY_LATER, Outcome.NO_ANSWER)
-        return {
-            "signal_ids": [fields.Command.set(attempt.signal_ids)],
-            "company_id": attempt.bundle.company_id,
-            "date": attempt.date,
-            "retry_date": failed and self._get_retry_date(attempt),
-            "url": attempt.bundle.url,
-            "body": json.dumps(attempt.body, ensure_ascii=False),
-            "outcome": result.outcome.value,
-            "status_code": result.status_code,
-            "response": result.response,
-            "error": False if answered else result.message,
-            "duration_ms": result.duration_ms,
-            "key_fingerprint": attempt.bundle.key_fingerprint,
-        }
+    def _write_requests(self, attempts):
+        """Write a row for each attempt, in this order.
+
+        :returns: `id()` of the attempt → id of its row, and when the endpoint may be asked again if it failed
+        """
+        if not attempts:
+            return {}
+        now = fields.Datetime.now()
+        rows = []
+        for attempt in attempts:
+            result = attempt.result
+            retry_date = self._get_retry_date(attempt) if result.outcome in FAILURES else None
+            rows.append(
+                (
+                    attempt.bundle.company_id,
+                    attempt.date,
+                    retry_date,
+                    attempt.bundle.url,
+                    json.dumps(attempt.body, ensure_ascii=False),
+                    result.outcome.value,
+                    result.status_code,
+                    result.response,
+                    result.message if result.status_code is None else None,
+                    result.duration_ms,
+                    attempt.bundle.key_fingerprint,
+                    self.env.uid,
+                    self.env.uid,
+                    now,
+                    now,
+                )
+            )
+        inserted = self.env.execute_query(
+            SQL(
+                "INSERT INTO cloudprinter_request (company_id, date, retry_date, url, body, outcome, status_code,"
+                " response, error, duration_ms, key_fingerprint, create_uid, write_uid, create_date, write_date)"
+                " VALUES %s RETURNING id, retry_date",
+                SQL(", ").join(SQL("%s", row) for row in rows),
+            )
+        )
+        links = [(signal_id, row[0]) for attempt, row in zip(attempts, inserted) for signal_id in attempt.signal_ids]
+        self.env.execute_query(
+            SQL(
+                "INSERT INTO cloudprinter_request_cloudprinter_signal_rel"
+                " (cloudprinter_signal_id, cloudprinter_request_id) VALUES %s RETURNING cloudprinter_request_id",
+                SQL(", ").join(SQL("%s", link) for link in links),
+            )
+        )
+        return {id(attempt): row for attempt, row in zip(attempts, inserted)}
 
     @api.model
     def _get_retry_date(self, attempt):
@@ -626,20 +660,19 @@ class CloudprinterSender(models.AbstractModel):
 
     # === circuit === #
 
-    def _follow_circuit(self, run, endpoint, attempt, request):
+    def _follow_circuit(self, run, endpoint, attempt, request_id, retry_date):
         """Open the circuit at the first failure, close it at the next answer, keep count of refusals."""
         company_id = attempt.bundle.company_id
         outcome = attempt.result.outcome
-        if outcome in (Outcome.TRY_LATER, Outcome.NO_ANSWER):
+        if outcome in FAILURES:
             if not endpoint.is_open:
-                endpoint.opened_by, endpoint.silent_since = request.id, attempt.date
+                endpoint.opened_by, endpoint.silent_since = request_id, attempt.date
                 # those of this company are not due any more
                 run.due = []
                 _logger.warning("Cloudprinter: the endpoint of company %s does not answer as it should", company_id)
-            endpoint.retry_date = request.retry_date
+            endpoint.retry_date = retry_date
             # the others wait without losing an attempt
-            date = SQL("GREATEST(next_attempt_date, %s)", request.retry_date)
-            self._update_waiting(SQL("next_attempt_date = %s", date), company_id)
+            self._update_waiting(SQL("next_attempt_date = GREATEST(next_attempt_date, %s)", retry_date), company_id)
             return
         if endpoint.is_open:
             self._close_circuit(company_id, endpoint, attempt.date)
@@ -648,12 +681,12 @@ class CloudprinterSender(models.AbstractModel):
         elif outcome is Outcome.REFUSED:
             endpoint.refusals += 1
             if endpoint.refusals >= REFUSALS_AT_MOST:
-                endpoint.settings = ()
+                endpoint.settings = []
                 self._take_back_refusals(company_id)
         else:
             for other in run.endpoints.values():
                 if other.key_fingerprint == attempt.bundle.key_fingerprint:
-                    other.settings = ()
+                    other.settings = []
 
     def _close_circuit(self, company_id, endpoint, now):
         """All that failed while it was open is due; the time did not count.
@@ -711,26 +744,56 @@ class CloudprinterSender(models.AbstractModel):
     # === chatter === #
 
     def _note(self, run, notes):
-        """Tell the documents; one that more is due of is told later, so that it is told once.
+        """Keep what the chatter of the documents is to be told.
 
-        :param list notes: of (signal, Attempt)
+        :param list notes: of (signal id, Attempt)
         """
-        for signal, attempt in notes:
-            line = signal._get_note(attempt)
-            if line:
-                for target in {("cloudprinter.item", signal.item_id.id), (signal.res_model, signal.res_id)}:
-                    run.lines[target].append(line)
-        busy = {source for bundle in run.get_busy() for source in bundle.sources}
-        targets = [target for target in run.lines if target not in busy]
-        more = self._get_sources_with_due(targets)
-        self._log_lines({target: run.lines.pop(target) for target in targets if target not in more})
+        for signal_id, attempt in notes:
+            endpoint = run.endpoints[attempt.bundle.company_id]
+            if attempt.result.outcome is not Outcome.ACCEPTED or endpoint.notes_acceptance:
+                sent = dict(attempt.bundle.signals)[signal_id]
+                line = self.with_context(lang=endpoint.lang)._get_line(sent, attempt.result)
+                for document in attempt.bundle.documents[signal_id]:
+                    run.lines[document].append((signal_id, line))
 
     @api.model
-    def _get_sources_with_due(self, targets):
+    def _get_line(self, sent, result):
+        """What the chatter is told of the outcome of one signal.
+
+        :param cloudsignal.Signal sent: as it was posted
+        :param cloudsignal.Result result: the last one
+        :rtype: Markup
+        """
+        details = ", ".join(filter(None, (sent.tracking, sent.shipping_option, sent.cause)))
+        values = {
+            "signal": Markup("<b>%s</b>") % self.env._(CHATTER_TEXTS[sent.type]),
+            "item": sent.item,
+            "details": f" ({details})" if details else "",
+            "answer": result.message,
+        }
+        if result.outcome is Outcome.ACCEPTED:
+            line = self.env._("Cloudprinter accepted %(signal)s for item %(item)s%(details)s.", **values)
+        elif result.outcome is Outcome.REFUSED:
+            line = self.env._("Cloudprinter refused %(signal)s for item %(item)s%(details)s: %(answer)s", **values)
+        else:
+            line = self.env._("%(signal)s for item %(item)s was not delivered in 7 days: %(answer)s", **values)
+        return escape(line)
+
+    def _log_some(self, run):
+        """Write the chatter of some documents; one that more is due of is told later, so that it is told once."""
+        if len(run.lines) < CHATTER_BATCH:
+            return
+        busy = {document for bundle in run.get_busy() for told in bundle.documents.values() for document in told}
+        documents = [document for document in run.lines if document not in busy]
+        more = self._get_documents_with_due(documents)
+        self._log_lines({document: run.lines.pop(document) for document in documents if document not in more})
+
+    @api.model
+    def _get_documents_with_due(self, documents):
         """Those of the documents, as (model, id), of which more is due now."""
-        if not targets:
+        if not documents:
             return set()
-        items = tuple(res_id for model, res_id in targets if model == "cloudprinter.item") or (0,)
+        items = tuple(res_id for model, res_id in documents if model == "cloudprinter.item") or (0,)
         rows = self.env.execute_query(
             SQL(
                 """
@@ -740,32 +803,58 @@ class CloudprinterSender(models.AbstractModel):
                  UNION
                 SELECT res_model, res_id
                   FROM cloudprinter_signal
-                 WHERE state = 'outgoing' AND next_attempt_date <= %(now)s AND (res_model, res_id) IN %(targets)s
+                 WHERE state = 'outgoing' AND next_attempt_date <= %(now)s AND (res_model, res_id) IN %(documents)s
                 """,
                 now=fields.Datetime.now(),
                 items=items,
-                targets=tuple(targets),
+                documents=tuple(documents),
             )
         )
         return set(rows)
 
     def _log_lines(self, lines):
-        """One message per document, with all that was answered."""
+        """One message per document, with all that was answered; the answers themselves are written already."""
         by_model = defaultdict(dict)
         for (model, res_id), texts in lines.items():
-            if model and res_id:
-                by_model[model][res_id] = Markup("<br/>").join(texts)
-        try:
-            with self.env.cr.savepoint():
-                for model, bodies in by_model.items():
-                    if model in self.env and hasattr(self.env[model], "_message_log_batch"):
-                        documents = self.env[model].browse(bodies).exists()
-                        documents._message_log_batch(bodies={id_: bodies[id_] for id_ in documents.ids})
-        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-            raise
-        except Exception:
-            # a note that cannot be written must not have the signal posted again
-            _logger.exception("Cloudprinter: no note was written for %s", list(lines))
+            if model in self.env and hasattr(self.env[model], "_message_log_batch"):
+                text = Markup("<br>").join(line for _signal_id, line in sorted(texts))
+                by_model[model][res_id] = Markup("<p>%s</p>") % text
+        for model, bodies in by_model.items():
+            try:
+                self._log_batch(self.env[model].browse(bodies).exists(), bodies)
+                self.env["ir.cron"]._commit_progress()
+            except Exception:
+                self.env.cr.rollback()
+                _logger.exception("Cloudprinter: no note was written on %s %s", model, list(bodies))
+
+    @api.model
+    def _log_batch(self, documents, bodies):
+        """Write a note on each document.
+
+        Odoo makes the first, the others are copies of its row with another document and text: they are all alike,
+        nobody is notified, and half of a run would be spent in making each by the ORM.
+        """
+        if not documents:
+            return
+        message = documents[0]._message_log_batch(bodies={documents[0].id: bodies[documents[0].id]})
+        copies = [(document.id, bodies[document.id]) for document in documents[1:]]
+        if not copies:
+            return
+        message.flush_recordset()
+        names = [
+            name
+            for name, field in message._fields.items()
+            if field.store and field.column_type and name not in ("id", "res_id", "body")
+        ]
+        self.env.execute_query(
+            SQL(
+                "INSERT INTO mail_message (res_id, body, %(names)s) SELECT copy.new_id, copy.new_body, %(names)s"
+                " FROM mail_message, (VALUES %(copies)s) AS copy(new_id, new_body) WHERE id = %(id)s RETURNING id",
+                names=SQL(", ").join(map(SQL.identifier, names)),
+                copies=SQL(", ").join(SQL("%s", copy) for copy in copies),
+                id=message.id,
+            )
+        )
 
     # === waking === #
 

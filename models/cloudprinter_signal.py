@@ -1,28 +1,15 @@
 import logging
 from collections import defaultdict
 
-from markupsafe import Markup, escape
-
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tools import SQL, LazyTranslate, clean_context, format_datetime
+from odoo.tools import SQL, clean_context, format_datetime
 
 from .. import cloudsignal
 
 _logger = logging.getLogger(__name__)
-_lt = LazyTranslate(__name__)
 
 MILESTONES_ONLY = "type NOT IN ('ItemDelay', 'ItemError')"
-CHATTER_TEXTS = {
-    "ItemRegistered": _lt("Confirmed"),
-    "ItemProduce": _lt("Production Started"),
-    "ItemProduced": _lt("Produced"),
-    "ItemPacked": _lt("Packed"),
-    "ItemShipped": _lt("Shipped"),
-    "ItemDelay": _lt("Delayed"),
-    "ItemError": _lt("Delayed"),
-    "ItemCanceled": _lt("Canceled"),
-}
 # In the context as `cloudprinter_ledger` it allows to touch what is evidence. Over RPC nobody can name this object,
 # whatever rights he has.
 LEDGER = object()
@@ -321,32 +308,6 @@ class CloudprinterSignal(models.Model):
         tracking = self.tracking or details["tracking"]
         option = self.shipping_option or details["shipping_option"]
         return {"tracking": tracking, "shipping_option": option, **self._prepare_missing(tracking, option)}
-
-    def _get_note(self, attempt):
-        """What the chatter of its documents is told of this outcome; an empty text where the company wants none.
-
-        :param Attempt attempt: the last one
-        :rtype: Markup
-        """
-        self.ensure_one()
-        accepted = self.state == "sent"
-        if accepted and self.company_id._cloudprinter_config().cloudprinter_chatter == "problems":
-            return Markup()
-        env = self.with_context(lang=self.company_id.partner_id.lang or self.env.lang).env
-        details = ", ".join(filter(None, (self.tracking, self.shipping_option, self.cause)))
-        values = {
-            "signal": Markup("<b>%s</b>") % env._(CHATTER_TEXTS[self.type]),
-            "item": self.item_id.name,
-            "details": f" ({details})" if details else "",
-            "answer": attempt.result.message,
-        }
-        if accepted:
-            line = env._("Cloudprinter accepted %(signal)s for item %(item)s%(details)s.", **values)
-        elif self.failure_type == "expired":
-            line = env._("%(signal)s for item %(item)s was not delivered in 7 days: %(answer)s", **values)
-        else:
-            line = env._("Cloudprinter refused %(signal)s for item %(item)s%(details)s: %(answer)s", **values)
-        return escape(line)
 
     # === life === #
 

@@ -343,10 +343,10 @@ class TestSender(CloudprinterCase):
         sender = type(self.env["cloudprinter.sender"])
         write = sender._write_attempts
 
-        def break_first(self, run, attempts):
+        def break_first(self, run, attempts, found):
             if any(one.signal_ids.id in attempt.signal_ids for attempt in attempts):
                 self.env.cr.execute("SELECT 1 / 0")
-            return write(self, run, attempts)
+            return write(self, run, attempts, found)
 
         with patch.object(sender, "_write_attempts", break_first):
             self.send()

@@ -25,7 +25,7 @@ class Bundle(NamedTuple):
     key: str
     key_fingerprint: str
     signals: tuple  # of (row id, cloudsignal.Signal), oldest first
-    sources: frozenset = frozenset()  # documents that are told the outcome, as (model, id)
+    documents: dict  # row id → documents that are told what becomes of it, as a set of (model, id)
 
 
 class Attempt(NamedTuple):
