@@ -1,5 +1,7 @@
 from . import (
+    cloudprinter_chatter,
     cloudprinter_item,
+    cloudprinter_ledger,
     cloudprinter_order,
     cloudprinter_request,
     cloudprinter_sender,

@@ -135,6 +135,9 @@ class CloudprinterItem(models.Model):
         help="The order's shipping date, or what the last reported delay made of it.",
     )
     changed_by_update = fields.Boolean(readonly=True, copy=False)
+    nothing_sent_reason = fields.Char(
+        "Why Nothing Is Sent", compute="_compute_nothing_sent_reason", help="Of the company, not of this item alone."
+    )
 
     _name_uniq = models.Constraint(
         "unique (order_id, name)", "An item with this Cloudprinter id already exists in this order."
@@ -415,6 +418,11 @@ class CloudprinterItem(models.Model):
     def _compute_promised_date(self):
         for item in self:
             item.promised_date = item.order_id.shipping_date
+
+    @api.depends("company_id")
+    def _compute_nothing_sent_reason(self):
+        for company, items in self.grouped("company_id").items():
+            items.nothing_sent_reason = company and company.sudo().cloudprinter_status()["reason"]
 
     @api.depends("signal_ids.state", "signal_ids.type")
     def _compute_reported_stage(self):

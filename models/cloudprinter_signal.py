@@ -199,6 +199,8 @@ class CloudprinterSignal(models.Model):
                 )
             )
 
+        if not self:
+            return
         # who changes an id and who posts it meet at these rows
         self.env.execute_query(
             SQL("SELECT id FROM cloudprinter_signal WHERE id IN %s FOR NO KEY UPDATE", tuple(self.ids))

@@ -10,6 +10,7 @@ from . import test_packing
 from . import test_security
 from . import test_sender
 from . import test_stage
+from . import test_testing
 from . import test_tracking
 from . import test_transfers
 from . import test_travel

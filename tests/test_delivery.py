@@ -11,11 +11,11 @@ from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..models.cloudprinter_sender import HORIZON, SCHEDULE
 from ..tools.poster import REFUSALS_AT_MOST
+from ..tools.schedule import HORIZON, SCHEDULE, spread
 from .common import KEY, CloudprinterCase
 
-QUIET = "odoo.addons.cloudprinter.models.cloudprinter_sender"
+QUIET = "odoo.addons.cloudprinter.models.cloudprinter_ledger"
 
 
 class DeliveryCase(CloudprinterCase):
@@ -76,7 +76,7 @@ class TestSchedule(DeliveryCase):
 
     def test_attempts_are_spread(self):
         """Two orders that failed at the same moment do not come back at the same moment for ever."""
-        waits = {self.env["cloudprinter.sender"]._jitter(3600) for _each in range(50)}
+        waits = {spread(3600) for _each in range(50)}
         self.assertGreater(len(waits), 40)
         self.assertTrue(all(0.8 * 3600 <= wait <= 1.2 * 3600 for wait in waits))
 

@@ -11,8 +11,9 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..models import cloudprinter_sender
-from ..models.cloudprinter_sender import LOCK, SCHEDULE
+from ..models.cloudprinter_sender import LOCK
 from ..tools.poster import Poster
+from ..tools.schedule import SCHEDULE
 from .common import ALL_BUT_PACKED, KEY, ORDER, CloudprinterCase
 
 
@@ -340,15 +341,15 @@ class TestSender(CloudprinterCase):
     def test_answer_that_cannot_be_written(self):
         """One row that the database refuses does not cost the others their answers."""
         one, two = (self.sell_one(order=order) for order in "12")
-        sender = type(self.env["cloudprinter.sender"])
-        write = sender._write_attempts
+        ledger = type(self.env["cloudprinter.ledger"])
+        write = ledger._write_attempts
 
         def break_first(self, run, attempts, found):
             if any(one.signal_ids.id in attempt.signal_ids for attempt in attempts):
                 self.env.cr.execute("SELECT 1 / 0")
             return write(self, run, attempts, found)
 
-        with patch.object(sender, "_write_attempts", break_first):
+        with patch.object(ledger, "_write_attempts", break_first):
             self.send()
         self.assert_states(one, [("ItemRegistered", "outgoing", False)])
         self.assert_states(two, [("ItemRegistered", "sent", False)])
@@ -401,7 +402,7 @@ class TestSender(CloudprinterCase):
         self.send()
         self.assert_states(item, [("ItemRegistered", "sent", False)])
 
-    @mute_logger("odoo.addons.cloudprinter.models.cloudprinter_sender")
+    @mute_logger("odoo.addons.cloudprinter.models.cloudprinter_chatter")
     def test_note_that_cannot_be_written(self):
         """Another add-on breaks the chatter: the acceptance is kept, nothing is posted again."""
         item = self.sell_one()

@@ -1,0 +1,144 @@
+import logging
+from collections import defaultdict
+
+from markupsafe import Markup, escape
+
+from odoo import api, fields, models
+from odoo.tools import SQL, LazyTranslate
+
+from ..cloudsignal import Outcome
+
+_logger = logging.getLogger(__name__)
+_lt = LazyTranslate(__name__)
+
+CHATTER_BATCH = 400  # documents whose chatter is written at once
+CHATTER_TEXTS = {
+    "ItemRegistered": _lt("Confirmed"),
+    "ItemProduce": _lt("Production Started"),
+    "ItemProduced": _lt("Produced"),
+    "ItemPacked": _lt("Packed"),
+    "ItemShipped": _lt("Shipped"),
+    "ItemDelay": _lt("Delayed"),
+    "ItemError": _lt("Delayed"),
+    "ItemCanceled": _lt("Canceled"),
+}
+
+
+class CloudprinterChatter(models.AbstractModel):
+    """Tells item and document what Cloudprinter answered: one message per document and run, never one per retry."""
+
+    _name = "cloudprinter.chatter"
+    _description = "Cloudprinter Chatter"
+
+    def _note(self, run, notes):
+        """Keep what the chatter of the documents is to be told.
+
+        :param list notes: of (signal id, Attempt)
+        """
+        for signal_id, attempt in notes:
+            endpoint = run.endpoints[attempt.bundle.company_id]
+            if attempt.result.outcome is not Outcome.ACCEPTED or endpoint.notes_acceptance:
+                sent = dict(attempt.bundle.signals)[signal_id]
+                line = self.with_context(lang=endpoint.lang)._get_line(sent, attempt.result)
+                for document in attempt.bundle.documents[signal_id]:
+                    run.lines[document].append((signal_id, line))
+
+    @api.model
+    def _get_line(self, sent, result):
+        """What the chatter is told of the outcome of one signal.
+
+        :param cloudsignal.Signal sent: as it was posted
+        :param cloudsignal.Result result: the last one
+        :rtype: Markup
+        """
+        details = ", ".join(filter(None, (sent.tracking, sent.shipping_option, sent.cause)))
+        values = {
+            "signal": Markup("<b>%s</b>") % self.env._(CHATTER_TEXTS[sent.type]),
+            "item": sent.item,
+            "details": f" ({details})" if details else "",
+            "answer": result.message,
+        }
+        if result.outcome is Outcome.ACCEPTED:
+            line = self.env._("Cloudprinter accepted %(signal)s for item %(item)s%(details)s.", **values)
+        elif result.outcome is Outcome.REFUSED:
+            line = self.env._("Cloudprinter refused %(signal)s for item %(item)s%(details)s: %(answer)s", **values)
+        else:
+            line = self.env._("%(signal)s for item %(item)s was not delivered in 7 days: %(answer)s", **values)
+        return escape(line)
+
+    def _log_some(self, run):
+        """Write the chatter of some documents; one that more is due of is told later, so that it is told once."""
+        if len(run.lines) < CHATTER_BATCH:
+            return
+        busy = {document for bundle in run.get_busy() for told in bundle.documents.values() for document in told}
+        documents = [document for document in run.lines if document not in busy]
+        more = self._get_documents_with_due(documents)
+        self._log_lines({document: run.lines.pop(document) for document in documents if document not in more})
+
+    @api.model
+    def _get_documents_with_due(self, documents):
+        """Those of the documents, as (model, id), of which more is due now."""
+        if not documents:
+            return set()
+        items = tuple(res_id for model, res_id in documents if model == "cloudprinter.item") or (0,)
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT 'cloudprinter.item', item_id
+                  FROM cloudprinter_signal
+                 WHERE state = 'outgoing' AND next_attempt_date <= %(now)s AND item_id IN %(items)s
+                 UNION
+                SELECT res_model, res_id
+                  FROM cloudprinter_signal
+                 WHERE state = 'outgoing' AND next_attempt_date <= %(now)s AND (res_model, res_id) IN %(documents)s
+                """,
+                now=fields.Datetime.now(),
+                items=items,
+                documents=tuple(documents),
+            )
+        )
+        return set(rows)
+
+    def _log_lines(self, lines):
+        """One message per document, with all that was answered; the answers themselves are written already."""
+        by_model = defaultdict(dict)
+        for (model, res_id), texts in lines.items():
+            if model in self.env and hasattr(self.env[model], "_message_log_batch"):
+                text = Markup("<br>").join(line for _signal_id, line in sorted(texts))
+                by_model[model][res_id] = Markup("<p>%s</p>") % text
+        for model, bodies in by_model.items():
+            try:
+                self._log_batch(self.env[model].browse(bodies).exists(), bodies)
+                self.env["ir.cron"]._commit_progress()
+            except Exception:
+                self.env.cr.rollback()
+                _logger.exception("Cloudprinter: no note was written on %s %s", model, list(bodies))
+
+    @api.model
+    def _log_batch(self, documents, bodies):
+        """Write a note on each document.
+
+        Odoo makes the first, the others are copies of its row with another document and text: they are all alike,
+        nobody is notified, and half of a run would be spent in making each by the ORM.
+        """
+        if not documents:
+            return
+        message = documents[0]._message_log_batch(bodies={documents[0].id: bodies[documents[0].id]})
+        copies = [(document.id, bodies[document.id]) for document in documents[1:]]
+        if not copies:
+            return
+        message.flush_recordset()
+        names = [
+            name
+            for name, field in message._fields.items()
+            if field.store and field.column_type and name not in ("id", "res_id", "body")
+        ]
+        self.env.execute_query(
+            SQL(
+                "INSERT INTO mail_message (res_id, body, %(names)s) SELECT copy.new_id, copy.new_body, %(names)s"
+                " FROM mail_message, (VALUES %(copies)s) AS copy(new_id, new_body) WHERE id = %(id)s RETURNING id",
+                names=SQL(", ").join(map(SQL.identifier, names)),
+                copies=SQL(", ").join(SQL("%s", copy) for copy in copies),
+                id=message.id,
+            )
+        )
