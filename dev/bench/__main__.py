@@ -14,12 +14,20 @@ from ..environment import DEV, PYTHON, SetupError, run, say
 from ..postgres import Postgres
 from ..process_tests.common import OdooProcess
 from ..processes import LOOPBACK, OdooServer
+from .clicks import measure_clicks
 from .drain import Broken, measure_backlog, measure_memory
 from .endpoint import listening
+from .latency import measure_latency
+from .ledger import measure_ledger
 from .measure import Table
+from .peers import measure_peers
 
 PARTS = {
     "a": measure_backlog,
+    "b": measure_peers,
+    "c": measure_clicks,
+    "d": measure_latency,
+    "e": measure_ledger,
     "f": measure_memory,
 }
 
@@ -57,9 +65,15 @@ class Bench:
             log=DEV / "log" / f"{database}.log",
             env=odoo.environment,
         )
-        with self.in_odoo(database) as office:
-            office.run("be_quiet")
+        with self.connected(database) as query:
+            # what is measured is woken
+            query("UPDATE ir_cron SET nextcall = now() AT TIME ZONE 'UTC' + interval '30 days'", fetch=False)
+            query("DELETE FROM ir_cron_trigger", fetch=False)
         return database
+
+    def make_database(self, name, source):
+        self.postgres.create(name, source)
+        return name
 
     def installed(self):
         """The name of a database with the add-on, made when it is first asked for."""
@@ -67,7 +81,10 @@ class Bench:
         return name if name in self.postgres.databases() else self.install(name, "cloudprinter")
 
     def make_backlog(self, orders):
+        """The name of a database with so many orders to report, made when it is first asked for."""
         name = f"bench_backlog_{orders}"
+        if name in self.postgres.databases():
+            return name
         self.postgres.create(name, self.installed())
         start = time.monotonic()
         with self.in_odoo(name) as office:

@@ -75,18 +75,17 @@ class Shop:
     def wait_until_idle(self, timeout=600):
         wait_until(lambda: self.fetch(IDLE), f"an idle scheduled action in {self.database}", timeout=timeout)
 
-    def drain(self, delay, wake="wake", timeout=600):
-        """Wake the sender and wait until it has done all; check what the endpoint received.
+    def drain(self, delay, timeout=600):
+        """Release what is held, and wait until the sender has done all; check what the endpoint received.
 
         :param float delay: seconds until the endpoint answers
-        :param str wake: the function of shop.py that lets it go
         """
         endpoint = self.bench.endpoint
         queued = self.fetch(OUTBOX)
         endpoint.start(delay)
         messages = self._count_messages()
         [[newest]] = self.fetch(NEWEST)
-        started = self.office.run(wake)
+        started = self.office.run("release")
         self._wait_until_sent(timeout)
         ended = max(
             self.fetch(LAST_COMMIT.format(table, newest))[0][0] or 0
@@ -172,7 +171,7 @@ def measure_backlog(bench):
             seconds = post_all(bodies, bench.endpoint.url, KEY, CONNECTIONS)
             check_received(queued, bench.endpoint.accepted())
             with bench.copied(source) as database, open_shop(bench, database) as shop:
-                pairs.append((shop.drain(delay, wake="release"), len(queued) / seconds))
+                pairs.append((shop.drain(delay), len(queued) / seconds))
             say(f"     {pairs[-1][0].rate:.0f} of {pairs[-1][1]:.0f} signals/s")
     for delay, pairs in results.items():
         drains = [drain for drain, _ceiling in pairs]
@@ -213,7 +212,7 @@ def measure_memory(bench):
         sampler = threading.Thread(target=sample)
         sampler.start()
         try:
-            drain = shop.drain(0, wake="release", timeout=1800)
+            drain = shop.drain(0, timeout=1800)
         finally:
             ended.set()
             sampler.join()

@@ -1,10 +1,16 @@
 """What the benchmarks do inside Odoo. Each function gets a superuser environment and returns what JSON can hold."""
 
+import gc
 import time
 from datetime import timedelta
 
 from odoo import fields
 from odoo.tools import SQL
+
+from ..process_tests.scripts import check_done, configure, count_queries, make_clicks
+
+# called by name
+__all__ = ["configure", "count_queries"]
 
 CHUNK = 1000  # orders made at once
 MIXED = 100  # orders whose signals were queued in the same hours
@@ -13,25 +19,19 @@ BY_TRANSFER = ("ItemPacked", "ItemShipped")
 MILESTONES = ("ItemRegistered", *BY_PRODUCTION, *BY_TRANSFER)
 
 
-def be_quiet(env):
-    """No scheduled action runs by itself: what is measured is woken."""
-    env.cr.execute(SQL("UPDATE ir_cron SET nextcall = now() AT TIME ZONE 'UTC' + interval '30 days'"))
-    env.cr.execute(SQL("DELETE FROM ir_cron_trigger"))
-
-
 def hold(env, url, key):
     """Give the company key and address and wake the sender, which sends nothing yet but has seen the database."""
     env.company.write({"cloudprinter_signal_url": url, "cloudprinter_signal_api_key": key, "cloudprinter_hold": True})
     _wake(env)
 
 
+def pause(env):
+    env.company.cloudprinter_hold = True
+
+
 def release(env):
     """Untick *Hold* and wake the sender; returns the time."""
     env.company.cloudprinter_hold = False
-    return wake(env)
-
-
-def wake(env):
     _wake(env)
     env.cr.flush()
     return time.time()
@@ -67,7 +67,8 @@ def make_backlog(env, count):
         env.flush_all()
         env.invalidate_all()
     env.cr.execute(SQL("UPDATE cloudprinter_item SET stage = 'shipped'"))
-    be_quiet(env)
+    # the sender is woken when the clock runs
+    env.cr.execute(SQL("DELETE FROM ir_cron_trigger"))
 
 
 def _without_notes(env):
@@ -132,3 +133,74 @@ def _prepare_signal(signal_type, item, production=None, picking=None):
     if signal_type == "ItemShipped":
         values.update(tracking=f"1A2B3C{item.id:08}", shipping_option="gls_national")
     return values
+
+
+# === what a click costs === #
+
+
+def time_clicks(env, moves, linked):
+    """Milliseconds of each click on new documents: until all is written, and of the commit after it."""
+    clicks, documents = make_clicks(env, moves, linked)
+    env.cr.commit()
+    times = {}
+    for name, click in clicks.items():
+        # as in a new request
+        env.invalidate_all()
+        # a collection that is due because of the click before is not this one's
+        gc.collect()
+        start = time.perf_counter()
+        click()
+        env.cr.flush()
+        written = time.perf_counter()
+        env.cr.commit()
+        times[name] = [1000 * (written - start), 1000 * (time.perf_counter() - written)]
+    check_done(documents)
+    return times
+
+
+def forget_the_past(env):
+    """What the process has loaded until now is never looked through by the garbage collector again."""
+    gc.collect()
+    gc.freeze()
+
+
+# === one signal, and a thousand === #
+
+
+def make_items(env, count, prefix):
+    """Items of orders of their own, of which nothing is due yet; returns their ids."""
+    product = env["product.product"].create({"name": "Book", "is_storable": True})
+    return _make_items(_without_notes(env), range(count), product, prefix).ids
+
+
+def accept(env, item_ids):
+    """Accept the items' orders, by which ItemRegistered is due.
+
+    Returns the seconds it took until all was written, and the transaction.
+    """
+    orders = env["cloudprinter.item"].browse(item_ids).order_id
+    env.invalidate_all()
+    start = time.perf_counter()
+    orders.accepted_date = fields.Datetime.now()
+    env.cr.flush()
+    seconds = time.perf_counter() - start
+    env.cr.execute(SQL("SELECT pg_current_xact_id()::text"))
+    return [seconds, env.cr.fetchone()[0]]
+
+
+def time_create(env, count):
+    """Seconds in which the ORM creates and writes so many signals; leaves nothing behind."""
+    item_ids = make_items(env, count // len(MILESTONES), "9999")
+    env.cr.flush()
+    env.invalidate_all()
+    vals_list = [
+        _prepare_signal(signal_type, item, item, item)
+        for signal_type in MILESTONES
+        for item in env["cloudprinter.item"].browse(item_ids)
+    ]
+    start = time.perf_counter()
+    env["cloudprinter.signal"].create(vals_list)
+    env.cr.flush()
+    seconds = time.perf_counter() - start
+    env.cr.rollback()
+    return seconds

@@ -161,11 +161,11 @@ def make_user(env, login, group):
     env["res.users"].create({"name": login, "login": login, "password": login, "group_ids": groups.ids})
 
 
-def count_queries(env, moves, linked=False, item_per_move=False):
-    """Queries of each click on documents with so many moves, as a user with ordinary rights, with a cold cache.
+def make_clicks(env, moves, linked=False, item_per_move=False):
+    """A manufacturing order and a delivery with so many moves, and what a user with ordinary rights does with them.
 
     Works without the add-on too. `item_per_move`: every move of the delivery is of an item of its own.
-    Returns {click: number of queries, flush included}.
+    Returns {click: function} and the two documents.
     """
     groups = env.ref("base.group_user") | env.ref("mrp.group_mrp_user") | env.ref("stock.group_stock_user")
     # Odoo's mrp_account reads journal entries in the name of who produces
@@ -220,6 +220,12 @@ def count_queries(env, moves, linked=False, item_per_move=False):
         "tracking": lambda: picking.write({"carrier_tracking_ref": "1A2B3C"}),
         "button_validate": lambda: picking.button_validate(),
     }
+    return clicks, (production, picking)
+
+
+def count_queries(env, moves, linked=False, item_per_move=False):
+    """Queries of each click, flush included, with a cold cache; see `make_clicks`."""
+    clicks, documents = make_clicks(env, moves, linked, item_per_move)
     counts = {}
     # whether two clicks fall into the same second makes a difference to Odoo
     with freeze_time("2026-11-23 10:00:00") as clock:
@@ -230,8 +236,13 @@ def count_queries(env, moves, linked=False, item_per_move=False):
             click()
             env.cr.flush()
             counts[name] = env.cr.sql_log_count - before
-    assert (production.state, picking.state) == ("done", "done"), (production.state, picking.state)
+    check_done(documents)
     return counts
+
+
+def check_done(documents):
+    states = [document.state for document in documents]
+    assert states == ["done", "done"], states
 
 
 def hold_first_signal(env, item_id):

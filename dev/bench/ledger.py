@@ -1,0 +1,93 @@
+"""e. Whether the outbox gets slower as the ledger grows over the years."""
+
+import statistics
+from contextlib import ExitStack
+
+from ..environment import say
+from .drain import SIGNALS_PER_ORDER, open_shop
+from .measure import ratios, spread
+
+ORDERS = 200  # that are really made and sent, and then multiplied
+FACTOR = 1000
+SIGNALS = 1000
+ORDER, ITEM, SIGNAL, REQUEST = (f"cloudprinter_{name}" for name in ("order", "item", "signal", "request"))
+RELATION = "cloudprinter_request_cloudprinter_signal_rel"
+# What of a row's columns is another row's id.
+REFERENCES = {
+    ORDER: {"id": ORDER},
+    ITEM: {"id": ITEM, "order_id": ORDER},
+    REQUEST: {"id": REQUEST},
+    SIGNAL: {"id": SIGNAL, "order_id": ORDER, "item_id": ITEM},
+    RELATION: {f"{REQUEST}_id": REQUEST, f"{SIGNAL}_id": SIGNAL},
+}
+
+
+def measure_ledger(bench):
+    """e. Enqueueing and draining a thousand signals, with an empty ledger and with a full one."""
+    factor = 20 if bench.quick else FACTOR
+    full = bench.make_database("bench_full", bench.make_backlog(ORDERS))
+    with open_shop(bench, full) as shop:
+        shop.drain(0)
+    with bench.connected(full) as query:
+        rows = _multiply_ledger(query, factor - 1)
+    empty = bench.make_database("bench_empty", bench.installed())
+    say(f"  e. ledgers of 0 and {rows:,} signals")
+    results = {empty: [], full: []}
+    with ExitStack() as stack:
+        shops = {database: stack.enter_context(open_shop(bench, database)) for database in results}
+        for repetition in range(2 * bench.repeat + 1):
+            for database in list(shops)[:: -1 if repetition % 2 else 1]:
+                results[database].append(_measure_once(shops[database], repetition))
+    # the first of each filled the caches
+    by_kind = {database: list(zip(*figures[1:])) for database, figures in results.items()}
+    names = (f"enqueue {SIGNALS:,} by the stages of as many items", f"create {SIGNALS:,} with the ORM", "drain them")
+    for name, without, with_rows in zip(names, by_kind[empty], by_kind[full]):
+        ratio = ratios(with_rows, without)
+        bench.table.add("e", f"{name}: nothing in the ledger", f"{spread(without, 3)} s")
+        bench.table.add(
+            "e", f"{name}: {rows:,} accepted signals", f"{spread(with_rows, 3)} s", f"{spread(ratio, 2)} times"
+        )
+        median = statistics.median(ratio)
+        bench.table.expect("e", f"{name}: at most 1.1 times", f"{median:.2f}", median <= 1.1)
+
+
+def _measure_once(shop, repetition):
+    """Seconds of: the stages' computation, the ORM's create, the drain."""
+    shop.office.run("pause")
+    created = shop.office.run("time_create", SIGNALS)
+    item_ids = shop.office.run("make_items", SIGNALS, f"77{repetition:02}")
+    enqueued, _transaction = shop.office.run("accept", item_ids)
+    shop.wait_until_idle()
+    drain = shop.drain(0)
+    return enqueued, created, drain.seconds
+
+
+def _multiply_ledger(query, copies):
+    """Make so many copies of all orders with what belongs to them; returns how many accepted signals there are then.
+
+    Copied are rows that were really made and sent, whatever columns they have.
+    """
+    [[signals]] = query(f"SELECT count(*) FROM {SIGNAL}")
+    strides = {table: query(f"SELECT max(id) FROM {table}")[0][0] for table in (ORDER, ITEM, REQUEST, SIGNAL)}
+    for table, references in REFERENCES.items():
+        columns = [
+            name
+            for (name,) in query(f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}'")
+        ]
+        values = {name: f'"{name}"' for name in columns}
+        values.update({name: f"{name} + copy * {strides[of]}" for name, of in references.items()})
+        if table in (ORDER, ITEM):
+            values["name"] = "name || '-' || copy"
+        if table == SIGNAL:
+            values["number"] = f"number + copy * {signals}"
+        names = ", ".join(f'"{name}"' for name in columns)
+        query(
+            f"INSERT INTO {table} ({names}) SELECT {', '.join(values[name] for name in columns)}"
+            f" FROM {table}, generate_series(1, {copies}) copy",
+            fetch=False,
+        )
+        if "id" in references:
+            query(f"SELECT setval('{table}_id_seq', (SELECT max(id) FROM {table}))")
+    query("VACUUM ANALYZE", fetch=False)
+    assert signals == ORDERS * SIGNALS_PER_ORDER
+    return query(f"SELECT count(*) FROM {SIGNAL} WHERE state = 'sent'")[0][0]
