@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -166,8 +167,10 @@ def main():
             say(PARTS[part].__doc__.splitlines()[0])
             try:
                 PARTS[part](bench)
-            except (Broken, SetupError, AssertionError) as error:
+            except Exception as error:
                 # the other parts' figures are still worth having
+                if not isinstance(error, (Broken, SetupError)):
+                    traceback.print_exc()
                 print(f"BROKEN: {error}", file=sys.stderr, flush=True)
                 bench.table.add(part, "BROKEN, see above", "")
                 code = 1

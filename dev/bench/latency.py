@@ -7,7 +7,7 @@ from ..environment import say
 from .drain import Broken, open_shop
 from .measure import percentile
 
-SAMPLES = 60
+SAMPLES = 50
 TIMEOUT = 30  # seconds
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from odoo import fields
 from odoo.tools import SQL
 
-from ..process_tests.scripts import check_done, configure, count_queries, make_clicks
+from ..process_tests.scripts import check_done, configure, count_queries, make_clicks, make_set
 
 # called by name
 __all__ = ["configure", "count_queries"]
@@ -138,9 +138,13 @@ def _prepare_signal(signal_type, item, production=None, picking=None):
 # === what a click costs === #
 
 
-def time_clicks(env, moves, linked):
+def make_bom(env, moves):
+    return make_set(env, moves).id
+
+
+def time_clicks(env, bom_id, linked):
     """Milliseconds of each click on new documents: until all is written, and of the commit after it."""
-    clicks, documents = make_clicks(env, moves, linked)
+    clicks, documents = make_clicks(env, env["mrp.bom"].browse(bom_id), linked)
     env.cr.commit()
     times = {}
     for name, click in clicks.items():

@@ -161,8 +161,24 @@ def make_user(env, login, group):
     env["res.users"].create({"name": login, "login": login, "password": login, "group_ids": groups.ids})
 
 
-def make_clicks(env, moves, linked=False, item_per_move=False):
-    """A manufacturing order and a delivery with so many moves, and what a user with ordinary rights does with them.
+def make_set(env, moves):
+    """A product made of so many others, which are in stock; returns its bill of materials."""
+    location = env["stock.warehouse"].search([], limit=1).lot_stock_id
+    parts = env["product.product"].create([{"name": f"Part {n}", "is_storable": True} for n in range(moves)])
+    for part in parts:
+        env["stock.quant"]._update_available_quantity(part, location, 1000)
+    center = env["mrp.workcenter"].search([], limit=1) or env["mrp.workcenter"].create({"name": "Press"})
+    return env["mrp.bom"].create(
+        {
+            "product_tmpl_id": env["product.product"].create({"name": "Set", "is_storable": True}).product_tmpl_id.id,
+            "bom_line_ids": [Command.create({"product_id": part.id, "product_qty": 1}) for part in parts],
+            "operation_ids": [Command.create({"name": "Print", "workcenter_id": center.id})],
+        }
+    )
+
+
+def make_clicks(env, bom, linked=False, item_per_move=False):
+    """A manufacturing order of a set, a delivery of its parts, and what a user with ordinary rights does with them.
 
     Works without the add-on too. `item_per_move`: every move of the delivery is of an item of its own.
     Returns {click: function} and the two documents.
@@ -175,17 +191,7 @@ def make_clicks(env, moves, linked=False, item_per_move=False):
     )
     warehouse = env["stock.warehouse"].search([], limit=1)
     customers = env.ref("stock.stock_location_customers")
-    parts = env["product.product"].create([{"name": f"Part {n}", "is_storable": True} for n in range(moves)])
-    for part in parts:
-        env["stock.quant"]._update_available_quantity(part, warehouse.lot_stock_id, 1000)
-    center = env["mrp.workcenter"].search([], limit=1) or env["mrp.workcenter"].create({"name": "Press"})
-    bom = env["mrp.bom"].create(
-        {
-            "product_tmpl_id": env["product.product"].create({"name": "Set", "is_storable": True}).product_tmpl_id.id,
-            "bom_line_ids": [Command.create({"product_id": part.id, "product_qty": 1}) for part in parts],
-            "operation_ids": [Command.create({"name": "Print", "workcenter_id": center.id})],
-        }
-    )
+    parts = bom.bom_line_ids.product_id
     refs = {"cloudprinter_order_ref": "1", "cloudprinter_item_ref": f"cost {uuid.uuid4()}"} if linked else {}
     product = bom.product_tmpl_id.product_variant_id
     production = env["mrp.production"].create({"product_id": product.id, "product_qty": 1, "bom_id": bom.id, **refs})
@@ -225,7 +231,7 @@ def make_clicks(env, moves, linked=False, item_per_move=False):
 
 def count_queries(env, moves, linked=False, item_per_move=False):
     """Queries of each click, flush included, with a cold cache; see `make_clicks`."""
-    clicks, documents = make_clicks(env, moves, linked, item_per_move)
+    clicks, documents = make_clicks(env, make_set(env, moves), linked, item_per_move)
     counts = {}
     # whether two clicks fall into the same second makes a difference to Odoo
     with freeze_time("2026-11-23 10:00:00") as clock:
