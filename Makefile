@@ -2,11 +2,11 @@
 PYTHON ?= python3
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.dev/cache/python
 
-.PHONY: help setup test bench demo serve clean
+.PHONY: help setup test faults bench demo serve clean
 help:
 	@$(PYTHON) -m dev --help
 
-setup test bench demo serve:
+setup test faults bench demo serve:
 	@$(PYTHON) -m dev $@ $(ARGS)
 
 clean:

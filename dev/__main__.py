@@ -1,4 +1,4 @@
-"""`make setup|test|bench|demo|serve`."""
+"""`make setup|test|faults|bench|demo|serve`."""
 
 import argparse
 import signal
@@ -46,10 +46,12 @@ def ensure_template(server, odoo):
 
 def main():
     parser = argparse.ArgumentParser(prog="make", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="setup|test|bench|demo|serve")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="setup|test|faults|bench|demo|serve")
     commands.add_parser("setup", help="download and prepare all; the others do it by themselves")
     test = commands.add_parser("test", help="run all tests")
     test.add_argument("--tags", help="only these of Odoo's test tags, for example /cloudprinter:TestStage")
+    faults = commands.add_parser("faults", help="run the fault tests alone, which `test` runs too")
+    faults.add_argument("--only", help="only those with this in their name, for example Endpoint")
     commands.add_parser("bench", help="measure, and print one table; its options: --help", add_help=False)
     commands.add_parser("demo", help="run the main job and print what the endpoint received")
     serve = commands.add_parser("serve", help="the demo, then leave Odoo running for a browser")
@@ -74,6 +76,10 @@ def main():
                 from .test import run_tests
 
                 return run_tests(server, template, options.tags)
+            if options.command == "faults":
+                from .test import run_fault_tests
+
+                return run_fault_tests(server, template, options.only)
             if options.command == "bench":
                 from .bench import run_bench
 

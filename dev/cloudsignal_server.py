@@ -11,6 +11,7 @@ import re
 import signal as signals
 import socket
 import socketserver
+import ssl
 import sys
 import threading
 import time
@@ -119,17 +120,19 @@ class CloudSignalServer:
     :param str api_key: the only key that is accepted
     :param int port: 0 for any free one
     :param log: called with one line of text per request, without the key
+    :param certificate: path of a PEM file with certificate and private key; then it speaks https
 
     :ivar url: where to post
     :ivar accepted: list of dict, one per accepted signal in order of arrival: the signal's own keys, `received`
         (float, seconds since 1970) and `bundle` (number of the POST it came in, from 1)
-    :ivar requests: list of dict, one per request: `received`, `status` (int, None if cut off), `body` (parsed, without
-        key, None if not JSON), `headers` (dict), `connection` (int, the same for requests over one connection)
+    :ivar requests: list of dict, one per request: `bundle` (its number, from 1), `received`, `status` (int, None if cut
+        off), `body` (parsed, without key, None if not JSON), `headers` (dict), `connection` (int, the same for requests
+        over one connection), `answered` (whether all of the answer was handed to the network)
 
     Both lists are written before the answer leaves; they may be read and cleared at any time.
     """
 
-    def __init__(self, api_key, port=0, log=None):
+    def __init__(self, api_key, port=0, log=None, certificate=None):
         self.api_key = api_key
         self.accepted = []
         self.requests = []
@@ -138,10 +141,10 @@ class CloudSignalServer:
         self._lock = threading.Lock()
         self._rules = []
         self._count = 0
-        self._server = _Server(self, port)
+        self._server = _Server(self, port, certificate)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self.port = self._server.server_port
-        self.url = f"http://127.0.0.1:{self.port}{PATH}"
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}{PATH}"
 
     def __enter__(self):
         return self.start()
@@ -176,6 +179,7 @@ class CloudSignalServer:
         *,
         status=None,
         delay=0.0,
+        until=None,
         cut=None,
         garbage=False,
         retry_after=None,
@@ -183,6 +187,7 @@ class CloudSignalServer:
         body=None,
         redirect=None,
         match=None,
+        accept=None,
     ):
         """Misbehave for the next requests. Calls queue up: each request gets the first one that matches it and has
         times left. What is accepted is recorded at once, even if the answer is then late, junk or cut off.
@@ -190,20 +195,25 @@ class CloudSignalServer:
         :param int times: for so many requests; None until `behave()`
         :param int status: answer this; unless it is 200 nothing is accepted
         :param float delay: seconds to wait before the answer
-        :param str cut: cut the connection instead of answering, "before" or "after" accepting
+        :param until: a threading.Event before which there is no answer
+        :param str cut: cut the connection instead of answering, "before" or "after" accepting; or while answering,
+            in the answer's "head" or "body"
         :param bool garbage: answer 200 with junk instead of "{}"
         :param retry_after: value of a Retry-After header
         :param bool drip: send the body byte by byte, one a second
         :param str body: answer this text
         :param str redirect: answer 302 (or `status`) to this address
         :param match: called with the parsed body without key; only if it returns true
+        :param accept: called with each signal of a request that gets another `status` than 200; those for which it
+            returns true are accepted nevertheless
         """
-        if cut not in (None, "before", "after"):
-            raise ValueError('cut is "before" or "after"')
+        if cut not in (None, "before", "after", "head", "body"):
+            raise ValueError('cut is "before", "after", "head" or "body"')
         rule = {
             "times": times,
             "status": status or (302 if redirect else None),
             "delay": delay,
+            "until": until,
             "cut": cut,
             "garbage": garbage,
             "retry_after": retry_after,
@@ -211,6 +221,7 @@ class CloudSignalServer:
             "body": body,
             "redirect": redirect,
             "match": match,
+            "accept": accept,
         }
         with self._lock:
             self._rules.append(rule)
@@ -223,7 +234,8 @@ class CloudSignalServer:
     def receive(self, method, path, headers, data, connection):
         """Judge and record one request.
 
-        :return: status (None: cut the connection), further headers (dict), body (bytes), misbehaviour (dict)
+        :return: record of the request (status None: cut the connection), further headers (dict), body (bytes),
+            misbehaviour (dict)
         """
         received = time.time()
         try:
@@ -244,19 +256,24 @@ class CloudSignalServer:
             if rule.get("cut") == "before":
                 accepted = []
             elif rule.get("status") not in (None, 200):
-                status, fault, accepted = rule["status"], None, []
+                status, fault, accepted = (
+                    rule["status"],
+                    None,
+                    [s for s in accepted if rule["accept"] and rule["accept"](s)],
+                )
             self._count += 1
             self.accepted += [{**signal, "received": received, "bundle": self._count} for signal in accepted]
-            status = None if rule.get("cut") else status
-            self.requests.append(
-                {
-                    "received": received,
-                    "status": status,
-                    "body": shown,
-                    "headers": dict(headers),
-                    "connection": connection,
-                }
-            )
+            status = None if rule.get("cut") in ("before", "after", "head") else status
+            request = {
+                "bundle": self._count,
+                "received": received,
+                "status": status,
+                "body": shown,
+                "headers": dict(headers),
+                "connection": connection,
+                "answered": False,
+            }
+            self.requests.append(request)
         if self._log:
             self._log(describe(method, path, status, shown, fault))
         answer = {"Content-Type": "application/json"}
@@ -266,7 +283,14 @@ class CloudSignalServer:
             answer["Retry-After"] = str(rule["retry_after"])
         if rule.get("redirect"):
             answer["Location"] = rule["redirect"]
-        return status, answer, self._answer_body(status, fault, rule), rule
+        return request, answer, self._answer_body(status, fault, rule), rule
+
+    def hold_back(self, rule):
+        """Wait as long as the misbehaviour wants; returns whether the server is being stopped."""
+        while rule.get("until") and not rule["until"].wait(0.05):
+            if self.stopping.is_set():
+                return True
+        return self.stopping.wait(rule.get("delay", 0))
 
     def _take_rule(self, body):
         for rule in self._rules:
@@ -307,11 +331,16 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 128
 
-    def __init__(self, owner, port):
+    def __init__(self, owner, port, certificate):
         self.owner = owner
         self._connections = set()
         self._connections_lock = threading.Lock()
         super().__init__(("127.0.0.1", port), _Handler)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            # each connection's own thread agrees on the secrets, not the one that takes connections
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def server_bind(self):
         # HTTPServer's own would ask the name server who we are
@@ -354,26 +383,38 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # where the next request begins is unknown
             length = "0"
         data = self.rfile.read(int(length))
-        status, headers, body, rule = owner.receive(self.command, self.path, self.headers, data, self.client_address[1])
-        if rule.get("delay") and owner.stopping.wait(rule["delay"]) or status is None:
+        request, headers, body, rule = owner.receive(
+            self.command, self.path, self.headers, data, self.client_address[1]
+        )
+        if owner.hold_back(rule) or request["status"] is None:
+            if rule.get("cut") == "head":
+                self.wfile.write(b"HTTP/1.1 2")
             self.close_connection = True
             return
-        self.send_response(status)
+        self.send_response(request["status"])
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        cut = rule.get("cut") == "body"
+        if cut:
+            self.close_connection = True
+        self.send_header("Content-Length", str(len(body) + cut))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command == "HEAD":
             return
-        if not rule.get("drip"):
-            self.wfile.write(body)
+        if rule.get("drip"):
+            self._drip(body)
             return
+        self.wfile.write(body)
+        self.wfile.flush()
+        request["answered"] = not cut
+
+    def _drip(self, body):
         for byte in body:
             self.wfile.write(bytes([byte]))
             self.wfile.flush()
-            if owner.stopping.wait(1):
+            if self.server.owner.stopping.wait(1):
                 self.close_connection = True
                 return
 

@@ -57,6 +57,12 @@ def running(command, log, stop_signal=signal.SIGTERM, **options):
                 process.wait()
 
 
+def kill(process):
+    """End a server of `running` and all that it has started, without any chance to tidy up."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 def wait_until(ready, what, process=None, timeout=60, log=None):
     """Poll `ready()` until it is true.
 
@@ -116,6 +122,12 @@ class OdooServer:
     @contextmanager
     def serving(self, database, *options, port=None, log=None):
         """Serve `database` on loopback; yields the base address."""
+        with self.serving_process(database, *options, port=port, log=log) as (address, _process):
+            yield address
+
+    @contextmanager
+    def serving_process(self, database, *options, port=None, log=None):
+        """Serve `database` on loopback; yields the base address and the process, which may be killed with `kill`."""
         port = port or free_port()
         log = log or DEV / "log" / f"odoo-{database}.log"
         log.unlink(missing_ok=True)
@@ -125,4 +137,4 @@ class OdooServer:
         with running(command, log, env=self.environment) as process:
             address = f"http://{LOOPBACK}:{port}"
             wait_until(lambda: answers(f"{address}/web/health"), "Odoo", process, 90, log)
-            yield address
+            yield address, process

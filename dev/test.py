@@ -1,4 +1,4 @@
-"""All tests: Odoo's own test classes in tests/, then those that need real processes in dev/process_tests/."""
+"""All tests: Odoo's own classes in tests/, then those with processes, in dev/process_tests/ and dev/fault_tests/."""
 
 import os
 import re
@@ -6,6 +6,7 @@ import subprocess
 import time
 
 from .environment import ADDONS, DEV, ROOT, say
+from .process_tests.common import INSTALLED
 from .processes import free_port
 
 STARTED = re.compile(r"odoo\.addons\.cloudprinter\.tests\.(\w+): Starting (\w+)\.(\w+)")
@@ -18,9 +19,20 @@ def run_tests(server, template, tags=None):
     start = time.monotonic()
     passed, failed = _run_odoo_tests(server, template, tags)
     if not tags:
-        more, worse = _run_process_tests(server, template)
-        passed, failed = passed + more, failed + worse
-    say(f"\nran for {time.monotonic() - start:.0f} s; the whole log is in {DEV / 'log' / 'test.log'}")
+        for folder in ("dev/process_tests", "dev/fault_tests"):
+            more, worse = _run_process_tests(server, template, folder)
+            passed, failed = passed + more, failed + worse
+    return _report(start, passed, failed)
+
+
+def run_fault_tests(server, template, pattern=None):
+    """Run the fault tests, or those whose name has `pattern`; the exit code and what is printed as above."""
+    start = time.monotonic()
+    return _report(start, *_run_process_tests(server, template, "dev/fault_tests", pattern))
+
+
+def _report(start, passed, failed):
+    say(f"\nran for {time.monotonic() - start:.0f} s; the logs are in {DEV / 'log'}")
     if not passed and not failed:
         say("No test ran.")
         return 1
@@ -79,8 +91,10 @@ def _run_odoo_tests(server, template, tags):
     return max(ran - bad, 0), bad
 
 
-def _run_process_tests(server, template):
-    say("Tests with processes of their own")
+def _run_process_tests(server, template, folder, pattern=None):
+    say(f"Tests with processes of their own: {folder}")
+    # it may be of an older version of the add-on
+    server.postgres.drop(INSTALLED)
     environment = dict(
         server.environment,
         PYTHONPATH=os.pathsep.join([server.environment["PYTHONPATH"], str(ROOT)]),
@@ -89,8 +103,9 @@ def _run_process_tests(server, template):
         CLOUDPRINTER_TEST_ADDONS=str(ADDONS),
     )
     output = []
+    command = [str(server.python), "-m", "unittest", "discover", "-v", "-s", folder, "-t", "."]
     with subprocess.Popen(
-        [str(server.python), "-m", "unittest", "discover", "-v", "-s", "dev/process_tests", "-t", "."],
+        [*command, "-k", pattern] if pattern else command,
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,

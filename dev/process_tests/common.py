@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import unittest
 from pathlib import Path
@@ -18,6 +19,8 @@ TIMEOUT = 120  # seconds that anything here may take
 
 class ProcessCase(unittest.TestCase):
     """Given: `cls.database`, a fresh one with the add-on, a key and the stand-in server's address."""
+
+    scripts = "dev.process_tests.scripts"
 
     @classmethod
     def setUpClass(cls):
@@ -76,16 +79,16 @@ class ProcessCase(unittest.TestCase):
         self.in_odoo("configure", self.server.url, KEY, database=database)
 
     def in_odoo(self, function, *arguments, database=None):
-        """Run a function of `scripts.py` in Odoo and commit; returns what it returned."""
+        """Run a function of the scripts in Odoo and commit; returns what it returned."""
         database = database or self.database
         process = self.processes.get(database)
         if not process:
-            process = self.processes[database] = OdooProcess(self.odoo, database)
+            process = self.processes[database] = OdooProcess(self.odoo, database, self.scripts)
         return process.run(function, *arguments)
 
     def start_in_odoo(self, function, *arguments):
         """Run a function in a process of its own, which may stop at a line and wait to be told to go on."""
-        process = OdooProcess(self.odoo, self.database)
+        process = OdooProcess(self.odoo, self.database, self.scripts)
         self.addCleanup(process.stop)
         process.ask(function, *arguments)
         return process
@@ -154,6 +157,10 @@ class OdooProcess:
         if "error" in answer:
             raise AssertionError(answer["error"])
         return answer["result"]
+
+    def was_killed(self):
+        """Whether the process, which is about to end, ends by SIGKILL."""
+        return self.process.wait(timeout=TIMEOUT) == -signal.SIGKILL
 
     def stop(self):
         self.process.stdin.close()

@@ -1,0 +1,91 @@
+"""Signals to be delivered, and the comparison with which each fault test ends."""
+
+import atexit
+import time
+
+from ..environment import SetupError
+from ..process_tests.common import OdooProcess, ProcessCase
+from .ledger import compare, read_rows, unwritten
+
+MILESTONES = ["ItemRegistered", "ItemProduce", "ItemProduced"]
+CONNECTIONS = 8
+IN_FLIGHT = 2 * CONNECTIONS  # bundles that are claimed at the same time, at most
+
+table = []
+
+
+class FaultCase(ProcessCase):
+    """Given: a database with nothing to send, and a company that may send to `self.server`."""
+
+    scripts = "dev.fault_tests.scripts"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # a crash of PostgreSQL would lose the last commits otherwise, which says nothing about the add-on
+        cls.query(cls, f'ALTER DATABASE "{cls.database}" SET synchronous_commit = on')
+
+    def setUp(self):
+        super().setUp()
+        for table_name in ("request", "signal", "item", "order"):
+            self.query(f"DELETE FROM cloudprinter_{table_name}")
+        self.configure()
+
+    # === given === #
+
+    def given_orders(self, orders, types=MILESTONES, items=1):
+        self.in_odoo("make_orders", orders, types, items)
+
+    def ready_process(self):
+        """An Odoo process of its own, started."""
+        process = OdooProcess(self.odoo, self.database, self.scripts)
+        self.addCleanup(process.stop)
+        process.run("wake_up")
+        return process
+
+    # === waiting === #
+
+    def eventually(self, condition, what, timeout=90):
+        """Poll until `condition()` is true."""
+        deadline = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > deadline:
+                self.fail(f"not within {timeout} s: {what}")
+            time.sleep(0.05)
+
+    def all_delivered(self):
+        try:
+            return self.count("state = 'outgoing'") == 0
+        except SetupError:
+            # PostgreSQL is starting again
+            return False
+
+    def count(self, condition):
+        return int(self.query(f"SELECT count(*) FROM cloudprinter_signal WHERE {condition}")[0][0])
+
+    # === then === #
+
+    def unwritten_posts(self):
+        """Numbers of the POSTs that were accepted and of which Odoo does not know it."""
+        return unwritten(read_rows(self.query), list(self.server.accepted))
+
+    def assert_ledger(self, fault, lost_answers=(), refused=()):
+        """Odoo's ledger and the server's record agree (see `compare`); adds a line to the table."""
+        figures = compare(read_rows(self.query), list(self.server.accepted), lost_answers, refused)
+        self.assertGreater(figures.accepted, 0, "nothing happened")
+        table.append((fault, figures))
+        return figures
+
+
+@atexit.register
+def print_table():
+    if not table:
+        return
+    width = max(len(fault) for fault, _figures in table)
+    print(f"\n{'fault':{width}} | signals | accepted | repeats | lost | out of order")
+    for fault, figures in table:
+        print(
+            f"{fault:{width}} | {figures.signals:7} | {figures.accepted:8} | {figures.repeats:7} |"
+            f" {figures.lost:4} | {figures.out_of_order:12}",
+            flush=True,
+        )

@@ -1,0 +1,158 @@
+"""What the Odoo processes of the fault tests do. Each function gets a superuser environment."""
+
+import os
+import signal
+from contextlib import contextmanager, nullcontext
+from datetime import datetime, timedelta, timezone
+from unittest.mock import patch
+
+from freezegun import freeze_time
+
+from odoo import sql_db
+from odoo.tools import SQL
+
+from odoo.addons.cloudprinter.models.cloudprinter_sender import CloudprinterSender, _Poster
+
+from ..process_tests.scripts import (  # noqa: F401  (run by name)
+    configure,
+    finish_production_alone,
+    make_deliveries,
+    make_item,
+    meet,
+    resume,
+)
+
+
+def wake_up(env):
+    """The process is there."""
+
+
+def die():
+    """As the kernel ends a process that takes too much memory: nothing is tidied up."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextmanager
+def later(minutes):
+    """Time goes on from so many minutes later."""
+    moment = datetime.now(timezone.utc).replace(tzinfo=None) + timedelta(minutes=minutes)
+    with freeze_time(moment, tick=True) as clock:
+        yield clock
+
+
+# === work in the shop === #
+
+
+def make_orders(env, orders, types, items=1):
+    """So many orders, called 1000, 1001, …, each with items that have all these signals, those of an item in order."""
+    names = [str(1000 + number) for number in range(orders)]
+    made = env["cloudprinter.order"].create([{"name": name} for name in names])
+    made = env["cloudprinter.item"].create(
+        [{"order_id": order.id, "name": f"{order.name}-{number}"} for order in made for number in range(items)]
+    )
+    env["cloudprinter.signal"].create([{"item_id": item.id, "type": type_} for item in made for type_ in types])
+
+
+def report_all(env, type_):
+    """One more signal for each item."""
+    items = env["cloudprinter.item"].search([], order="id")
+    env["cloudprinter.signal"].create([{"item_id": item.id, "type": type_} for item in items])
+
+
+def deliver(env, picking_id, tracking):
+    picking = env["stock.picking"].browse(picking_id)
+    picking.move_ids.cloudprinter_item_id.order_id.shipping_method = "gls_national"
+    picking.carrier_tracking_ref = tracking
+    picking.move_ids.write({"quantity": 5, "picked": True})
+    picking.button_validate()
+
+
+def discard_and_hold(env, order):
+    """A manager discards an order's signals, and his transaction stays open until the test says go."""
+    env["cloudprinter.signal"].search([("order_id.name", "=", order)]).action_discard()
+    env.flush_all()
+    meet("held")
+
+
+def correct_tracking_and_hold(env, picking_id, tracking):
+    env["stock.picking"].browse(picking_id).carrier_tracking_ref = tracking
+    env.flush_all()
+    meet("held")
+
+
+# === the sender === #
+
+
+def send(env, minutes=0, trusted=None):
+    """Run the sender, as the scheduled action does, so many minutes from now.
+
+    :param trusted: path of the certificates that this machine trusts instead of its own list
+    """
+    trust = patch("requests.adapters.DEFAULT_CA_BUNDLE_PATH", trusted) if trusted else nullcontext()
+    with later(minutes), trust:
+        env["cloudprinter.sender"]._cron_send()
+
+
+def send_every(env, minutes, until):
+    """Run the sender now and every so many minutes, the last time `until` minutes from now."""
+    with later(0) as clock:
+        for _run in range(until // minutes):
+            env["cloudprinter.sender"]._cron_send()
+            clock.tick(timedelta(minutes=minutes))
+        env["cloudprinter.sender"]._cron_send()
+
+
+def die_before_post(env):
+    """The process is killed when what is sent is claimed, before the first byte leaves."""
+    with patch.object(_Poster, "_post", lambda *arguments: die()):
+        env["cloudprinter.sender"]._cron_send()
+
+
+def die_before_answers_are_written(env):
+    """The process is killed with the first answers in its hands."""
+    with patch.object(CloudprinterSender, "_record", lambda *arguments: die()):
+        env["cloudprinter.sender"]._cron_send()
+
+
+def die_before_answers_are_committed(env):
+    """The process is killed when the first answers are written down, but not yet committed."""
+    record = CloudprinterSender._record
+
+    def record_and_die(sender, attempts):
+        with patch.object(sql_db.Cursor, "commit", lambda cursor: die()):
+            return record(sender, attempts)
+
+    with patch.object(CloudprinterSender, "_record", record_and_die):
+        env["cloudprinter.sender"]._cron_send()
+
+
+def send_with_poison(env, order):
+    """Run the sender whenever something is due, until nothing is left; posting this order kills the process."""
+    post = _Poster._post
+
+    def post_or_die(poster, bundle, members):
+        if members[0][1].order == order:
+            die()
+        return post(poster, bundle, members)
+
+    with patch.object(_Poster, "_post", post_or_die), later(0) as clock:
+        while moment := _get_next_moment(env):
+            if moment > datetime.now():
+                clock.move_to(moment)
+            env["cloudprinter.sender"]._cron_send()
+
+
+def send_when_due(env):
+    """Run the sender whenever something is due, until nothing is left."""
+    with later(0) as clock:
+        while moment := _get_next_moment(env):
+            if moment > datetime.now():
+                clock.move_to(moment)
+            env["cloudprinter.sender"]._cron_send()
+
+
+def _get_next_moment(env):
+    [[moment]] = env.execute_query(
+        SQL("SELECT min(next_attempt_date) FROM cloudprinter_signal WHERE state = 'outgoing'")
+    )
+    return moment and moment + timedelta(seconds=1)

@@ -1,0 +1,121 @@
+"""Processes that are killed while signals are on their way."""
+
+import os
+import signal
+import threading
+
+from ..environment import SetupError
+from ..processes import free_port, kill
+from .common import CONNECTIONS, IN_FLIGHT, FaultCase
+
+
+class TestOdooKilled(FaultCase):
+    def kill_in(self, function, *arguments):
+        """Run a function that ends in SIGKILL; returns the POSTs of which Odoo does not know that they were accepted."""
+        process = self.start_in_odoo(function, *arguments)
+        self.assertTrue(process.was_killed())
+        return self.unwritten_posts()
+
+    def test_before_the_post(self):
+        """Claimed and committed, nothing posted: all comes back a minute later, and the attempts are counted."""
+        self.given_orders(30)
+        self.kill_in("die_before_post")
+        self.assertEqual(self.server.requests, [])
+        claimed = self.count("attempt_count > 0")
+        self.assertIn(claimed, range(3, 3 * IN_FLIGHT + 1), "the claim was not committed, or is too large")
+        self.assertEqual(self.count("attempt_count > 0 AND next_attempt_date <= now() AT TIME ZONE 'UTC'"), 0)
+        self.in_odoo("send_when_due")
+        self.assertEqual(self.count("attempt_count = 2"), claimed)
+        self.assert_ledger("Odoo killed before the POST")
+
+    def test_during_the_post(self):
+        """A running server is killed while the endpoint has accepted and not yet answered: only these are repeated."""
+        self.given_orders(40)
+        answer = threading.Event()
+        self.server.misbehave(times=10)
+        self.server.misbehave(until=answer)
+        with self.odoo.serving_process(self.database, "--max-cron-threads=1") as (_address, process):
+            self.eventually(lambda: len(self.server.requests) == 10 + CONNECTIONS, "all connections are in use")
+            kill(process)
+        answer.set()
+        self.server.behave()
+        lost_answers = self.unwritten_posts()
+        self.assertIn(len(lost_answers), range(CONNECTIONS, IN_FLIGHT + 1))
+        with self.serving("--max-cron-threads=1"):
+            self.in_odoo("resume")
+            self.eventually(self.all_delivered, "the server that was started again delivers")
+        figures = self.assert_ledger("Odoo killed during the POST", lost_answers)
+        self.assertEqual(figures.repeats, 3 * len(lost_answers))
+
+    def test_before_answers_are_written(self):
+        self.given_orders(40)
+        lost_answers = self.kill_in("die_before_answers_are_written")
+        self.assertIn(len(lost_answers), range(1, IN_FLIGHT + 1))
+        self.in_odoo("send_when_due")
+        figures = self.assert_ledger("Odoo killed after the answer", lost_answers)
+        self.assertEqual(figures.repeats, 3 * len(lost_answers))
+
+    def test_before_answers_are_committed(self):
+        self.given_orders(40)
+        lost_answers = self.kill_in("die_before_answers_are_committed")
+        self.assertIn(len(lost_answers), range(1, IN_FLIGHT + 1))
+        self.assertEqual(self.count("state = 'sent'"), 0)
+        self.in_odoo("send_when_due")
+        figures = self.assert_ledger("Odoo killed before the commit", lost_answers)
+        self.assertEqual(figures.repeats, 3 * len(lost_answers))
+
+    def test_order_whose_post_kills_the_process(self):
+        """The oldest order kills every process that posts it: it comes back later and later, all others arrive."""
+        self.given_orders(30)
+        poison = "orders.name = '1000'"
+        lost_answers = set()
+        waits = []
+        for _death in range(5):
+            lost_answers |= self.kill_in("send_with_poison", "1000")
+            [[attempts, wait]] = self.query(
+                "SELECT DISTINCT attempt_count, extract(epoch FROM next_attempt_date)::int"
+                f"  FROM cloudprinter_signal signal JOIN cloudprinter_order orders ON orders.id = order_id WHERE {poison}"
+            )
+            waits.append((int(attempts), int(wait)))
+        self.assertEqual([attempts for attempts, _wait in waits], [1, 2, 3, 4, 5], "each attempt is counted")
+        between = [later - earlier for (_, earlier), (_, later) in zip(waits, waits[1:])]
+        self.assertEqual(between, sorted(between))
+        self.assertGreater(between[-1], 3600, "it comes back later and later")
+        others = self.query(
+            "SELECT DISTINCT orders.name, state FROM cloudprinter_signal signal"
+            f"  JOIN cloudprinter_order orders ON orders.id = order_id WHERE NOT {poison} AND state != 'sent'"
+        )
+        self.assertEqual(others, [], "one order has held others")
+        # its cause is repaired
+        self.in_odoo("send_when_due")
+        self.assert_ledger("a POST kills Odoo, 5 times", lost_answers)
+
+
+class TestPostgresCrash(FaultCase):
+    def test_while_sending(self):
+        """One backend is killed, so PostgreSQL ends all sessions and recovers; the running Odoo goes on by itself."""
+        self.given_orders(60)
+        self.stop_processes()
+        self.server.misbehave(delay=0.3)
+        # as in production: Odoo replaces a worker that has lost its database
+        prefork = ("--workers=1", "--max-cron-threads=1", f"--gevent-port={free_port()}")
+        with self.serving(*prefork):
+            self.eventually(lambda: self.count("state = 'sent'"), "the first are delivered")
+            self.assertFalse(self.all_delivered())
+            [[backend]] = self.query(
+                f"SELECT pid FROM pg_stat_activity WHERE datname = '{self.database}' AND pid != pg_backend_pid() LIMIT 1"
+            )
+            os.kill(int(backend), signal.SIGKILL)
+            self.eventually(self.postgres_answers, "PostgreSQL is there again")
+            lost_answers = self.unwritten_posts()
+            self.assertLessEqual(len(lost_answers), IN_FLIGHT)
+            # a minute goes by
+            self.query("UPDATE cloudprinter_signal SET next_attempt_date = '2020-01-01' WHERE state = 'outgoing'")
+            self.eventually(self.all_delivered, "the running server goes on")
+        self.assert_ledger("PostgreSQL crashes while sending", lost_answers)
+
+    def postgres_answers(self):
+        try:
+            return self.query("SELECT 1")
+        except SetupError:
+            return False
