@@ -29,12 +29,11 @@ class TestEndpoint(FaultCase):
         self.in_odoo("report_all", LAST)
         self.send()
 
-    def assert_kept(self, order_count):
-        """The signals of so many orders, and what comes after them of the same items, wait for the next attempt."""
-        self.assertEqual(self.count("state = 'outgoing' AND attempt_count = 1"), order_count * len(FIRST))
-        waiting = "state = 'outgoing' AND attempt_count = 0 AND item_id IN"
-        failed = "(SELECT item_id FROM cloudprinter_signal WHERE state = 'outgoing' AND attempt_count = 1)"
-        self.assertEqual(self.count(f"{waiting} {failed}"), order_count)
+    def assert_failed_once(self):
+        [[failures]] = self.query(
+            "SELECT count(*) FROM cloudprinter_request WHERE outcome IN ('no_answer', 'try_later')"
+        )
+        self.assertEqual(int(failures), 1)
 
     def posts_without_answer(self):
         return {request["bundle"] for request in self.server.requests if not request["answered"]}
@@ -46,7 +45,8 @@ class TestEndpoint(FaultCase):
         answer = threading.Event()
         self.addCleanup(answer.set)
         self.send_while_work_goes_on(until=answer)
-        self.assert_kept(1)
+        self.assert_failed_once()
+        self.assertGreaterEqual(self.count("state = 'sent'"), 4 * len(FIRST))
         lost_answers = self.posts_without_answer()
         self.send(LATER)
         figures = self.assert_ledger("accepts, never answers", lost_answers)
@@ -54,20 +54,20 @@ class TestEndpoint(FaultCase):
 
     def test_cuts_before_accepting(self):
         self.send_while_work_goes_on(cut="before")
-        self.assert_kept(1)
+        self.assert_failed_once()
         self.send(LATER)
         self.assert_ledger("cuts before accepting")
 
     def test_cuts_after_accepting(self):
         self.send_while_work_goes_on(cut="after")
-        self.assert_kept(1)
+        self.assert_failed_once()
         self.send(LATER)
         figures = self.assert_ledger("cuts after accepting", self.posts_without_answer())
         self.assertEqual(figures.repeats, len(FIRST))
 
     def test_cuts_in_the_first_line_of_the_answer(self):
         self.send_while_work_goes_on(cut="head")
-        self.assert_kept(1)
+        self.assert_failed_once()
         self.send(LATER)
         figures = self.assert_ledger("cuts in the answer's first line", self.posts_without_answer())
         self.assertEqual(figures.repeats, len(FIRST))
@@ -75,6 +75,7 @@ class TestEndpoint(FaultCase):
     def test_cuts_in_the_body_of_the_answer(self):
         """The 200 is there, so nothing is repeated."""
         self.send_while_work_goes_on(cut="body")
+        self.assertEqual(len(self.posts_without_answer()), 1)
         self.send(LATER)
         self.assert_ledger("cuts in the answer's body")
 
@@ -105,6 +106,18 @@ class TestEndpoint(FaultCase):
         self.send(LATER)
         self.assert_ledger("answers 500 for an hour")
 
+    def test_fails_for_one_order(self):
+        """500 to one order only: all others are delivered; of its items nothing overtakes what has failed."""
+        self.given_orders(5, FIRST)
+        self.server.misbehave(status=500, match=lambda body: "'1000'" in str(body))
+        self.send()
+        self.in_odoo("report_all", LAST)
+        self.in_odoo("send_every", 2, 20)
+        self.assertEqual(self.count("state = 'sent'"), 4 * len(MILESTONES))
+        self.server.behave()
+        self.send(LATER)
+        self.assert_ledger("answers 500 to one order")
+
     def test_asks_to_wait(self):
         """429 to everything with "Retry-After: 1800": not a single POST for half an hour, then all is delivered."""
         self.given_orders(40)
@@ -128,7 +141,7 @@ class TestEndpoint(FaultCase):
         """The address to which it redirects, which would take the key, is never asked."""
         with CloudSignalServer(KEY) as elsewhere:
             self.send_while_work_goes_on(redirect=elsewhere.url)
-            self.assert_kept(1)
+            self.assert_failed_once()
             self.send(LATER)
             self.assertEqual(elsewhere.requests, [])
         self.assert_ledger("302 to elsewhere")
@@ -142,7 +155,7 @@ class TestEndpoint(FaultCase):
 
     def test_fails_with_a_megabyte(self):
         self.send_while_work_goes_on(status=500, body="x" * 1024 * 1024)
-        self.assert_kept(1)
+        self.assert_failed_once()
         self.send(LATER)
         self.assert_ledger("500 with a megabyte")
         self.assert_answers_are_short()
