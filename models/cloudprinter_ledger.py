@@ -194,7 +194,7 @@ class CloudprinterLedger(models.AbstractModel):
             if not endpoint.is_open:
                 endpoint.opened_by, endpoint.silent_since = request_id, attempt.date
                 # those of this company are not due any more
-                run.due = []
+                run.due = {}
                 _logger.warning("Cloudprinter: the endpoint of company %s does not answer as it should", company_id)
             endpoint.retry_date = retry_date
             # the others wait without losing an attempt

@@ -176,8 +176,13 @@ class CloudprinterSender(models.AbstractModel):
     # === what is due === #
 
     def _get_due(self, run):
-        """Ids of orders that may be posted now: all that are due, or one that probes."""
+        """Ids of orders that may be posted now: all that are due, or one that probes.
+
+        Of the suspects, whose last post left no answer at all, one at a time: it may have killed the process, and
+        would again take with it what else is in flight.
+        """
         busy = run.get_busy()
+        busy_orders = {bundle.order_id for bundle in busy}
         probing = {bundle.company_id for bundle in busy}
         closed, probes = [], []
         for company_id in run.get_sendable():
@@ -186,10 +191,12 @@ class CloudprinterSender(models.AbstractModel):
                 closed.append(company_id)
             elif company_id not in probing:
                 probes += self._get_probe(company_id, endpoint)
-        orders = {bundle.order_id for bundle in busy}
-        due = closed and (run.due or self._get_due_orders(closed))
-        run.due = [order for order in due if order not in orders]
-        return probes + run.due
+        due = run.due or self._get_due_orders(closed) if closed else {}
+        run.due = {order: is_suspect for order, is_suspect in due.items() if order not in busy_orders}
+        suspects = [order for order, is_suspect in run.due.items() if is_suspect]
+        allowed = [] if run.suspects & busy_orders else suspects[:1]
+        run.suspects.update(allowed)
+        return probes + [order for order, is_suspect in run.due.items() if not is_suspect or order in allowed]
 
     @api.model
     def _is_due(self, company_ids):
@@ -211,12 +218,14 @@ class CloudprinterSender(models.AbstractModel):
 
     @api.model
     def _get_due_orders(self, company_ids):
-        """Ids of orders with due signals, the one with the oldest first."""
+        """Orders with due signals, the one with the oldest first: id → whether it is a suspect."""
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT due.order_id
-                  FROM (SELECT signal.id, signal.order_id
+                SELECT due.order_id, bool_or(due.is_suspect)
+                  FROM (SELECT signal.id, signal.order_id,
+                               signal.attempt_count > 0 AND signal.failure_type IS NULL
+                               AND signal.http_status IS NULL AS is_suspect
                           FROM cloudprinter_signal signal
                          WHERE %s
                       ORDER BY signal.id
@@ -228,7 +237,7 @@ class CloudprinterSender(models.AbstractModel):
                 WINDOW,
             )
         )
-        return [row[0] for row in rows]
+        return dict(rows)
 
     @api.model
     def _get_probe(self, company_id, endpoint):
@@ -265,7 +274,8 @@ class CloudprinterSender(models.AbstractModel):
             orders = self._get_due(run)[:room]
             if not orders:
                 break
-            run.due = [order for order in run.due if order not in orders]
+            for order in orders:
+                run.due.pop(order, None)
             run.ping()
             bundles = self._claim(run, orders)
         self.env.cr.commit()  # pylint: disable=invalid-commit
@@ -335,6 +345,7 @@ class CloudprinterSender(models.AbstractModel):
                            secs => (ARRAY[%(delays)s])[LEAST(signal.attempt_count + 1, %(steps)s)]),
                        expiry_date = COALESCE(signal.expiry_date, %(expiry)s),
                        attempt_count = signal.attempt_count + 1,
+                       http_status = NULL,
                        failure_type = NULL
                   FROM ranked, cloudprinter_order "order", cloudprinter_item item
                  WHERE signal.id = ranked.id
@@ -364,8 +375,8 @@ class CloudprinterSender(models.AbstractModel):
         try:
             self.env.execute_query(
                 SQL(
-                    "UPDATE cloudprinter_signal SET attempt_count = attempt_count - 1, next_attempt_date = %s"
-                    " WHERE id IN %s AND state = 'outgoing' RETURNING id",
+                    "UPDATE cloudprinter_signal SET attempt_count = attempt_count - 1, next_attempt_date = %s,"
+                    " http_status = 0 WHERE id IN %s AND state = 'outgoing' RETURNING id",
                     fields.Datetime.now(),
                     ids,
                 )

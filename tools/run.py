@@ -39,7 +39,8 @@ class Run:
     deadline: float  # on time.monotonic()'s scale
     connections: int
     bundle_size: int
-    due: list = field(default_factory=list)  # order ids
+    due: dict = field(default_factory=dict)  # order id → whether it is a suspect
+    suspects: set = field(default_factory=set)  # order ids that were claimed as suspects
     flying: dict = field(default_factory=dict)  # future → Bundle
     unwritten: list = field(default_factory=list)  # attempts whose rows somebody holds
     lines: defaultdict = field(default_factory=lambda: defaultdict(list))  # document → what its chatter is told

@@ -11,7 +11,8 @@ from freezegun import freeze_time
 from odoo import fields, sql_db
 from odoo.tools import SQL
 
-from odoo.addons.cloudprinter.models.cloudprinter_sender import CloudprinterSender, _Poster
+from odoo.addons.cloudprinter.models.cloudprinter_sender import CloudprinterSender
+from odoo.addons.cloudprinter.tools.poster import Poster
 
 from ..process_tests.scripts import (  # noqa: F401  (run by name)
     configure,
@@ -137,7 +138,7 @@ def send_when_due(env):
 
 def die_before_post(env):
     """The process is killed when what is sent is claimed, before the first byte leaves."""
-    with patch.object(_Poster, "_post", lambda *arguments: die()):
+    with patch.object(Poster, "_post", lambda *arguments: die()):
         env["cloudprinter.sender"]._cron_send()
 
 
@@ -151,9 +152,9 @@ def die_before_answers_are_committed(env):
     """The process is killed when the first answers are written down, but not yet committed."""
     record = CloudprinterSender._record
 
-    def record_and_die(sender, attempts):
+    def record_and_die(sender, run, attempts):
         with patch.object(sql_db.Cursor, "commit", lambda cursor: die()):
-            return record(sender, attempts)
+            return record(sender, run, attempts)
 
     with patch.object(CloudprinterSender, "_record", record_and_die):
         env["cloudprinter.sender"]._cron_send()
@@ -161,12 +162,12 @@ def die_before_answers_are_committed(env):
 
 def send_with_poison(env, order):
     """Run the sender whenever something is due, until nothing is left; posting this order kills the process."""
-    post = _Poster._post
+    post = Poster._post
 
     def post_or_die(poster, bundle, members):
         if members[0][1].order == order:
             die()
         return post(poster, bundle, members)
 
-    with patch.object(_Poster, "_post", post_or_die):
+    with patch.object(Poster, "_post", post_or_die):
         send_when_due(env)
