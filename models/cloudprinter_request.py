@@ -68,7 +68,8 @@ class CloudprinterRequest(models.Model):
             keep = timedelta(days=company._cloudprinter_config().cloudprinter_retention_days)
             for domain in (
                 [
-                    ("outcome", "!=", "accepted"),
+                    # not "other than accepted": the index is to be used
+                    ("outcome", "in", [outcome for outcome, _label in OUTCOMES if outcome != "accepted"]),
                     ("date", "<", now - keep),
                     ("signal_ids", "not any", [("state", "in", ("waiting", "outgoing", "error"))]),
                 ],

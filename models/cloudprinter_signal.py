@@ -110,7 +110,7 @@ class CloudprinterSignal(models.Model):
     _number_uniq = models.UniqueIndex("(company_id, number) WHERE number > 0")
     _outgoing_idx = models.Index("(id) WHERE state = 'outgoing'")
     _outgoing_order_idx = models.Index("(order_id, id) WHERE state = 'outgoing'")
-    _unsettled_idx = models.Index("(state, failure_type) WHERE state IN ('waiting', 'error')")
+    _unsettled_idx = models.Index("(company_id, state) WHERE state IN ('waiting', 'outgoing', 'error')")
     _item_idx = models.Index("(item_id, id)")
     _order_idx = models.Index("(order_id)")
     _source_idx = models.Index("(res_model, res_id)")
