@@ -74,7 +74,7 @@ class TestOdooKilled(FaultCase):
         for _death in range(4):
             lost_answers |= self.kill_in("send_with_poison", "1000")
             [[count, date]] = self.query(
-                "SELECT DISTINCT attempt_count, extract(epoch FROM next_attempt_date)::int"
+                "SELECT max(attempt_count), extract(epoch FROM max(next_attempt_date))::int"
                 f" FROM cloudprinter_signal WHERE {poison}"
             )
             attempts.append(int(count))
