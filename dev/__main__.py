@@ -5,7 +5,7 @@ import signal
 import sys
 from contextlib import ExitStack
 
-from . import environment
+from . import bench, environment
 from .environment import DEV, REQUIREMENTS, SetupError, key, run, say
 from .postgres import Postgres
 from .processes import OdooServer
@@ -59,6 +59,9 @@ def main():
     options, arguments = parser.parse_known_args()
     if arguments and options.command != "bench":
         parser.error(f"unknown: {' '.join(arguments)}")
+    if options.command == "bench":
+        # what is mistyped is said before anything is set up
+        bench.parse(arguments)
     # `kill` ends the servers as Ctrl-C does, and Ctrl-C also where a shell has started this in the background
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -81,9 +84,7 @@ def main():
 
                 return run_fault_tests(server, template, options.only)
             if options.command == "bench":
-                from .bench import run_bench
-
-                return run_bench(server, template, arguments)
+                return bench.run_bench(server, template, arguments)
             if options.command in ("demo", "serve"):
                 from .demo import run_demo
 

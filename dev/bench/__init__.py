@@ -1,10 +1,38 @@
 """`make bench`: the add-on's figures, measured in one run; each module measures one kind of thing."""
 
+import argparse
 import os
 import subprocess
 import sys
 
 from ..environment import ADDONS, DEV, ROOT
+
+WORK = DEV / "bench"
+PARTS = {
+    "a": "drain of a backlog",
+    "b": "the same by other means",
+    "c": "clicks",
+    "d": "from commit to receipt",
+    "e": "with a grown ledger",
+    "f": "memory",
+}
+
+
+def parse(arguments):
+    """The options of `make bench`. Only the standard library is needed: this runs before anything is set up."""
+    parts = ", ".join(f"{part} {what}" for part, what in PARTS.items())
+    parser = argparse.ArgumentParser(prog="make bench", description=f"Measure, and print one table. Parts: {parts}.")
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, separated by commas; default all")
+    parser.add_argument("--repeat", type=int, default=3, help="repetitions of what takes long, default 3")
+    parser.add_argument("--quick", action="store_true", help="little work, to see whether it runs; no figures")
+    options = parser.parse_args(arguments)
+    options.only = [part for part in options.only.split(",") if part]
+    unknown = set(options.only) - set(PARTS)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    if options.repeat < 1:
+        parser.error("at least one repetition")
+    return options
 
 
 def run_bench(server, template, arguments):
@@ -28,6 +56,3 @@ def run_bench(server, template, arguments):
         except BaseException:
             process.terminate()
             raise
-
-
-WORK = DEV / "bench"

@@ -1,6 +1,5 @@
 """Runs the parts, prints the table; started by `make bench`."""
 
-import argparse
 import os
 import signal
 import sys
@@ -15,6 +14,7 @@ from ..environment import DEV, PYTHON, SetupError, run, say
 from ..postgres import Postgres
 from ..process_tests.common import OdooProcess
 from ..processes import LOOPBACK, OdooServer
+from . import parse
 from .clicks import measure_clicks
 from .drain import Broken, measure_backlog, measure_memory
 from .endpoint import listening
@@ -23,7 +23,7 @@ from .ledger import measure_ledger
 from .measure import Table
 from .peers import measure_peers
 
-PARTS = {
+MEASURE = {
     "a": measure_backlog,
     "b": measure_peers,
     "c": measure_clicks,
@@ -137,23 +137,6 @@ class Bench:
             connection.close()
 
 
-def parse(arguments):
-    parser = argparse.ArgumentParser(prog="make bench", description="Measure the add-on; prints one table.")
-    parser.add_argument(
-        "--only", default=",".join(PARTS), help=f"parts, separated by commas, of {','.join(PARTS)}; default all"
-    )
-    parser.add_argument("--repeat", type=int, default=3, help="repetitions of what takes long")
-    parser.add_argument("--quick", action="store_true", help="little work, to see whether it runs; no figures")
-    options = parser.parse_args(arguments)
-    options.only = [part for part in options.only.split(",") if part]
-    unknown = set(options.only) - set(PARTS)
-    if unknown:
-        parser.error(f"there is no part {', '.join(sorted(unknown))}")
-    if options.repeat < 1:
-        parser.error("at least one repetition")
-    return options
-
-
 def main():
     options = parse(sys.argv[1:])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -164,9 +147,9 @@ def main():
         bench.drop_all()
         stack.callback(bench.drop_all)
         for part in options.only:
-            say(PARTS[part].__doc__.splitlines()[0])
+            say(MEASURE[part].__doc__.splitlines()[0])
             try:
-                PARTS[part](bench)
+                MEASURE[part](bench)
             except Exception as error:
                 # the other parts' figures are still worth having
                 if not isinstance(error, (Broken, SetupError)):
@@ -181,4 +164,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -9,6 +9,10 @@ import sys
 import threading
 import time
 
+import requests
+
+import cloudsignal
+
 
 def post_all(bodies, url, key, connections):
     """Post from a process of its own; returns the seconds.
@@ -24,8 +28,6 @@ def post_all(bodies, url, key, connections):
 
 
 def _post_in_threads(bodies, url, key, connections):
-    import cloudsignal
-
     left = iter(bodies)
     lock = threading.Lock()
     failures = []
@@ -52,8 +54,6 @@ def _post_in_threads(bodies, url, key, connections):
 
 def _post_one_by_one(bodies, url, key):
     """As people write it."""
-    import requests
-
     for body in bodies:
         requests.post(url, json={"apikey": key, **body}, timeout=10).raise_for_status()
 
