@@ -142,12 +142,14 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     start = time.monotonic()
     code = 0
+    durations = []
     with ExitStack() as stack:
         bench = Bench(options, stack.enter_context(listening()))
         bench.drop_all()
         stack.callback(bench.drop_all)
         for part in options.only:
             say(MEASURE[part].__doc__.splitlines()[0])
+            began = time.monotonic()
             try:
                 MEASURE[part](bench)
             except Exception as error:
@@ -157,9 +159,12 @@ def main():
                 print(f"BROKEN: {error}", file=sys.stderr, flush=True)
                 bench.table.add(part, "BROKEN, see above", "")
                 code = 1
+            durations.append(f"{part} {time.monotonic() - began:.0f} s")
         print()
         bench.table.print()
-    say(f"\nran for {time.monotonic() - start:.0f} s, {options.repeat} repetitions{', quick' * options.quick}")
+    say(f"\nran for {time.monotonic() - start:.0f} s ({', '.join(durations)}); repetitions: {options.repeat}")
+    if options.quick:
+        say("A quick run: these are no figures.")
     return code
 
 
