@@ -85,25 +85,27 @@ class CloudprinterSender(models.AbstractModel):
         """Claim, post and record until nothing is due or the budget is spent."""
         refusals = {company_id: endpoint.refusals for company_id, endpoint in run.endpoints.items()}
         poster = Poster(run.deadline, _user_agent(), refusals)
+        threads = ThreadPoolExecutor(run.connections, thread_name_prefix="cloudsignal")
         landed = queue.SimpleQueue()
         try:
-            with ThreadPoolExecutor(run.connections, thread_name_prefix="cloudsignal") as threads:
-                while True:
-                    for bundle in self._claim_next(run):
-                        future = threads.submit(poster.post, bundle)
-                        run.flying[future] = bundle
-                        # in the order in which they are answered
-                        future.add_done_callback(landed.put)
-                    if not run.flying:
-                        break
-                    self._land(run, [landed.get()] + [landed.get() for _more in range(landed.qsize())])
-                    self.env["cloudprinter.chatter"]._log_some(run)
-                # rows that a user holds; he is never waited for while something else can be done
-                give_up = time.monotonic() + PATIENCE
-                while run.unwritten and time.monotonic() < give_up:
-                    time.sleep(0.1)
-                    self._record_all(run)
+            while True:
+                for bundle in self._claim_next(run):
+                    future = threads.submit(poster.post, bundle)
+                    run.flying[future] = bundle
+                    # in the order in which they are answered
+                    future.add_done_callback(landed.put)
+                if not run.flying:
+                    break
+                self._land(run, [landed.get()] + [landed.get() for _more in range(landed.qsize())])
+                self.env["cloudprinter.chatter"]._log_some(run)
+            # rows that a user holds; he is never waited for while something else can be done
+            give_up = time.monotonic() + PATIENCE
+            while run.unwritten and time.monotonic() < give_up:
+                time.sleep(0.1)
+                self._record_all(run)
         finally:
+            # when the database is gone, no more is posted whose answer nobody would know
+            threads.shutdown(cancel_futures=True)
             poster.close()
         for attempt in run.unwritten:
             _logger.warning("Cloudprinter: the answer for signals %s could not be written", attempt.signal_ids)
