@@ -70,7 +70,7 @@ class CloudprinterSignal(models.Model):
             ("withdrawn", "No longer true"),
             ("discarded", "Discarded by a person"),
         ],
-        "Reason",
+        "Failure Type",
         readonly=True,
     )
     origin = fields.Selection(
@@ -95,7 +95,7 @@ class CloudprinterSignal(models.Model):
     expiry_date = fields.Datetime(
         "Tried Until", readonly=True, help="Time in which Cloudprinter answers to nothing at all does not count."
     )
-    waits_for = fields.Char("Waits For", compute="_compute_waits_for", help="Why it is not accepted yet.")
+    waits_for = fields.Char("Reason", compute="_compute_waits_for", help="Why it is not accepted yet.")
     sent_date = fields.Datetime("Accepted On", readonly=True)
     http_status = fields.Integer("HTTP Status", readonly=True, aggregator=None)
     answer = fields.Char(readonly=True, size=500)
