@@ -7,6 +7,7 @@ import gc
 import json
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 
 from ..cloudsignal_server import CloudSignalServer
@@ -19,12 +20,14 @@ class Endpoint:
 
     def __init__(self, process):
         self._process = process
+        self._lock = threading.Lock()  # the memory's sampler asks while the drain does
         self.url = self._ask("url")
 
     def _ask(self, *command):
-        self._process.stdin.write(f"{json.dumps(command)}\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        with self._lock:
+            self._process.stdin.write(f"{json.dumps(command)}\n")
+            self._process.stdin.flush()
+            return json.loads(self._process.stdout.readline())
 
     def start(self, delay):
         """Forget what came, and answer from now on after `delay` seconds."""
