@@ -25,5 +25,6 @@
         "views/cloudprinter_menus.xml",
     ],
     "assets": {"web.assets_tests": ["cloudprinter/static/tests/tours/**/*"]},
+    "uninstall_hook": "uninstall_hook",
     "application": True,
 }

@@ -552,6 +552,7 @@ class CloudprinterItem(models.Model):
                 raise UserError(
                     self.env._("Cloudprinter was told that item %s is cancelled. This is final.", posted.item_id.name)
                 )
+            cancelling._check_not_flying()
             # a person wants it now, whatever was decided before
             cancelling.filtered(lambda s: s.failure_type == "discarded")._withdraw()
             cancelling = cancelling.filtered(lambda s: s.state in ("waiting", "outgoing"))

@@ -6,11 +6,11 @@ from odoo.tools import SQL
 
 from ..cloudsignal import Outcome
 from ..tools.poster import REFUSALS_AT_MOST
-from ..tools.schedule import SCHEDULE, spread
+from ..tools.run import Caution
+from ..tools.schedule import HORIZON, SCHEDULE, spread
+from .cloudprinter_request import FAILURES
 
 _logger = logging.getLogger(__name__)
-
-FAILURES = (Outcome.TRY_LATER, Outcome.NO_ANSWER)
 
 
 class CloudprinterLedger(models.AbstractModel):
@@ -60,14 +60,16 @@ class CloudprinterLedger(models.AbstractModel):
             signals.write({"state": "error", "failure_type": "refused"})
             return signals
         if result.outcome is Outcome.KEY_REFUSED:
-            signals.write({"failure_type": "key", "next_attempt_date": attempt.date})
+            signals.write({"failure_type": "key", "next_attempt_date": attempt.date, "expiry_date": False})
             return signals.browse()
         signals.write({"failure_type": "endpoint"})
-        if result.retry_after is not None:
-            # instead of its own date; never sooner than the endpoint is asked at all
-            signals.write({"next_attempt_date": attempt.date})
-        # while it answers to nobody, nobody's time runs out
-        expired = signals.filtered(lambda signal: not endpoint.is_open and signal.expiry_date <= attempt.date)
+        if endpoint.is_open:
+            # while it answers to nobody, nobody's time runs
+            return signals.browse()
+        signals.filtered(lambda signal: not signal.expiry_date).write(
+            {"expiry_date": fields.Datetime.add(attempt.date, days=HORIZON)}
+        )
+        expired = signals.filtered(lambda signal: signal.expiry_date <= attempt.date)
         expired.write({"state": "error", "failure_type": "expired"})
         return expired
 
@@ -140,7 +142,7 @@ class CloudprinterLedger(models.AbstractModel):
         rows = []
         for attempt in attempts:
             result = attempt.result
-            retry_date = self._get_retry_date(attempt) if result.outcome in FAILURES else None
+            retry_date = self._get_retry_date(attempt) if result.outcome.value in FAILURES else None
             rows.append(
                 (
                     attempt.bundle.company_id,
@@ -190,7 +192,8 @@ class CloudprinterLedger(models.AbstractModel):
         """Open the circuit at the first failure, close it at the next answer, keep count of refusals."""
         company_id = attempt.bundle.company_id
         outcome = attempt.result.outcome
-        if outcome in FAILURES:
+        if outcome.value in FAILURES:
+            endpoint.trust = 1
             if not endpoint.is_open:
                 endpoint.opened_by, endpoint.silent_since = request_id, attempt.date
                 # those of this company are not due any more
@@ -198,10 +201,12 @@ class CloudprinterLedger(models.AbstractModel):
                 _logger.warning("Cloudprinter: the endpoint of company %s does not answer as it should", company_id)
             endpoint.retry_date = retry_date
             # the others wait without losing an attempt
-            self._update_waiting(SQL("next_attempt_date = GREATEST(next_attempt_date, %s)", retry_date), company_id)
+            self._update_waiting(SQL("next_attempt_date = GREATEST(next_attempt_date, %s)", retry_date), [company_id])
             return
         if endpoint.is_open:
             self._close_circuit(company_id, endpoint, attempt.date)
+        elif run.cautions.get(attempt.bundle.order_id) is Caution.FAILED:
+            endpoint.trust *= 2
         if outcome is Outcome.ACCEPTED:
             endpoint.refusals = 0
         elif outcome is Outcome.REFUSED:
@@ -233,12 +238,20 @@ class CloudprinterLedger(models.AbstractModel):
                 now,
                 now - endpoint.silent_since,
             ),
-            company_id,
+            [company_id],
         )
         endpoint.silent_since = None
         _logger.info("Cloudprinter: the endpoint of company %s answers again", company_id)
 
-    def _update_waiting(self, assignment, company_id):
+    @api.model
+    def _try_anew(self, company_ids):
+        """A person has done something about it: what waited is due, and what was before does not count."""
+        self._update_waiting(
+            SQL("next_attempt_date = LEAST(next_attempt_date, %s), expiry_date = NULL", fields.Datetime.now()),
+            company_ids,
+        )
+
+    def _update_waiting(self, assignment, company_ids):
         """Update what waits for the endpoint and is held by nobody."""
         self.env.flush_all()
         self.env.execute_query(
@@ -248,12 +261,12 @@ class CloudprinterLedger(models.AbstractModel):
                    SET %s
                  WHERE id IN (SELECT id
                                 FROM cloudprinter_signal
-                               WHERE state = 'outgoing' AND company_id = %s AND failure_type = 'endpoint'
+                               WHERE state = 'outgoing' AND company_id IN %s AND failure_type = 'endpoint'
                                  FOR NO KEY UPDATE SKIP LOCKED)
              RETURNING id
                 """,
                 assignment,
-                company_id,
+                tuple(company_ids),
             )
         )
         self.env["cloudprinter.signal"].invalidate_model(["next_attempt_date", "expiry_date"])
@@ -263,6 +276,23 @@ class CloudprinterLedger(models.AbstractModel):
         _logger.warning("Cloudprinter: everything of company %s is refused; it is held until Resume", company_id)
         self.env.flush_all()
         requests = self.env["res.company"].browse(company_id)._cloudprinter_last_refusals()
-        requests.signal_ids.filtered(lambda s: (s.state, s.failure_type) == ("error", "refused")).write(
-            {"state": "outgoing", "next_attempt_date": fields.Datetime.now()}
+        # not by the ORM: what has become unfit meanwhile must not prevent it, and nobody is waited for
+        self.env.execute_query(
+            SQL(
+                """
+                UPDATE cloudprinter_signal
+                   SET state = 'outgoing', next_attempt_date = %s, expiry_date = NULL
+                 WHERE id IN (SELECT signal.id
+                                FROM cloudprinter_signal signal
+                                JOIN cloudprinter_request_cloudprinter_signal_rel attempt
+                                  ON attempt.cloudprinter_signal_id = signal.id
+                               WHERE attempt.cloudprinter_request_id IN %s
+                                 AND signal.state = 'error' AND signal.failure_type = 'refused'
+                                 FOR NO KEY UPDATE OF signal SKIP LOCKED)
+             RETURNING id
+                """,
+                fields.Datetime.now(),
+                tuple(requests.ids) or (0,),
+            )
         )
+        self.env["cloudprinter.signal"].invalidate_model()

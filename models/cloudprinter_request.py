@@ -47,6 +47,12 @@ class CloudprinterRequest(models.Model):
     _company_idx = models.Index("(company_id, id)")
     _vacuum_idx = models.Index("(company_id, outcome, date)")
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        if self.env.context.get("cloudprinter_ledger") is not LEDGER:
+            raise AccessError(self.env._("Attempts are written down by the sender alone."))
+        return super().create(vals_list)
+
     def write(self, vals):
         if self.env.context.get("cloudprinter_ledger") is not LEDGER:
             raise AccessError(self.env._("An attempt that was made cannot be changed."))
@@ -65,12 +71,16 @@ class CloudprinterRequest(models.Model):
         """
         now = fields.Datetime.now()
         for company in self.env["res.company"].search([]):
-            keep = timedelta(days=company._cloudprinter_config().cloudprinter_retention_days)
+            config = company._cloudprinter_config()
+            keep = timedelta(days=config.cloudprinter_retention_days)
+            # what keeps the company from sending
+            needed = company._cloudprinter_last_refusals() | config._cloudprinter_last_word_on_key()
             for domain in (
                 [
                     # not "other than accepted": the index is to be used
                     ("outcome", "in", [outcome for outcome, _label in OUTCOMES if outcome != "accepted"]),
                     ("date", "<", now - keep),
+                    ("id", "not in", needed.ids),
                     ("signal_ids", "not any", [("state", "in", ("waiting", "outgoing", "error"))]),
                 ],
                 [("outcome", "=", "accepted"), ("date", "<", now - KEEP_ACCEPTED)],

@@ -1,10 +1,11 @@
 import logging
 import queue
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+import psycopg2
 import psycopg2.errors
 
 from odoo import api, fields, models, release, sql_db
@@ -14,15 +15,15 @@ from odoo.tools import SQL
 
 from ..cloudsignal import Signal
 from ..tools.poster import Bundle, Poster
-from ..tools.run import Endpoint, Run
-from ..tools.schedule import HORIZON, SCHEDULE, spread
+from ..tools.run import Caution, Endpoint, Run
+from ..tools.schedule import SCHEDULE, spread
 
 _logger = logging.getLogger(__name__)
 
 LOCK = 0x636C6F7564707274  # "cloudprt"
 # The watchdog's 120 s are shared by all jobs of the database.
 BUDGET = 25.0  # seconds
-PATIENCE = 30.0  # seconds, in which a user's transaction may hold a row whose answer is there
+PATIENCE = 25.0  # seconds, in which a user's transaction may hold a row whose answer is there
 WINDOW = 5000  # due signals that are looked at in one query
 
 
@@ -55,7 +56,8 @@ class CloudprinterSender(models.AbstractModel):
             if run.get_sendable():
                 self._send(run)
                 self._wake_again(run)
-            self.env["ir.cron"]._commit_progress(remaining=0)
+            # with more to do it has woken itself: Odoo's own loop would keep the worker from all other jobs
+            self.env["ir.cron"]._commit_progress(run.recorded, remaining=0)
         self.env["cloudprinter.todo"]._update()
 
     @contextmanager
@@ -64,11 +66,15 @@ class CloudprinterSender(models.AbstractModel):
 
         The lock lives in a transaction of its own: it cannot leak through the pool and dies with the process.
         """
-        with sql_db.db_connect(self.env.cr.dbname).cursor() as lock_cr:
+        lock_cr = sql_db.db_connect(self.env.cr.dbname).cursor()
+        try:
             # it idles while bundles are posted
             lock_cr.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             lock_cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
             yield lock_cr.fetchone()[0], lambda: lock_cr.execute("SELECT 1")
+        finally:
+            with suppress(psycopg2.Error):
+                lock_cr.close()
 
     @api.model
     def _get_parameter(self, name, default, at_most):
@@ -89,7 +95,10 @@ class CloudprinterSender(models.AbstractModel):
         landed = queue.SimpleQueue()
         try:
             while True:
-                for bundle in self._claim_next(run):
+                bundles = self._claim_next(run)
+                # it may have ended early
+                poster.deadline = run.deadline
+                for bundle in bundles:
                     future = threads.submit(poster.post, bundle)
                     run.flying[future] = bundle
                     # in the order in which they are answered
@@ -99,7 +108,7 @@ class CloudprinterSender(models.AbstractModel):
                 self._land(run, [landed.get()] + [landed.get() for _more in range(landed.qsize())])
                 self.env["cloudprinter.chatter"]._log_some(run)
             # rows that a user holds; he is never waited for while something else can be done
-            give_up = time.monotonic() + PATIENCE
+            give_up = min(time.monotonic(), run.deadline) + PATIENCE
             while run.unwritten and time.monotonic() < give_up:
                 time.sleep(0.1)
                 self._record_all(run)
@@ -117,13 +126,11 @@ class CloudprinterSender(models.AbstractModel):
         for future in futures:
             bundle, attempts = run.flying.pop(future), future.result()
             run.unwritten += attempts
-            if attempts:
-                run.has_posted = True
-            else:
+            if not attempts:
                 run.stopped.add(bundle.company_id)
                 unposted.append(bundle)
-        self._give_back(unposted)
         self._record_all(run)
+        self._give_back(unposted)
 
     def _record_all(self, run):
         attempts, run.unwritten = run.unwritten, []
@@ -180,25 +187,36 @@ class CloudprinterSender(models.AbstractModel):
     def _get_due(self, run):
         """Ids of orders that may be posted now: all that are due, or one that probes.
 
-        Of the suspects, whose last post left no answer at all, one at a time: it may have killed the process, and
-        would again take with it what else is in flight.
+        What was never posted goes first. What has failed follows, the more at a time the more of it is accepted: if
+        it fails by its own fault, it opens the circuit for the others. Of the suspects one at a time: it may have
+        killed the process, and would again take with it what else is in flight.
         """
         busy = run.get_busy()
-        busy_orders = {bundle.order_id for bundle in busy}
-        probing = {bundle.company_id for bundle in busy}
+        busy_orders = {bundle.order_id for bundle in busy} | run.held
+        probing = Counter(bundle.company_id for bundle in busy)
+        flying = Counter((bundle.company_id, run.cautions.get(bundle.order_id)) for bundle in busy)
+        suspects = sum(count for (_company_id, caution), count in flying.items() if caution is Caution.SUSPECT)
         closed, probes = [], []
         for company_id in run.get_sendable():
             endpoint = run.endpoints[company_id]
             if not endpoint.is_open:
                 closed.append(company_id)
-            elif company_id not in probing:
-                probes += self._get_probe(company_id, endpoint)
+            elif not probing[company_id]:
+                probes += self._get_probe(company_id, endpoint, run.held)
         due = run.due or self._get_due_orders(closed) if closed else {}
-        run.due = {order: is_suspect for order, is_suspect in due.items() if order not in busy_orders}
-        suspects = [order for order, is_suspect in run.due.items() if is_suspect]
-        allowed = [] if run.suspects & busy_orders else suspects[:1]
-        run.suspects.update(allowed)
-        return probes + [order for order, is_suspect in run.due.items() if not is_suspect or order in allowed]
+        run.due = {order: known for order, known in due.items() if order not in busy_orders}
+        allowed = []
+        for order, (company_id, caution) in run.due.items():
+            flying[company_id, caution] += 1
+            if caution is Caution.FAILED and flying[company_id, caution] > run.endpoints[company_id].trust:
+                continue
+            if caution is Caution.SUSPECT:
+                suspects += 1
+                if suspects > 1:
+                    continue
+            run.cautions[order] = caution
+            allowed.append(order)
+        return probes + allowed
 
     @api.model
     def _is_due(self, company_ids):
@@ -220,32 +238,38 @@ class CloudprinterSender(models.AbstractModel):
 
     @api.model
     def _get_due_orders(self, company_ids):
-        """Orders with due signals, the one with the oldest first: id → whether it is a suspect."""
+        """Orders with due signals: id → (company id, Caution). First what is new, and the oldest of that."""
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT due.order_id, bool_or(due.is_suspect)
-                  FROM (SELECT signal.id, signal.order_id,
-                               signal.attempt_count > 0 AND signal.failure_type IS NULL
-                               AND signal.http_status IS NULL AS is_suspect
+                SELECT due.order_id, min(due.company_id), max(due.caution)
+                  FROM (SELECT signal.id, signal.order_id, signal.company_id,
+                               CASE WHEN signal.attempt_count = 0 THEN 0
+                                    WHEN signal.failure_type = 'endpoint' THEN 1
+                                    WHEN signal.failure_type IS NULL AND signal.http_status IS NULL THEN 2
+                                    ELSE 0
+                                END AS caution
                           FROM cloudprinter_signal signal
                          WHERE %s
                       ORDER BY signal.id
                          LIMIT %s) due
               GROUP BY due.order_id
-              ORDER BY min(due.id)
+              ORDER BY max(due.caution), min(due.id)
                 """,
                 self._is_due(company_ids),
                 WINDOW,
             )
         )
-        return dict(rows)
+        return {order_id: (company_id, Caution(caution)) for order_id, company_id, caution in rows}
 
     @api.model
-    def _get_probe(self, company_id, endpoint):
+    def _get_probe(self, company_id, endpoint, held):
         """The order that tries whether the endpoint answers again, each time another one: a list of one id, or none.
 
-        What was posted before tries when its date is reached; what never was, a minute after the last failure.
+        What was posted before tries when its date is reached; what never was, a minute after the last failure. Which
+        of these is left to chance, so that some orders which fail by their own fault do not come one after the other.
+
+        :param set held: ids of orders that cannot be claimed
         """
         now = fields.Datetime.now()
         rows = self.env.execute_query(
@@ -253,13 +277,14 @@ class CloudprinterSender(models.AbstractModel):
                 """
                 SELECT signal.order_id
                   FROM cloudprinter_signal signal
-                 WHERE %s AND (signal.attempt_count > 0 OR %s)
+                 WHERE %s AND (signal.attempt_count > 0 OR %s) AND signal.order_id NOT IN %s
               GROUP BY signal.order_id
-              ORDER BY max(signal.attempt_count), min(signal.id)
+              ORDER BY max(signal.attempt_count), random()
                  LIMIT 1
                 """,
                 self._is_due([company_id]),
                 endpoint.retry_date <= now,
+                tuple(held) or (0,),
             )
         )
         return [row[0] for row in rows]
@@ -278,7 +303,12 @@ class CloudprinterSender(models.AbstractModel):
                 break
             for order in orders:
                 run.due.pop(order, None)
-            run.ping()
+            try:
+                run.ping()
+            except psycopg2.Error:
+                _logger.warning("Cloudprinter: the sender's lock is lost; what flies is written down, then it ends")
+                run.deadline = float("-inf")
+                break
             bundles = self._claim(run, orders)
         self.env.cr.commit()  # pylint: disable=invalid-commit
         return bundles
@@ -293,6 +323,7 @@ class CloudprinterSender(models.AbstractModel):
             # somebody changed a row since the last look; what flies must still be written down
             self.env.cr.rollback()
             return []
+        run.held.update(set(order_ids) - {row[1] for row in rows})
         members, documents = defaultdict(list), {}
         for row_id, order_id, company_id, item_id, res_model, res_id, *values in sorted(rows):
             members[order_id, company_id].append((row_id, Signal(*values)))
@@ -345,7 +376,6 @@ class CloudprinterSender(models.AbstractModel):
                 UPDATE cloudprinter_signal signal
                    SET next_attempt_date = %(now)s::timestamp + make_interval(
                            secs => (ARRAY[%(delays)s])[LEAST(signal.attempt_count + 1, %(steps)s)]),
-                       expiry_date = COALESCE(signal.expiry_date, %(expiry)s),
                        attempt_count = signal.attempt_count + 1,
                        http_status = NULL,
                        failure_type = NULL
@@ -362,7 +392,6 @@ class CloudprinterSender(models.AbstractModel):
                 now=now,
                 delays=delays,
                 steps=len(SCHEDULE),
-                expiry=fields.Datetime.add(now, days=HORIZON),
                 orders=tuple(order_ids),
                 companies=tuple(company_ids),
                 size=bundle_size,
@@ -377,8 +406,9 @@ class CloudprinterSender(models.AbstractModel):
         try:
             self.env.execute_query(
                 SQL(
-                    "UPDATE cloudprinter_signal SET attempt_count = attempt_count - 1, next_attempt_date = %s,"
-                    " http_status = 0 WHERE id IN %s AND state = 'outgoing' RETURNING id",
+                    "UPDATE cloudprinter_signal SET attempt_count = attempt_count - 1, next_attempt_date = %s"
+                    " WHERE id IN (SELECT id FROM cloudprinter_signal WHERE id IN %s AND state = 'outgoing'"
+                    " FOR NO KEY UPDATE SKIP LOCKED) RETURNING id",
                     fields.Datetime.now(),
                     ids,
                 )
@@ -405,11 +435,9 @@ class CloudprinterSender(models.AbstractModel):
             )
             found = {signal_id: (state, tracking) for signal_id, state, tracking in rows}
             writable = [attempt for attempt in attempts if found.keys() >= set(attempt.signal_ids)]
-            if writable:
-                notes = self.env["cloudprinter.ledger"]._write_attempts(run, writable, found)
-                # answers are facts; nothing that comes later takes them back
-                self.env.cr.commit()  # pylint: disable=invalid-commit
-                self.env["cloudprinter.chatter"]._note(run, notes)
+            notes = self.env["cloudprinter.ledger"]._write_attempts(run, writable, found)
+            # also when there was nothing to write: who holds one of the rows may be waiting for another
+            self.env.cr.commit()  # pylint: disable=invalid-commit
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             self._start_over(run)
             return attempts
@@ -418,11 +446,13 @@ class CloudprinterSender(models.AbstractModel):
             if len(attempts) > 1:
                 # one that cannot be written does not cost the others theirs
                 return [attempt for each in attempts for attempt in self._record(run, [each])]
-            if isinstance(error, psycopg2.errors.UniqueViolation):
-                # somebody else has given this number
+            if isinstance(error, psycopg2.errors.UniqueViolation) and "number" in (error.diag.constraint_name or ""):
+                # another sender has given it
                 return attempts
             _logger.exception("Cloudprinter: the answer for signals %s cannot be written", ids)
             return []
+        run.recorded += sum(len(attempt.signal_ids) for attempt in writable)
+        self.env["cloudprinter.chatter"]._note(run, notes)
         return [attempt for attempt in attempts if not found.keys() >= set(attempt.signal_ids)]
 
     def _start_over(self, run):
@@ -442,10 +472,11 @@ class CloudprinterSender(models.AbstractModel):
         """Come back at once for what is due, else when the next attempt is."""
         run.stopped.clear()
         if self._get_due(run):
-            # what is due and could not be claimed is held by somebody
-            self._wake(None if run.has_posted else fields.Datetime.add(fields.Datetime.now(), minutes=1))
+            self._wake()
             return
         dates = [self._get_next_date(company_id, run.endpoints[company_id]) for company_id in run.get_sendable()]
+        if run.held:
+            dates.append(fields.Datetime.add(fields.Datetime.now(), minutes=1))
         if any(dates):
             self._wake(min(filter(None, dates)))
 

@@ -89,7 +89,7 @@ class CloudprinterSignal(models.Model):
     source = fields.Char(readonly=True, help="The document that caused the signal, as it was called then.")
     res_model = fields.Char("Source Model", readonly=True)
     res_id = fields.Many2oneReference("Source Record", model_field="res_model", readonly=True)
-    user_id = fields.Many2one("res.users", "Caused By", readonly=True)
+    user_id = fields.Many2one("res.users", "Caused By", readonly=True, ondelete="restrict")
     attempt_count = fields.Integer("Attempts", required=True, readonly=True, default=0)
     next_attempt_date = fields.Datetime("Next Attempt", readonly=True, default=fields.Datetime.now)
     expiry_date = fields.Datetime(
@@ -199,16 +199,25 @@ class CloudprinterSignal(models.Model):
                 )
             )
 
+        self._check_not_flying()
+
+    def _check_not_flying(self):
+        """Nothing is changed of what the sender has in its hands; who changes it and who posts it meet at these rows.
+
+        :raises UserError: one is posted just now, or was when Odoo ended
+        """
         if not self:
             return
-        # who changes an id and who posts it meet at these rows
-        self.env.execute_query(
-            SQL("SELECT id FROM cloudprinter_signal WHERE id IN %s FOR NO KEY UPDATE", tuple(self.ids))
+        self.flush_recordset()
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT id, attempt_count > 0 AND http_status IS NULL AND next_attempt_date > %s"
+                " FROM cloudprinter_signal WHERE id IN %s AND state != 'sent' FOR NO KEY UPDATE",
+                fields.Datetime.now(),
+                tuple(self.ids),
+            )
         )
-        now = fields.Datetime.now()
-        flying = self.filtered(
-            lambda s: s.state == "outgoing" and s.attempt_count and not s.failure_type and s.next_attempt_date > now
-        )[:1]
+        flying = self.browse(signal_id for signal_id, is_flying in rows if is_flying)[:1]
         if flying:
             raise UserError(self.env._("%s is just being sent. Try again in a minute.", flying.display_name))
 
@@ -232,7 +241,8 @@ class CloudprinterSignal(models.Model):
         return signals
 
     def write(self, vals):
-        if vals.get("state") == "sent" or "sent" in self.mapped("state"):
+        made_up = vals.get("state") == "sent" or not vals.keys().isdisjoint(("number", "sent_date"))
+        if made_up or "sent" in self.mapped("state"):
             self._check_is_ledger()
         return super().write(vals)
 

@@ -1,10 +1,9 @@
 import logging
 from datetime import timedelta
-from typing import NamedTuple
 
 from odoo import api, fields, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import LazyTranslate
+from odoo.tools import SQL, LazyTranslate
 
 _logger = logging.getLogger(__name__)
 _lt = LazyTranslate(__name__)
@@ -12,13 +11,6 @@ _lt = LazyTranslate(__name__)
 OUTAGE_GRACE = timedelta(hours=1)
 REST = timedelta(hours=24)  # what a person marked as done is not asked again before
 NEW_AT_MOST = 50  # in one go; the others follow
-
-
-class Problem(NamedTuple):
-    company: models.Model
-    summary: object  # lazily translated, with a place for the name
-    name: str
-    users: models.Model  # who may be responsible, the best first
 
 
 class CloudprinterTodo(models.AbstractModel):
@@ -36,8 +28,8 @@ class CloudprinterTodo(models.AbstractModel):
         """Open and close to-dos; what fails here concerns nothing else."""
         try:
             problems = {**self._get_items(), **self._get_deliveries(), **self._get_companies()}
-            self._close_all_but(problems)
-            self._open(problems)
+            todos = self._close_all_but(problems)
+            self._open(problems, todos)
             self.env["ir.cron"]._commit_progress()
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             # somebody works on the same documents; the next run comes soon
@@ -46,37 +38,38 @@ class CloudprinterTodo(models.AbstractModel):
             self.env.cr.rollback()
             _logger.exception("Cloudprinter: the to-dos could not be updated")
 
-    # === problems: record → Problem === #
+    # === problems: (model, id) → what is wrong, lazily translated, with a place for the record's name === #
 
     @api.model
     def _get_items(self):
-        signals = self.env["cloudprinter.signal"].search(
-            [("state", "=", "error"), ("failure_type", "in", ("refused", "expired"))]
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT DISTINCT item_id FROM cloudprinter_signal"
+                " WHERE state = 'error' AND failure_type IN ('refused', 'expired')"
+            )
         )
-        problems = {}
-        for item in signals.item_id:
-            summary = _lt("Cloudprinter was not told what happened to item %s")
-            users = item.production_ids.user_id | item.sale_line_ids.order_id.user_id
-            problems[item] = Problem(item.company_id, summary, item.name, users)
-        return problems
+        text = _lt("Cloudprinter was not told what happened to item %s")
+        return {("cloudprinter.item", item_id): text for (item_id,) in rows}
 
     @api.model
     def _get_deliveries(self):
-        signals = self.env["cloudprinter.signal"].search(
-            [("state", "=", "waiting"), ("failure_type", "=", "missing_tracking"), ("res_model", "=", "stock.picking")]
-        )
-        now = fields.Datetime.now()
-        late = signals.filtered(
-            lambda signal: (
-                signal.event_date
-                < now - timedelta(hours=signal.company_id._cloudprinter_config().cloudprinter_tracking_hours)
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT company_id, res_id, min(event_date) FROM cloudprinter_signal WHERE state = 'waiting'"
+                " AND failure_type = 'missing_tracking' AND res_model = 'stock.picking' GROUP BY company_id, res_id"
             )
         )
-        problems = {}
-        for picking in self.env["stock.picking"].browse(late.mapped("res_id")).exists():
-            summary = _lt("The tracking reference of %s is missing")
-            problems[picking] = Problem(picking.company_id, summary, picking.name, picking.user_id)
-        return problems
+        companies = self.env["res.company"].browse({row[0] for row in rows})
+        now = fields.Datetime.now()
+        too_old = {
+            company.id: now - timedelta(hours=company._cloudprinter_config().cloudprinter_tracking_hours)
+            for company in companies
+        }
+        late = self.env["stock.picking"].browse(
+            res_id for company_id, res_id, date in rows if date < too_old[company_id]
+        )
+        text = _lt("The tracking reference of %s is missing")
+        return {("stock.picking", picking_id): text for picking_id in late.exists().ids}
 
     @api.model
     def _get_companies(self):
@@ -88,15 +81,15 @@ class CloudprinterTodo(models.AbstractModel):
             if obstacle == "key_refused":
                 # a branch uses the key of its parent
                 company = company._cloudprinter_config()
-                summary = _lt("Cloudprinter refused the API key of %s")
+                text = _lt("Cloudprinter refused the API key of %s")
             elif obstacle == "refusals":
-                summary = _lt("Cloudprinter refuses all signals of %s")
+                text = _lt("Cloudprinter refuses all signals of %s")
             elif not obstacle and silent_since and silent_since < fields.Datetime.now() - OUTAGE_GRACE:
-                summary = _lt("Cloudprinter does not answer %s")
+                text = _lt("Cloudprinter does not answer %s")
             else:
                 continue
             # companies have no activities of their own
-            problems[company.partner_id] = Problem(company, summary, company.name, self.env["res.users"])
+            problems["res.partner", company.partner_id.id] = text
         return problems
 
     # === to-dos === #
@@ -107,33 +100,45 @@ class CloudprinterTodo(models.AbstractModel):
 
     @api.model
     def _close_all_but(self, problems):
-        todos = self.env["mail.activity"].search([("activity_type_id", "=", self._get_type().id)])
-        wanted = {(record._name, record.id) for record in problems}
-        todos.filtered(lambda todo: (todo.res_model, todo.res_id) not in wanted).unlink()
+        """Close what is not needed any more, and what nobody sees since its user has left; returns the others.
 
-    @api.model
-    def _open(self, problems):
-        known = self.env["mail.activity"].search(
+        Also those that a person has marked as done not long ago. What people have planned themselves is theirs.
+        """
+        todos = self.env["mail.activity"].search(
             [
                 ("activity_type_id", "=", self._get_type().id),
+                ("automated", "=", True),
                 ("active", "in", (True, False)),
                 "|",
                 ("active", "=", True),
                 ("write_date", ">", fields.Datetime.now() - REST),
             ]
         )
-        asked = {(todo.res_model, todo.res_id) for todo in known}
-        new = [(record, problem) for record, problem in problems.items() if (record._name, record.id) not in asked]
+        needless = todos.filtered(
+            lambda todo: (
+                todo.active
+                and ((todo.res_model, todo.res_id) not in problems or (todo.user_id and not todo.user_id.active))
+            )
+        )
+        needless.unlink()
+        return todos - needless
+
+    @api.model
+    def _open(self, problems, todos):
+        """Open what is not among `todos`, a part at a time."""
+        asked = {(todo.res_model, todo.res_id) for todo in todos}
         vals_list = []
-        for record, problem in new[:NEW_AT_MOST]:
-            user = self._get_responsible(problem)
+        for model, res_id in [record for record in problems if record not in asked][:NEW_AT_MOST]:
+            record = self.env[model].browse(res_id)
+            user = self._get_responsible(record)
+            text = self.with_context(lang=user.lang).env._(problems[model, res_id])
             vals_list.append(
                 {
                     "activity_type_id": self._get_type().id,
                     "automated": True,
-                    "res_model_id": self.env["ir.model"]._get_id(record._name),
-                    "res_id": record.id,
-                    "summary": self.with_context(lang=user.lang).env._(problem.summary) % problem.name,
+                    "res_model_id": self.env["ir.model"]._get_id(model),
+                    "res_id": res_id,
+                    "summary": text % record.display_name,
                     "user_id": user.id,
                 }
             )
@@ -141,11 +146,24 @@ class CloudprinterTodo(models.AbstractModel):
         self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(vals_list)
 
     @api.model
-    def _get_responsible(self, problem):
-        """The first who is there and may see the company: of the document, of the settings, of the managers."""
-        users = problem.users | problem.company._cloudprinter_config().cloudprinter_user_id
+    def _get_responsible(self, record):
+        """The first who is there and may read the record: of the document, of the settings, of the managers."""
+        users = self.env["res.users"]
+        if record._name == "cloudprinter.item":
+            company = record.company_id
+            users = record.production_ids.user_id | record.sale_line_ids.order_id.user_id
+        elif record._name == "stock.picking":
+            company = record.company_id
+            users = record.user_id
+        else:
+            company = self.env["res.company"].search([("partner_id", "=", record.id)], limit=1)
         managers = self.env.ref("cloudprinter.group_manager").all_user_ids - self.env.ref("base.user_root")
-        for user in [*users, *managers.sorted("id")]:
-            if user.active and not user.share and problem.company in user.company_ids:
+        for user in [*users, *company._cloudprinter_config().cloudprinter_user_id, *managers.sorted("id")]:
+            if (
+                user.active
+                and not user.share
+                and company in user.company_ids
+                and record.with_user(user).with_company(company).has_access("read")
+            ):
                 return user
         return self.env["res.users"]

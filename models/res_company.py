@@ -73,6 +73,8 @@ class ResCompany(models.Model):
         res = super().write(self._cloudprinter_clean_key(vals))
         if "cloudprinter_signal_api_key" in vals:
             self.sudo()._cloudprinter_bind_to_database()
+        if not vals.keys().isdisjoint(("cloudprinter_hold", "cloudprinter_signal_api_key", "cloudprinter_signal_url")):
+            self._cloudprinter_try_anew()
         return res
 
     @api.model
@@ -148,6 +150,12 @@ class ResCompany(models.Model):
             return "refusals"
         return ""
 
+    def _cloudprinter_try_anew(self):
+        """Somebody has changed what may have kept the signals, also of branches that use these settings."""
+        companies = self.sudo().search([("id", "child_of", self.ids)])
+        self.env["cloudprinter.ledger"].sudo()._try_anew(companies.ids)
+        self.env["cloudprinter.signal"]._wake_sender()
+
     # === what Cloudprinter answered === #
 
     def _cloudprinter_attempts(self, domain=(), **options):
@@ -185,7 +193,7 @@ class ResCompany(models.Model):
             return {"opened_by": 0, "silent_since": None, "retry_date": None}
         answer = self._cloudprinter_attempts([("outcome", "not in", FAILURES)], limit=1)
         first = self._cloudprinter_attempts([("id", ">", answer.id or 0)], order="id", limit=1)
-        return {"opened_by": first.id, "silent_since": first.date, "retry_date": last.retry_date}
+        return {"opened_by": first.id, "silent_since": first.date, "retry_date": last.retry_date or last.date}
 
     # === status === #
 
@@ -198,6 +206,8 @@ class ResCompany(models.Model):
         """
         self.ensure_one()
         self.check_access("read")
+        if not self.env.su and not self.env.user._is_internal():
+            raise AccessError(self.env._("This is for those who work here."))
         # whoever may read the company may know how much waits, and the settings are for administrators of anything
         signals = self.env["cloudprinter.signal"].sudo()
         counts = dict.fromkeys(("outgoing", "waiting", "error"), 0)
@@ -259,8 +269,9 @@ class ResCompany(models.Model):
         self._cloudprinter_check_administrator()
         last = self.env["cloudprinter.request"].sudo().search([], limit=1)
         for company in self:
-            company._cloudprinter_config().cloudprinter_resumed_request = last.id
-        self.env["cloudprinter.signal"]._wake_sender()
+            config = company._cloudprinter_config()
+            config.cloudprinter_resumed_request = last.id
+            config._cloudprinter_try_anew()
 
     def action_cloudprinter_this_is_live(self):
         """Declare this database, after a move, to be the live one."""

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .. import cloudsignal
@@ -16,13 +17,14 @@ _logger = logging.getLogger(__name__)
 REFUSALS_AT_MOST = 20
 
 
-class Bundle(NamedTuple):
+@dataclass(frozen=True)
+class Bundle:
     """What is due of one order, claimed."""
 
     order_id: int
     company_id: int
     url: str
-    key: str
+    key: str = field(repr=False)
     key_fingerprint: str
     signals: tuple  # of (row id, cloudsignal.Signal), oldest first
     documents: dict  # row id → documents that are told what becomes of it, as a set of (model, id)

@@ -1,8 +1,17 @@
 """What one run of the sender knows. Free of the ORM."""
 
+import enum
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
+
+
+class Caution(enum.IntEnum):
+    """What is known of an order that is due."""
+
+    NONE = 0
+    FAILED = 1  # the endpoint did not answer to it, and may do so again
+    SUSPECT = 2  # its last post left no answer at all: it may have killed the process
 
 
 @dataclass
@@ -24,6 +33,7 @@ class Endpoint:
     opened_by: int = 0  # the attempt whose failure opened the circuit
     silent_since: datetime | None = None  # when that was; None while the circuit is closed
     retry_date: datetime | None = None  # no order that was never posted probes before
+    trust: int = 1  # how many orders that have failed before may be in flight at the same time
 
     @property
     def is_open(self):
@@ -39,13 +49,14 @@ class Run:
     deadline: float  # on time.monotonic()'s scale
     connections: int
     bundle_size: int
-    due: dict = field(default_factory=dict)  # order id → whether it is a suspect
-    suspects: set = field(default_factory=set)  # order ids that were claimed as suspects
+    due: dict = field(default_factory=dict)  # order id → (company id, Caution)
+    cautions: dict = field(default_factory=dict)  # order id → Caution with which it was claimed
+    held: set = field(default_factory=set)  # order ids of which nothing could be claimed: somebody holds the rows
     flying: dict = field(default_factory=dict)  # future → Bundle
     unwritten: list = field(default_factory=list)  # attempts whose rows somebody holds
     lines: defaultdict = field(default_factory=lambda: defaultdict(list))  # document → what its chatter is told
     stopped: set = field(default_factory=set)  # companies of which nothing more is posted in this run
-    has_posted: bool = False
+    recorded: int = 0  # answers, one for each signal and POST
 
     def get_sendable(self):
         """Ids of the companies that may send."""

@@ -1,5 +1,7 @@
 """For the tests of other add-ons: which signals does a piece of code put into the outbox?
 
+Also those that wait for something that a person must add, such as a tracking code (`state` tells).
+
     with trap_signals(self.env) as trap:
         production.button_mark_done()
     trap.assert_signals([("ItemProduce", "123456780001"), ("ItemProduced", "123456780001")])
@@ -20,7 +22,7 @@ def trap_signals(env):
     yield trap
     # the signals of a transaction are made when it is flushed
     env.cr.flush()
-    trap.signals = signals.search([("id", ">", last.id or 0), ("failure_type", "!=", "withdrawn")], order="id")
+    trap.signals = signals.search([("id", ">", last.id or 0), ("state", "!=", "canceled")], order="id")
 
 
 class SignalTrap:
@@ -30,7 +32,7 @@ class SignalTrap:
         self.signals = signals
 
     def assert_signals(self, expected):
-        """Check what would be sent, in this order.
+        """Check what was put into the outbox, in this order.
 
         :param list expected: of (signal type, item id as Cloudprinter gave it)
         :raises AssertionError: it is something else
@@ -39,7 +41,7 @@ class SignalTrap:
         assert found == expected, f"expected the signals {expected}, but queued are {found}"
 
     def assert_signal(self, signal_type, **values):
-        """Check that exactly one signal of this type would be sent, and what is in it.
+        """Check that exactly one signal of this type was put into the outbox, and what is in it.
 
         :param str signal_type: for example "ItemShipped"
         :param values: fields of `cloudprinter.signal` and what they must be, for example `tracking="1A2B3C"`
