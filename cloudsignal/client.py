@@ -137,6 +137,9 @@ class Client:
         adapter = _Adapter((connect_timeout, read_timeout))
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
+        # what is the same for every POST; it would be a quarter of each one's time
+        self._request = self._session.prepare_request(requests.Request("POST", url))
+        self._settings = self._session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
 
     def __enter__(self):
         return self
@@ -156,11 +159,12 @@ class Client:
         :rtype: Result
         :raise ValueError: if there is no key
         """
-        data = json.dumps(with_key(body, api_key)).encode()
+        request = self._request.copy()
+        request.prepare_body(json.dumps(with_key(body, api_key)).encode(), None)
         start = time.monotonic()
         _clock.expires = start + self._deadline
         try:
-            with self._session.post(self.url, data=data, stream=True, allow_redirects=False) as answer:
+            with self._session.send(request, allow_redirects=False, **self._settings) as answer:
                 text = _read(answer.raw)
         except _TROUBLE as error:
             return Result(Outcome.NO_ANSWER, message=self._explain(error), duration_ms=_since(start))

@@ -170,6 +170,9 @@ class CloudprinterLedger(models.AbstractModel):
                 SQL(", ").join(SQL("%s", row) for row in rows),
             )
         )
+        # PostgreSQL keeps the plans of its foreign key checks; one that is made while the ledger is almost empty would
+        # read all of it for each link, as long as the connection lives
+        self.env.cr.execute("SET LOCAL enable_seqscan = off")
         links = [(signal_id, row[0]) for attempt, row in zip(attempts, inserted) for signal_id in attempt.signal_ids]
         self.env.execute_query(
             SQL(

@@ -24,6 +24,7 @@ LOCK = 0x636C6F7564707274  # "cloudprt"
 # The watchdog's 120 s are shared by all jobs of the database.
 BUDGET = 25.0  # seconds
 PATIENCE = 25.0  # seconds, in which a user's transaction may hold a row whose answer is there
+GATHERING = 0.003  # seconds without an answer after which those that are there are written down
 WINDOW = 5000  # due signals that are looked at in one query
 
 
@@ -68,6 +69,8 @@ class CloudprinterSender(models.AbstractModel):
         """
         lock_cr = sql_db.db_connect(self.env.cr.dbname).cursor()
         try:
+            # it keeps no snapshot: PostgreSQL would have to step over every row version of the run, again and again
+            lock_cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
             # it idles while bundles are posted
             lock_cr.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             lock_cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
@@ -105,7 +108,7 @@ class CloudprinterSender(models.AbstractModel):
                     future.add_done_callback(landed.put)
                 if not run.flying:
                     break
-                self._land(run, [landed.get()] + [landed.get() for _more in range(landed.qsize())])
+                self._land(run, self._gather(landed, len(run.flying)))
                 self.env["cloudprinter.chatter"]._log_some(run)
             # rows that a user holds; he is never waited for while something else can be done
             give_up = min(time.monotonic(), run.deadline) + PATIENCE
@@ -119,6 +122,19 @@ class CloudprinterSender(models.AbstractModel):
         for attempt in run.unwritten:
             _logger.warning("Cloudprinter: the answer for signals %s could not be written", attempt.signal_ids)
         self.env["cloudprinter.chatter"]._log_lines(run.lines)
+
+    @api.model
+    def _gather(self, landed, at_most):
+        """Wait for a post to end, and for those that end in the same moment: together they cost little more.
+
+        :param queue.SimpleQueue landed: of futures, in the order in which they are answered
+        :returns: list of futures
+        """
+        futures = [landed.get()]
+        with suppress(queue.Empty):
+            while len(futures) < at_most:
+                futures.append(landed.get(timeout=GATHERING))
+        return futures
 
     def _land(self, run, futures):
         """Take the answers of posts that have ended."""

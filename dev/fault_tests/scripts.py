@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta, timezone
 from unittest.mock import patch
@@ -84,7 +85,51 @@ def correct_tracking_and_hold(env, picking_id, tracking):
     meet("held")
 
 
+def hold(env, order, count=None):
+    """Change an order's signals, or the first `count` of them, then the others; returns how long the latter took."""
+    signals = env["cloudprinter.signal"].search([("order_id.name", "=", order)], order="id")
+    signals[:count].message = "held"
+    env.flush_all()
+    meet("held")
+    start = time.monotonic()
+    if count:
+        signals[count:].message = "held"
+        env.flush_all()
+    # he changes his mind, so that what is sent is what was queued
+    env.cr.rollback()
+    return {"waited": time.monotonic() - start}
+
+
 # === the sender === #
+
+
+def time_send(env):
+    """Run the sender once; returns how long it took and how often it tried to claim something."""
+    start = time.monotonic()
+    claims = []
+    write_ahead = CloudprinterSender._write_ahead
+
+    def count_and_write_ahead(sender, *arguments):
+        claims.append(1)
+        return write_ahead(sender, *arguments)
+
+    with patch.object(CloudprinterSender, "_write_ahead", count_and_write_ahead):
+        env["cloudprinter.sender"]._cron_send()
+    return {"seconds": time.monotonic() - start, "claims": len(claims)}
+
+
+def send_some(env, orders):
+    """Run the sender once, with all but so many of the orders not due yet."""
+    late = env["cloudprinter.order"].search([], order="id")[orders:].signal_ids
+    late.next_attempt_date = fields.Datetime.add(fields.Datetime.now(), hours=1)
+    env["cloudprinter.sender"]._cron_send()
+    late.next_attempt_date = fields.Datetime.now()
+
+
+def send_again_after_refusals(env):
+    """A person finds the reason: he resumes, and sends the refused ones again."""
+    env.company.action_cloudprinter_resume()
+    env["cloudprinter.signal"].search([("state", "=", "error")]).action_send()
 
 
 def send(env, minutes=0, trusted=None):

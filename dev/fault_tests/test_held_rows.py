@@ -1,0 +1,112 @@
+"""Somebody's transaction holds rows of the outbox: he is never waited for, and never waits for a POST."""
+
+import threading
+
+from .common import FaultCase
+
+
+class TestHeldRows(FaultCase):
+    def hold(self, *arguments):
+        """A person's transaction holds rows; returns the process, which lets go at `go()`."""
+        person = self.ready_process()
+        person.ask("hold", *arguments)
+        person.wait_for("held")
+        return person
+
+    def let_go(self, person):
+        person.go()
+        return person.finish()
+
+    def post_and_wait(self, sender, count, **misbehaviour):
+        """The sender has posted and waits for the answers, which come when the returned event is set."""
+        answer = threading.Event()
+        self.addCleanup(answer.set)
+        self.server.misbehave(until=answer, **misbehaviour)
+        sender.ask("time_send")
+        self.eventually(lambda: len(self.server.requests) == count, "all connections are in use")
+        return answer
+
+    def finish_delivery(self, fault):
+        self.server.behave()
+        self.in_odoo("send_when_due")
+        figures = self.assert_ledger(fault)
+        self.assertEqual(figures.repeats, 0)
+
+    def test_order_cannot_be_claimed(self):
+        """The sender leaves it alone for this run and delivers the others."""
+        self.given_orders(20, ["ItemRegistered"])
+        sender = self.ready_process()
+        person = self.hold("1000")
+        sender.ask("time_send")
+        took = sender.finish()
+        self.assertEqual(self.count("state = 'outgoing'"), 1)
+        self.assertLess(took["claims"], 10)
+        self.let_go(person)
+        self.finish_delivery("a person holds an order")
+
+    def test_order_that_would_probe(self):
+        """Another one probes instead."""
+        self.given_orders(4, ["ItemRegistered"])
+        self.server.misbehave(status=500, times=4)
+        self.in_odoo("send")
+        person = self.hold("1000")
+        self.in_odoo("send", 10)
+        self.assertEqual(self.count("state = 'outgoing'"), 1)
+        self.let_go(person)
+        self.finish_delivery("a person holds the probe")
+
+    def test_one_signal_of_a_bundle(self):
+        """The answer is there; until it is written nothing else of the bundle is locked for the person."""
+        self.given_orders(1, ["ItemRegistered"], 2)
+        sender = self.ready_process()
+        answer = self.post_and_wait(sender, 1)
+        person = self.hold("1000", 1)
+        answer.set()
+        self.eventually(lambda: self.server.requests[0]["answered"], "the answer has left")
+        self.assertLess(self.let_go(person)["waited"], 2, "he has waited for the sender")
+        sender.finish()
+        self.assertEqual(self.count("state = 'sent'"), 2)
+        self.finish_delivery("a person holds one of a bundle")
+
+    def test_what_is_given_back(self):
+        """The key is refused while a person holds what was claimed and is not posted."""
+        self.given_orders(16, ["ItemRegistered"])
+        sender = self.ready_process()
+        answer = self.post_and_wait(sender, 8, status=401)
+        person = self.hold("1015")
+        answer.set()
+        sender.finish()
+        self.assertGreaterEqual(int(self.query("SELECT count(*) FROM cloudprinter_request")[0][0]), 8)
+        self.let_go(person)
+        self.server.behave()
+        self.a_minute_goes_by()
+        self.finish_delivery("a person holds what is given back")
+
+    def test_twenty_refusals(self):
+        """A person holds one of the refused signals when the company is held because of them."""
+        self.given_orders(30, ["ItemRegistered"])
+        self.server.misbehave(status=400, times=10)
+        self.in_odoo("send_some", 10)
+        self.assertEqual(self.count("state = 'error'"), 10)
+        person = self.hold("1000")
+        self.server.misbehave(status=400)
+        self.in_odoo("send")
+        self.assertEqual(self.count("state = 'error'"), 1, "all others are queued again")
+        self.let_go(person)
+        self.server.behave()
+        self.in_odoo("send_again_after_refusals")
+        self.finish_delivery("a person holds a refused one")
+
+    def test_lock_of_the_sender_is_lost(self):
+        """What flies is written down, then it ends, and goes on in the next run."""
+        self.given_orders(40, ["ItemRegistered"])
+        sender = self.ready_process()
+        answer = self.post_and_wait(sender, 8)
+        self.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        answer.set()
+        sender.finish()
+        self.assertEqual(self.count("state = 'sent'"), len(self.server.accepted))
+        self.finish_delivery("the sender's lock is lost")
