@@ -1,7 +1,7 @@
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from odoo import api, fields, models
 from odoo.tools import SQL, LazyTranslate
@@ -11,7 +11,7 @@ from ..cloudsignal import Outcome
 _logger = logging.getLogger(__name__)
 _lt = LazyTranslate(__name__)
 
-CHATTER_BATCH = 400  # documents whose chatter is written at once
+CHATTER_BATCH = 130  # documents whose chatter is written at once
 CHATTER_TEXTS = {
     "ItemRegistered": _lt("Confirmed"),
     "ItemProduce": _lt("Production Started"),
@@ -37,67 +37,68 @@ class CloudprinterChatter(models.AbstractModel):
         """
         for signal_id, attempt in notes:
             endpoint = run.endpoints[attempt.bundle.company_id]
-            if attempt.result.outcome is not Outcome.ACCEPTED or endpoint.notes_acceptance:
+            outcome = attempt.result.outcome
+            if outcome is not Outcome.ACCEPTED or endpoint.notes_acceptance:
                 sent = dict(attempt.bundle.signals)[signal_id]
-                line = self.with_context(lang=endpoint.lang)._get_line(sent, attempt.result)
+                kind = endpoint.lang, sent.type, outcome
+                if kind not in run.texts:
+                    run.texts[kind] = self.with_context(lang=endpoint.lang)._get_text(sent.type, outcome)
+                details = ", ".join(filter(None, (sent.tracking, sent.shipping_option, sent.cause)))
+                line = run.texts[kind] % {
+                    "item": sent.item,
+                    "details": f" ({details})" if details else "",
+                    "answer": attempt.result.message,
+                }
                 for document in attempt.bundle.documents[signal_id]:
                     run.lines[document].append((signal_id, line))
 
     @api.model
-    def _get_line(self, sent, result):
-        """What the chatter is told of the outcome of one signal.
+    def _get_text(self, signal_type, outcome):
+        """What is told of a signal of this type, with places for `item`, `details` and `answer`.
 
-        :param cloudsignal.Signal sent: as it was posted
-        :param cloudsignal.Result result: the last one
         :rtype: Markup
         """
-        details = ", ".join(filter(None, (sent.tracking, sent.shipping_option, sent.cause)))
-        values = {
-            "signal": Markup("<b>%s</b>") % self.env._(CHATTER_TEXTS[sent.type]),
-            "item": sent.item,
-            "details": f" ({details})" if details else "",
-            "answer": result.message,
-        }
-        if result.outcome is Outcome.ACCEPTED:
-            line = self.env._("Cloudprinter accepted %(signal)s for item %(item)s%(details)s.", **values)
-        elif result.outcome is Outcome.REFUSED:
-            line = self.env._("Cloudprinter refused %(signal)s for item %(item)s%(details)s: %(answer)s", **values)
-        else:
-            line = self.env._("%(signal)s for item %(item)s was not delivered in 7 days: %(answer)s", **values)
-        return escape(line)
+        places = {name: Markup("%%(%s)s") % name for name in ("item", "details", "answer")}
+        places["signal"] = Markup("<b>%s</b>") % str(self.env._(CHATTER_TEXTS[signal_type])).replace("%", "%%")
+        if outcome is Outcome.ACCEPTED:
+            return self.env._("Cloudprinter accepted %(signal)s for item %(item)s%(details)s.", **places)
+        if outcome is Outcome.REFUSED:
+            return self.env._("Cloudprinter refused %(signal)s for item %(item)s%(details)s: %(answer)s", **places)
+        return self.env._("%(signal)s for item %(item)s was not delivered in 7 days: %(answer)s", **places)
 
     def _log_some(self, run):
-        """Write the chatter of some documents; one that more is due of is told later, so that it is told once."""
-        if len(run.lines) < CHATTER_BATCH:
+        """Write the chatter of the documents of one model, if there are many: no longer than posts take.
+
+        A document that more is due of is told later, so that it is told once.
+        """
+        [[model, count]] = Counter(model for model, _res_id in run.lines).most_common(1) or [(None, 0)]
+        if count < CHATTER_BATCH:
             return
         busy = {document for bundle in run.get_busy() for told in bundle.documents.values() for document in told}
-        documents = [document for document in run.lines if document not in busy]
-        more = self._get_documents_with_due(documents)
-        self._log_lines({document: run.lines.pop(document) for document in documents if document not in more})
+        ids = [document[1] for document in run.lines if document[0] == model and document not in busy]
+        more = self._get_documents_with_due(model, ids)
+        self._log_lines({(model, res_id): run.lines.pop((model, res_id)) for res_id in ids if res_id not in more})
 
     @api.model
-    def _get_documents_with_due(self, documents):
-        """Those of the documents, as (model, id), of which more is due now."""
-        if not documents:
+    def _get_documents_with_due(self, model, ids):
+        """Those of the documents of which more is due now."""
+        if not ids:
             return set()
-        items = tuple(res_id for model, res_id in documents if model == "cloudprinter.item") or (0,)
+        document = (
+            SQL("item_id IN %s", tuple(ids))
+            if model == "cloudprinter.item"
+            else SQL("res_model = %s AND res_id IN %s", model, tuple(ids))
+        )
         rows = self.env.execute_query(
             SQL(
-                """
-                SELECT 'cloudprinter.item', item_id
-                  FROM cloudprinter_signal
-                 WHERE state = 'outgoing' AND next_attempt_date <= %(now)s AND item_id IN %(items)s
-                 UNION
-                SELECT res_model, res_id
-                  FROM cloudprinter_signal
-                 WHERE state = 'outgoing' AND next_attempt_date <= %(now)s AND (res_model, res_id) IN %(documents)s
-                """,
-                now=fields.Datetime.now(),
-                items=items,
-                documents=tuple(documents),
+                "SELECT DISTINCT %s FROM cloudprinter_signal"
+                " WHERE state = 'outgoing' AND next_attempt_date <= %s AND %s",
+                SQL.identifier("item_id" if model == "cloudprinter.item" else "res_id"),
+                fields.Datetime.now(),
+                document,
             )
         )
-        return set(rows)
+        return {row[0] for row in rows}
 
     def _log_lines(self, lines):
         """One message per document, with all that was answered; the answers themselves are written already."""

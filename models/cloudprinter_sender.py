@@ -22,9 +22,9 @@ _logger = logging.getLogger(__name__)
 
 LOCK = 0x636C6F7564707274  # "cloudprt"
 # The watchdog's 120 s are shared by all jobs of the database.
-BUDGET = 25.0  # seconds
-PATIENCE = 25.0  # seconds, in which a user's transaction may hold a row whose answer is there
-GATHERING = 0.003  # seconds without an answer after which those that are there are written down
+BUDGET = 28.0  # seconds
+PATIENCE = 20.0  # seconds, in which a user's transaction may hold a row whose answer is there
+GATHERING = 0.01  # seconds without an answer after which those that are there are written down
 WINDOW = 5000  # due signals that are looked at in one query
 
 

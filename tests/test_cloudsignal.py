@@ -722,11 +722,11 @@ class TestClient(BaseCase):
                 self.assertEqual(result.outcome, Outcome.NO_ANSWER)
                 self.assertEqual(result.message, "the certificate could not be verified")
                 with Client(url, "test") as client:
-                    client._session.verify = path
+                    client._settings["verify"] = path
                     self.assertIs(client.post(PRODUCED.to_dict(), KEY).outcome, Outcome.ACCEPTED)
             with raw_server(self.drip, context) as port:
                 with Client(f"https://127.0.0.1:{port}/", "test", deadline=0.5) as client:
-                    client._session.verify = path
+                    client._settings["verify"] = path
                     result = client.post(PRODUCED.to_dict(), KEY)
             self.assertEqual(result.message, "no answer within 0.5 s")
             self.assertLess(result.duration_ms, 2000)

@@ -10,6 +10,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..models import cloudprinter_chatter
 from ..models.cloudprinter_sender import LOCK
 from ..tools.poster import Poster
 from ..tools.schedule import SCHEDULE
@@ -395,6 +396,24 @@ class TestSender(CloudprinterCase):
         before = len(item.message_ids)
         self.send()
         self.assertEqual(len(item.message_ids), before)
+
+    def test_one_message_for_a_document_and_run(self):
+        """Four orders are printed together: their manufacturing order is told once, of all of them."""
+        items = self.env["cloudprinter.item"]
+        for order in "1234":
+            items += self.sell_one(order=order, item=f"{order}-1")
+        together = items[0].production_ids
+        together.cloudprinter_item_ids = items
+        self.send()
+        self.produce(together)
+        self.env["ir.config_parameter"].set_param("cloudprinter.connections", "1")
+        before = together.message_ids
+        with patch.object(cloudprinter_chatter, "CHATTER_BATCH", 1):
+            self.send()
+        [message] = together.message_ids - before
+        for item in items[1:]:
+            self.assertIn(f"Production Started</b> for item {item.name}", message.body)
+        self.assertEqual(len(items[0].message_ids), 2, "one for each run")
 
     def test_document_is_gone(self):
         """The document that caused the signal was deleted before the answer came."""

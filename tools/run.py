@@ -55,6 +55,7 @@ class Run:
     flying: dict = field(default_factory=dict)  # future → Bundle
     unwritten: list = field(default_factory=list)  # attempts whose rows somebody holds
     lines: defaultdict = field(default_factory=lambda: defaultdict(list))  # document → what its chatter is told
+    texts: dict = field(default_factory=dict)  # (language, signal type, Outcome) → what the chatter is told of it
     stopped: set = field(default_factory=set)  # companies of which nothing more is posted in this run
     recorded: int = 0  # answers, one for each signal and POST
 
