@@ -278,7 +278,8 @@ class CloudprinterLedger(models.AbstractModel):
         """So many in a row: it is not about these signals. They are queued again and the company is held."""
         _logger.warning("Cloudprinter: everything of company %s is refused; it is held until Resume", company_id)
         self.env.flush_all()
-        requests = self.env["res.company"].browse(company_id)._cloudprinter_last_refusals()
+        # those that were in flight when it was noticed are some more
+        requests = self.env["res.company"].browse(company_id)._cloudprinter_last_refusals(10 * REFUSALS_AT_MOST)
         # not by the ORM: what has become unfit meanwhile must not prevent it, and nobody is waited for
         self.env.execute_query(
             SQL(

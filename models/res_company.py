@@ -174,9 +174,9 @@ class ResCompany(models.Model):
         ]
         return self.env["cloudprinter.request"].sudo().search(domain, limit=1)
 
-    def _cloudprinter_last_refusals(self):
+    def _cloudprinter_last_refusals(self, at_most=REFUSALS_AT_MOST):
         """The newest answers of this company that were refusals, without an acceptance in between."""
-        answers = self._cloudprinter_attempts([("outcome", "not in", FAILURES)], limit=REFUSALS_AT_MOST)
+        answers = self._cloudprinter_attempts([("outcome", "not in", FAILURES)], limit=at_most)
         return answers.browse(answer.id for answer in takewhile(lambda answer: answer.outcome == "refused", answers))
 
     def _cloudprinter_count_refusals(self):
