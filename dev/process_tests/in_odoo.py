@@ -28,7 +28,7 @@ def main(options, database, module):
                 answer["result"] = retrying(lambda: getattr(scripts, function)(env, *arguments), env)  # noqa: B023
         except Exception:
             answer["error"] = traceback.format_exc()
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(answer, default=str), flush=True)
 
 
 if __name__ == "__main__":
