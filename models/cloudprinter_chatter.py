@@ -39,7 +39,7 @@ class CloudprinterChatter(models.AbstractModel):
             endpoint = run.endpoints[attempt.bundle.company_id]
             outcome = attempt.result.outcome
             if outcome is not Outcome.ACCEPTED or endpoint.notes_acceptance:
-                sent = dict(attempt.bundle.signals)[signal_id]
+                sent = attempt.bundle.signals[signal_id]
                 kind = endpoint.lang, sent.type, outcome
                 if kind not in run.texts:
                     run.texts[kind] = self.with_context(lang=endpoint.lang)._get_text(sent.type, outcome)

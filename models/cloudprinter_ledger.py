@@ -84,7 +84,7 @@ class CloudprinterLedger(models.AbstractModel):
         numbers = self._get_next_numbers({attempt.bundle.company_id for attempt in accepted.values()})
         rows, changed = [], []
         for signal_id, attempt in accepted.items():
-            sent = dict(attempt.bundle.signals)[signal_id]
+            sent = attempt.bundle.signals[signal_id]
             company_id = attempt.bundle.company_id
             details = (sent.tracking, sent.shipping_option, sent.cause, sent.message, sent.delay)
             status = attempt.result.status_code

@@ -340,10 +340,10 @@ class CloudprinterSender(models.AbstractModel):
             self.env.cr.rollback()
             return []
         run.held.update(set(order_ids) - {row[1] for row in rows})
-        members, documents = defaultdict(list), {}
+        members, documents = defaultdict(dict), defaultdict(dict)
         for row_id, order_id, company_id, item_id, res_model, res_id, *values in sorted(rows):
-            members[order_id, company_id].append((row_id, Signal(*values)))
-            documents[row_id] = {("cloudprinter.item", item_id), (res_model, res_id)}
+            members[order_id, company_id][row_id] = Signal(*values)
+            documents[order_id, company_id][row_id] = {("cloudprinter.item", item_id), (res_model, res_id)}
         bundles = []
         for (order_id, company_id), signals in members.items():
             endpoint = run.endpoints[company_id]
@@ -354,8 +354,8 @@ class CloudprinterSender(models.AbstractModel):
                     endpoint.url,
                     endpoint.key,
                     endpoint.key_fingerprint,
-                    tuple(signals),
-                    {row_id: documents[row_id] for row_id, _signal in signals},
+                    signals,
+                    documents[order_id, company_id],
                 )
             )
         return bundles
@@ -416,7 +416,7 @@ class CloudprinterSender(models.AbstractModel):
 
     def _give_back(self, bundles):
         """Undo the claim of what was not posted because the budget was spent."""
-        ids = tuple(row_id for bundle in bundles for row_id, _signal in bundle.signals)
+        ids = tuple(row_id for bundle in bundles for row_id in bundle.signals)
         if not ids:
             return
         try:
@@ -450,7 +450,9 @@ class CloudprinterSender(models.AbstractModel):
                 )
             )
             found = {signal_id: (state, tracking) for signal_id, state, tracking in rows}
-            writable = [attempt for attempt in attempts if found.keys() >= set(attempt.signal_ids)]
+            writable, held = [], []
+            for attempt in attempts:
+                (writable if found.keys() >= set(attempt.signal_ids) else held).append(attempt)
             notes = self.env["cloudprinter.ledger"]._write_attempts(run, writable, found)
             # also when there was nothing to write: who holds one of the rows may be waiting for another
             self.env.cr.commit()  # pylint: disable=invalid-commit
@@ -469,7 +471,7 @@ class CloudprinterSender(models.AbstractModel):
             return []
         run.recorded += sum(len(attempt.signal_ids) for attempt in writable)
         self.env["cloudprinter.chatter"]._note(run, notes)
-        return [attempt for attempt in attempts if not found.keys() >= set(attempt.signal_ids)]
+        return held
 
     def _start_over(self, run):
         """Nothing was written; the answers will be, once more. Nothing is posted again."""

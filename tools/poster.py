@@ -26,7 +26,7 @@ class Bundle:
     url: str
     key: str = field(repr=False)
     key_fingerprint: str
-    signals: tuple  # of (row id, cloudsignal.Signal), oldest first
+    signals: dict  # row id → cloudsignal.Signal, oldest first
     documents: dict  # row id → documents that are told what becomes of it, as a set of (model, id)
 
 
@@ -64,7 +64,7 @@ class Poster:
         if self._must_stop(bundle):
             return []
         valid, attempts = [], []
-        for row_id, signal in bundle.signals:
+        for row_id, signal in bundle.signals.items():
             try:
                 signal.validate()
             except cloudsignal.SignalError as error:
