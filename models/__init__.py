@@ -1,6 +1,8 @@
 from . import (
     cloudprinter_chatter,
+    cloudprinter_document,
     cloudprinter_item,
+    cloudprinter_item_decision,
     cloudprinter_ledger,
     cloudprinter_order,
     cloudprinter_request,
@@ -9,6 +11,7 @@ from . import (
     cloudprinter_todo,
     delivery_carrier,
     mrp_production,
+    mrp_workorder,
     res_company,
     res_config_settings,
     sale_order,

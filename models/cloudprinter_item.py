@@ -127,6 +127,8 @@ class CloudprinterItem(models.Model):
         compute="_compute_attention",
         search="_search_attention",
     )
+    attention_text = fields.Text("What Is Needed", compute="_compute_attention_text")
+    is_test = fields.Boolean(related="order_id.is_test", string="Test Order")
     promised_date = fields.Datetime(
         "Ship By",
         compute="_compute_promised_date",
@@ -459,6 +461,11 @@ class CloudprinterItem(models.Model):
             remaining -= found
         remaining.attention = False
 
+    @api.depends("attention")
+    def _compute_attention_text(self):
+        for item in self:
+            item.attention_text = item._describe_attention()[-1] if item.attention else False
+
     def _search_attention(self, operator, value):
         if operator != "in":
             return NotImplemented
@@ -535,6 +542,7 @@ class CloudprinterItem(models.Model):
         self._check_derived(vals)
         if "name" in vals:
             vals = dict(vals, name=self.env["cloudprinter.order"]._clean_id(vals["name"]))
+        changed = self.browse()
         if "name" in vals or "order_id" in vals:
             changed = self.filtered(
                 lambda item: (
@@ -560,6 +568,7 @@ class CloudprinterItem(models.Model):
         if "order_id" in vals:
             for item in self:
                 item.signal_ids.sudo().write({"order_id": item.order_id.id, "company_id": item.company_id.id})
+        changed.signal_ids.sudo()._send_with_new_ids()
         for signal in cancelling.filtered("item_id.cancel_cause"):
             signal.write({"cause": signal.item_id.cancel_cause, "message": signal.item_id.cancel_message})
             if signal.state == "waiting":
@@ -665,13 +674,15 @@ class CloudprinterItem(models.Model):
     def _report(self, signal_type, **values):
         """Put a signal that a person reports into the outbox."""
         self.ensure_one()
-        return self.env["cloudprinter.signal"].create(
-            {
-                "item_id": self.id,
-                "type": signal_type,
-                "origin": "manual",
-                "user_id": self.env.uid,
-                **self.env["cloudprinter.signal"]._prepare_source(self),
-                **values,
-            }
-        )
+        return self.env["cloudprinter.signal"].create(self._prepare_report(signal_type, **values))
+
+    def _prepare_report(self, signal_type, **values):
+        """Values of a signal that a person reports."""
+        return {
+            "item_id": self.id,
+            "type": signal_type,
+            "origin": "manual",
+            "user_id": self.env.uid,
+            **self.env["cloudprinter.signal"]._prepare_source(self),
+            **values,
+        }

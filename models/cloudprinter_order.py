@@ -81,11 +81,13 @@ class CloudprinterOrder(models.Model):
     def write(self, vals):
         if any(order.item_ids and order.company_id.id != vals["company_id"] for order in self if "company_id" in vals):
             raise UserError(self.env._("The company of an order cannot be changed once it has items."))
+        changed = self.browse()
         if "name" in vals:
             vals = dict(vals, name=self._clean_id(vals["name"]))
             changed = self.filtered(lambda order: order.name != vals["name"])
             changed.signal_ids._check_ids_are_free()
         res = super().write(vals)
+        changed.signal_ids.sudo()._send_with_new_ids()
         if vals.get("shipping_method"):
             waiting = self.signal_ids.sudo().filtered(lambda signal: signal.state == "waiting")
             waiting.filtered(lambda signal: signal.failure_type == "missing_option").action_send()

@@ -1,7 +1,7 @@
 import logging
 from collections import defaultdict
 
-from odoo import api, fields, models
+from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL, clean_context, format_datetime
 
@@ -99,6 +99,7 @@ class CloudprinterSignal(models.Model):
     sent_date = fields.Datetime("Accepted On", readonly=True)
     http_status = fields.Integer("HTTP Status", readonly=True, aggregator=None)
     answer = fields.Char(readonly=True, size=500)
+    discard_reason = fields.Char(readonly=True)
     number = fields.Integer("No.", readonly=True, aggregator=None, help="Given on acceptance, without gaps.")
     request_ids = fields.Many2many("cloudprinter.request", string="Attempts Made", readonly=True)
 
@@ -200,6 +201,12 @@ class CloudprinterSignal(models.Model):
             )
 
         self._check_not_flying()
+
+    def _send_with_new_ids(self):
+        """Somebody corrected the ids: what Cloudprinter has refused goes again."""
+        refused = self.filtered(lambda signal: signal.failure_type == "refused")
+        if refused:
+            refused.action_send()
 
     def _check_not_flying(self):
         """Nothing is changed of what the sender has in its hands; who changes it and who posts it meet at these rows.
@@ -409,8 +416,9 @@ class CloudprinterSignal(models.Model):
     def action_send(self):
         """Queue again what was refused, or what waited for a decision; Odoo's cron sends it."""
         self._check_may_decide()
+        decided = self.filtered(lambda signal: signal.state != "outgoing")
         for signal in self.sudo():
-            if signal.state not in ("waiting", "error", "outgoing"):
+            if signal.state not in ("waiting", "error", "outgoing") and signal.failure_type != "discarded":
                 raise UserError(self.env._("%s is not waiting to be sent.", signal.display_name))
             if not signal.correction_of_id:
                 signal.item_id._check_not_over()
@@ -424,16 +432,52 @@ class CloudprinterSignal(models.Model):
             if signal.type == "ItemShipped":
                 vals.update(signal._prepare_completed())
             signal.write(vals)
+        decided._log_decision(self.env._("Decided to send"))
         self._wake_sender()
         return True
 
-    def action_discard(self):
-        """Decide that a signal is not sent. An acceptance that is on its way wins over it."""
+    def _log_decision(self, decision):
+        """Write down in the items' chatter who decided what about these signals."""
+        bodies = {
+            item.id: f"{decision}: {', '.join(signals.mapped('type'))}"
+            for item, signals in self.sudo().grouped("item_id").items()
+        }
+        if bodies:
+            self.item_id._message_log_batch(bodies)
+
+    def action_complete(self):
+        """Open the dialog in which a person enters what is missing."""
+        self.ensure_one()
+        kind = "cancel" if self.type == "ItemCanceled" else "shipped"
+        return self.item_id.with_context(default_kind=kind).action_report()
+
+    def action_open_discard(self):
+        """Open the dialog that asks for the reason."""
+        signals = self.filtered(lambda signal: signal.state in ("waiting", "outgoing", "error"))
+        if not signals:
+            raise UserError(self.env._("There is nothing to discard."))
+        discard = self.env["cloudprinter.discard"].create({"signal_ids": [Command.set(signals.ids)]})
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Discard Signals"),
+            "res_model": discard._name,
+            "res_id": discard.id,
+            "views": [(False, "form")],
+            "target": "new",
+        }
+
+    def action_discard(self, reason=None):
+        """Decide that a signal is not sent. An acceptance that is on its way wins over it.
+
+        :param str reason: why, for the ledger and the item's chatter
+        """
         self._check_may_decide()
         if self.filtered(lambda signal: signal.state == "sent"):
             raise UserError(self.env._("What Cloudprinter has accepted cannot be discarded."))
         # one that was withdrawn may become true again
-        self.sudo().filtered(lambda signal: signal.state != "canceled").write(
-            {"state": "canceled", "failure_type": "discarded"}
+        discarded = self.filtered(lambda signal: signal.state != "canceled")
+        discarded.sudo().write({"state": "canceled", "failure_type": "discarded", "discard_reason": reason})
+        discarded._log_decision(
+            self.env._("Discarded (%(reason)s)", reason=reason) if reason else self.env._("Discarded")
         )
         return True

@@ -5,7 +5,8 @@ FACTS = {"draft": "draft", "confirmed": "open", "progress": "started", "to_close
 
 
 class MrpProduction(models.Model):
-    _inherit = "mrp.production"
+    _name = "mrp.production"
+    _inherit = ["mrp.production", "cloudprinter.document"]
 
     cloudprinter_item_ids = fields.Many2many(
         "cloudprinter.item",
@@ -36,9 +37,7 @@ class MrpProduction(models.Model):
         for production in self:
             items = production.cloudprinter_item_ids.sudo()
             production.cloudprinter_order_ref = ", ".join(sorted(set(items.order_id.mapped("name"))))
-            production.cloudprinter_item_ref = (
-                self.env._("%(count)s items", count=len(items)) if len(items) > 1 else items.name
-            )
+            production.cloudprinter_item_ref = items._get_ref()
 
     @api.constrains("cloudprinter_item_ids")
     def _check_cloudprinter_company(self):
@@ -106,6 +105,23 @@ class MrpProduction(models.Model):
         if item.sale_line_ids:
             return self in item.sale_line_ids[:1]._cloudprinter_productions()
         return not item.production_ids - self.production_group_id.production_ids
+
+    def _cloudprinter_reprint(self, items, product, quantity):
+        """A new manufacturing order, still to be confirmed, that makes items again.
+
+        :param quantity: in the product's unit
+        """
+        return self.create(
+            {
+                "product_id": product.id,
+                "product_qty": quantity,
+                "product_uom_id": product.uom_id.id,
+                "company_id": self.company_id.id or items.company_id.id,
+                "cloudprinter_item_ids": [Command.set(items.ids)],
+                **({"bom_id": self.bom_id.id, "picking_type_id": self.picking_type_id.id} if self else {}),
+                "origin": self.origin or items._get_ref(),
+            }
+        )
 
     def _get_backorder_mo_vals(self):
         vals = super()._get_backorder_mo_vals()

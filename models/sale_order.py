@@ -3,7 +3,8 @@ from odoo.exceptions import ValidationError
 
 
 class SaleOrder(models.Model):
-    _inherit = "sale.order"
+    _name = "sale.order"
+    _inherit = ["sale.order", "cloudprinter.document"]
 
     cloudprinter_order_id = fields.Many2one(
         "cloudprinter.order", "Cloudprinter Order Record", copy=False, index="btree_not_null", ondelete="restrict"
@@ -15,6 +16,7 @@ class SaleOrder(models.Model):
         copy=False,
         help="Cloudprinter's order id. Enter it here, and the item ids on the lines.",
     )
+    cloudprinter_item_ids = fields.One2many(related="cloudprinter_order_id.item_ids", string="Cloudprinter Items")
 
     @api.depends("cloudprinter_order_id.name")
     def _compute_cloudprinter_order_ref(self):

@@ -1,10 +1,31 @@
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools.sql import column_exists, create_column
 
 
 class StockPicking(models.Model):
-    _inherit = "stock.picking"
+    _name = "stock.picking"
+    _inherit = ["stock.picking", "cloudprinter.document"]
 
+    cloudprinter_item_ids = fields.Many2many(
+        "cloudprinter.item",
+        string="Cloudprinter Items",
+        compute="_compute_cloudprinter_item_ids",
+        search="_search_cloudprinter_item_ids",
+        compute_sudo=True,
+    )
+    cloudprinter_order_ref = fields.Char(
+        "Cloudprinter Order", compute="_compute_cloudprinter_order_ref", compute_sudo=True
+    )
+    cloudprinter_item_ref = fields.Char(
+        "Cloudprinter Item", compute="_compute_cloudprinter_order_ref", compute_sudo=True
+    )
+    cloudprinter_consignor = fields.Char(
+        "Sender on Label",
+        compute="_compute_cloudprinter_order_ref",
+        compute_sudo=True,
+        help="Cloudprinter's client. Your own name must not appear on or in the parcel.",
+    )
     # Set when this transfer is the source of an ItemShipped: tells without a query whether tracking matters.
     cloudprinter_reports_tracking = fields.Boolean(copy=False, readonly=True)
 
@@ -12,6 +33,27 @@ class StockPicking(models.Model):
         if not column_exists(self.env.cr, "stock_picking", "cloudprinter_reports_tracking"):
             create_column(self.env.cr, "stock_picking", "cloudprinter_reports_tracking", "bool")
         return super()._auto_init()
+
+    @api.depends("move_ids.cloudprinter_item_id")
+    def _compute_cloudprinter_item_ids(self):
+        for picking in self:
+            picking.cloudprinter_item_ids = picking.move_ids.cloudprinter_item_id
+
+    def _search_cloudprinter_item_ids(self, operator, value):
+        if operator in Domain.NEGATIVE_OPERATORS:
+            return NotImplemented
+        if operator == "in" and False in value:
+            linked = Domain("move_ids.cloudprinter_item_id", "!=", False)
+            return ~linked | Domain("move_ids.cloudprinter_item_id", "in", value - {False})
+        return Domain("move_ids.cloudprinter_item_id", operator, value)
+
+    @api.depends("cloudprinter_item_ids.name", "cloudprinter_item_ids.order_id.consignor")
+    def _compute_cloudprinter_order_ref(self):
+        for picking in self:
+            items = picking.cloudprinter_item_ids
+            picking.cloudprinter_order_ref = ", ".join(items.order_id.mapped("name")) or False
+            picking.cloudprinter_item_ref = items._get_ref()
+            picking.cloudprinter_consignor = ", ".join(filter(None, items.order_id.mapped("consignor"))) or False
 
     def copy_data(self, default=None):
         """Duplicate makes another transfer, not another delivery of the item."""

@@ -2,11 +2,13 @@ from . import test_browser
 from . import test_canceled_documents
 from . import test_cloudsignal
 from . import test_delivery
+from . import test_documents
 from . import test_links
 from . import test_main_way
 from . import test_manufacturing
 from . import test_outbox
 from . import test_packing
+from . import test_report
 from . import test_security
 from . import test_sender
 from . import test_stage

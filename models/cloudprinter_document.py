@@ -1,0 +1,78 @@
+from odoo import api, fields, models
+
+
+class CloudprinterDocument(models.AbstractModel):
+    """What a document of Odoo shows of the Cloudprinter items it is made for.
+
+    Who inherits it has a field `cloudprinter_item_ids`; documents without items show nothing. Computed as superuser:
+    people see on their own document what they need, whatever else they may read.
+    """
+
+    _name = "cloudprinter.document"
+    _description = "Document of Cloudprinter Items"
+
+    cloudprinter_ship_by = fields.Datetime(
+        "Ship By",
+        compute="_compute_cloudprinter_ship_by",
+        search="_search_cloudprinter_ship_by",
+        compute_sudo=True,
+        help="The earliest shipping date of its Cloudprinter items, or what was last reported as a delay.",
+    )
+    cloudprinter_reported = fields.Char(
+        "Reported to Cloudprinter",
+        compute="_compute_cloudprinter_reported",
+        compute_sudo=True,
+        help="What Cloudprinter has accepted.",
+    )
+    cloudprinter_attention = fields.Text(
+        "Cloudprinter Needs You", compute="_compute_cloudprinter_attention", compute_sudo=True
+    )
+    cloudprinter_stop = fields.Boolean(compute="_compute_cloudprinter_attention", compute_sudo=True)
+    cloudprinter_signal_ids = fields.Many2many(
+        "cloudprinter.signal", string="Cloudprinter Signals", compute="_compute_cloudprinter_signal_ids"
+    )
+
+    @api.depends("cloudprinter_item_ids.promised_date")
+    def _compute_cloudprinter_ship_by(self):
+        for document in self:
+            items = document.cloudprinter_item_ids.filtered(lambda item: item.stage != "canceled")
+            document.cloudprinter_ship_by = min(filter(None, items.mapped("promised_date")), default=False)
+
+    def _search_cloudprinter_ship_by(self, operator, value):
+        return [("cloudprinter_item_ids.promised_date", operator, value)]
+
+    @api.depends("cloudprinter_item_ids.reported_stage")
+    def _compute_cloudprinter_reported(self):
+        labels = dict(self.cloudprinter_item_ids._fields["stage"]._description_selection(self.env))
+        for document in self:
+            stages = document.cloudprinter_item_ids.mapped("reported_stage")
+            if len(set(stages)) > 1:
+                furthest = max(stages, key=list(labels).index)
+                document.cloudprinter_reported = self.env._(
+                    "%(count)s of %(all)s %(stage)s",
+                    count=stages.count(furthest),
+                    all=len(stages),
+                    stage=labels[furthest],
+                )
+            else:
+                document.cloudprinter_reported = labels[stages[0]] if stages else False
+
+    @api.depends("cloudprinter_item_ids.attention", "cloudprinter_item_ids.order_id.is_test")
+    def _compute_cloudprinter_attention(self):
+        for document in self:
+            items = document.cloudprinter_item_ids
+            document.cloudprinter_attention = "\n".join(items._describe_attention()) or False
+            document.cloudprinter_stop = "canceled_open" in items.mapped("attention")
+
+    @api.depends("cloudprinter_item_ids.signal_ids")
+    def _compute_cloudprinter_signal_ids(self):
+        for document in self:
+            document.cloudprinter_signal_ids = document.cloudprinter_item_ids.signal_ids.sorted("id")
+
+    def action_cloudprinter_view_items(self):
+        """The items of the documents: what was reported, and what needs a person."""
+        return self.cloudprinter_item_ids._get_action()
+
+    def action_cloudprinter_report(self):
+        """Open the dialog in which a person reports something about the items of the documents."""
+        return self.env["cloudprinter.report"]._open(self.cloudprinter_item_ids, self)

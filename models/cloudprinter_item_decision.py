@@ -1,0 +1,215 @@
+from odoo import models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import format_datetime
+
+from ..tools.stage import FILLED_IN, MILESTONES, STAGE_OF, STAGES, TERMINAL
+
+OPEN_PRODUCTION = ("draft", "confirmed", "progress", "to_close")
+NAMED_AT_MOST = 3
+
+
+class CloudprinterItem(models.Model):
+    """What people see, decide and report on items by hand; how the stage is derived is in the other file."""
+
+    _inherit = "cloudprinter.item"
+
+    # === what documents show === #
+
+    def _get_ref(self):
+        """The item's id, or how many there are: a gang run is no list of ids."""
+        return self.env._("%(count)s items", count=len(self)) if len(self) > 1 else self.name
+
+    def _describe_attention(self):
+        """What needs a person, for the banner of a document.
+
+        :returns: one line for each kind of problem, the most urgent first
+        :rtype: list[str]
+        """
+        lines = []
+        tests = self.order_id.filtered("is_test")
+        if tests:
+            lines.append(self.env._("Test order %(orders)s. Do not print.", orders=", ".join(tests.mapped("name"))))
+        companies = self.company_id.filtered(lambda c: c._cloudprinter_obstacle() in ("copy", "key_refused"))
+        lines += filter(None, (company.cloudprinter_status()["reason"] for company in companies))
+        labels = dict(self._fields["attention"]._description_selection(self.env))
+        for kind, items in self.grouped("attention").items():
+            if not kind:
+                continue
+            details = items._get_attention_details(kind)
+            named = [" ".join(filter(None, (item.name, details.get(item)))) for item in items[:NAMED_AT_MOST]]
+            if len(self) == 1:
+                named = [details[self]] if self in details else []
+            if len(items) > NAMED_AT_MOST:
+                named.append(self.env._("%(count)s more", count=len(items) - NAMED_AT_MOST))
+            lines.append(f"{labels[kind]} ({', '.join(named)})" if named else labels[kind])
+        return lines
+
+    def _get_attention_details(self, kind):
+        """Cloudprinter's own words, or when it happened, by item."""
+        signals = self.signal_ids
+        if kind in ("refused", "expired"):
+            failed = signals.filtered(lambda s: s.state == "error" and s.failure_type == kind).sorted("id")
+            return {s.item_id: f"{s.type}: {s.answer}" if s.answer else s.type for s in failed[::-1]}
+        if kind == "canceled_open":
+            sent = signals.filtered(lambda s: s.type == "ItemCanceled" and s.state == "sent")
+            return {s.item_id: format_datetime(self.env, s.sent_date) for s in sent}
+        return {}
+
+    def _get_action(self):
+        """Open these items: one as a form, several as a list."""
+        action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_item_action")
+        if len(self) == 1:
+            return {**action, "views": [(False, "form")], "res_id": self.id}
+        return {**action, "domain": [("id", "in", self.ids)], "context": {}}
+
+    # === what a person does next === #
+
+    def action_report(self):
+        """Open the dialog in which a person reports something by hand."""
+        return self.env["cloudprinter.report"]._open(self)
+
+    def action_next_step(self):
+        """The one thing to do about what needs a person; the button's label says it."""
+        self.ensure_one()
+        attention = self.attention
+        if attention == "canceled_open":
+            return self.action_settle()
+        if attention in ("missing_cause", "delivery_canceled"):
+            return self.with_context(default_kind="cancel").action_report()
+        if attention == "production_canceled":
+            return self.action_reprint()
+        if attention == "missing_option":
+            return self.with_context(default_kind="shipped").action_report()
+        if attention == "missing_tracking":
+            return self._get_last_delivery()[0]._get_records_action()
+        if attention == "changed_by_update":
+            return self.action_report_changes()
+        return self.action_send_again()
+
+    def action_send_again(self):
+        """Send what was refused or failed as it was, and what waits for nothing but a decision."""
+        signals = self.signal_ids.filtered(
+            lambda s: s.state == "error" or (s.state == "waiting" and s.failure_type in ("short", "correction"))
+        )
+        if not signals:
+            raise UserError(self.env._("Nothing of these items waits for this decision."))
+        return signals.action_send()
+
+    def action_discard(self):
+        """Open the dialog in which a person says why what waits is not sent."""
+        return self.signal_ids.filtered(lambda s: s.state in ("waiting", "error")).action_open_discard()
+
+    def action_reprint(self):
+        """Make the item again: a manufacturing order like its last one, still to be confirmed."""
+        self.ensure_one()
+        if self.cancel_cause or self.signal_ids.filtered(lambda s: s.type in TERMINAL and s.state == "sent"):
+            self._check_not_over()
+            raise UserError(self.env._("Item %(item)s is canceled.", item=self.name))
+        last = self.production_ids.sorted("id")[-1:]
+        product = last.product_id or self.product_id
+        if not product:
+            raise UserError(self.env._("Enter the product of item %(item)s first.", item=self.name))
+        quantity = self._get_ordered_and_left()[0] or last.product_uom_qty or 1
+        return last._cloudprinter_reprint(self, product, quantity)._get_records_action()
+
+    # === cancelling here what is cancelled at Cloudprinter === #
+
+    def action_settle(self):
+        """Cancel what is still open in Odoo of items that are cancelled."""
+        self._check_may_decide()
+        self._settle_productions()
+        self._settle_deliveries()
+        self._settle_sale_lines()
+        return True
+
+    def _check_may_decide(self):
+        if not self.env.user.has_group("cloudprinter.group_manager"):
+            raise AccessError(self.env._("Only managers of Cloudprinter may decide this."))
+        self.check_access("write")
+
+    def _settle_productions(self):
+        """Cancel the open manufacturing orders in which nothing else is made."""
+        # who may cancel the item may cancel what is made for it
+        productions = self.sudo().production_ids.filtered(
+            lambda mo: (
+                mo.state in OPEN_PRODUCTION and all(item.stage == "canceled" for item in mo.cloudprinter_item_ids)
+            )
+        )
+        productions.with_env(productions.env(su=True)).action_cancel()
+
+    def _settle_deliveries(self):
+        moves = self.sudo().move_ids._cloudprinter_bound_for_customer()
+        moves.filtered(lambda move: move.state not in ("done", "cancel"))._action_cancel()
+
+    def _settle_sale_lines(self):
+        """Sales orders of which everything is cancelled are cancelled, of the others these lines are set to zero."""
+        for sale, lines in self.sudo().sale_line_ids.grouped("order_id").items():
+            if sale.state not in ("draft", "sent", "sale") or sale.locked:
+                continue
+            if all(item.stage == "canceled" for item in sale.order_line.cloudprinter_item_id):
+                sale._action_cancel()
+            else:
+                lines.write({"product_uom_qty": 0})
+
+    # === by hand === #
+
+    def report_step(self, signal_type, tracking="", shipping_option=""):
+        """Report a milestone by hand: of a test order, or of work that was done outside of Odoo.
+
+        Earlier ones that were never reported go before it, as the API wants them in order.
+
+        :param str signal_type: one of the milestones but `ItemCanceled`, for which there is `report_cancel`
+        :param str tracking: of `ItemShipped`
+        :param str shipping_option: of `ItemShipped`
+        :raises UserError: it, or a later one, is in the outbox already
+        """
+        self._check_may_decide()
+        if signal_type not in STAGE_OF or signal_type == "ItemCanceled":
+            raise UserError(self.env._("%(signal)s cannot be reported by hand.", signal=signal_type))
+        self._check_not_over()
+        details = {"tracking": tracking, "shipping_option": shipping_option} if signal_type == "ItemShipped" else {}
+        live = self._get_live_milestones()
+        vals_list = []
+        for item in self:
+            rows = live.get(item, self.env["cloudprinter.signal"])
+            own = rows.filtered(lambda s: s.type == signal_type)
+            if own:
+                # it waits for what is entered now
+                own._check_not_flying()
+                own.write(details)
+                own.action_send()
+                continue
+            reached = max((STAGES.index(STAGE_OF[s.type]) for s in rows), default=-1)
+            stage = STAGES.index(STAGE_OF[signal_type])
+            if reached > stage:
+                raise UserError(
+                    self.env._(
+                        "Item %(item)s is beyond %(signal)s already. Nothing goes back.",
+                        item=item.name,
+                        signal=signal_type,
+                    )
+                )
+            config = item.company_id._cloudprinter_config()
+            chosen = config._cloudprinter_reported_types() | {"ItemRegistered", signal_type}
+            for other in [s for s in FILLED_IN if STAGES.index(STAGE_OF[s]) < stage] + [signal_type]:
+                if other in chosen and STAGES.index(STAGE_OF[other]) > reached:
+                    values = details if other == signal_type else {}
+                    vals_list.append(item._prepare_report(other, **values))
+        self.env["cloudprinter.signal"].sudo().create(vals_list)
+        return True
+
+    def _get_live_milestones(self):
+        """The milestones in the outbox that are neither withdrawn nor corrections, by item."""
+        return (
+            self.env["cloudprinter.signal"]
+            .sudo()
+            .search(
+                [
+                    ("item_id", "in", self.ids),
+                    ("type", "in", list(MILESTONES.values())),
+                    ("correction_of_id", "=", False),
+                    ("state", "!=", "canceled"),
+                ]
+            )
+            .grouped("item_id")
+        )

@@ -1,0 +1,155 @@
+"""What people see on Odoo's own documents, and on paper."""
+
+from unittest.mock import patch
+
+from odoo import Command
+from odoo.tests import Form, tagged
+
+from .common import CloudprinterCase
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestDocuments(CloudprinterCase):
+    def assert_banner(self, document, *words, user=None):
+        document.invalidate_recordset()
+        text = document.with_user(user or self.env.user).cloudprinter_attention or ""
+        for word in words:
+            self.assertIn(word, text)
+        if not words:
+            self.assertFalse(text)
+
+    def test_each_document_shows_the_item_and_what_was_reported(self):
+        sale = self.sell((self.poster, 5, "123456780001"))
+        sale.cloudprinter_order_id.write({"shipping_date": "2026-12-24 10:00:00", "consignor": "Bookshop Nord"})
+        self.send()
+        picking, production = sale.picking_ids, sale.mrp_production_ids
+        for document, user in (
+            (sale, self.salesman),
+            (production, self.operator),
+            (production.workorder_ids[0], self.operator),
+            (picking, self.packer),
+        ):
+            with self.subTest(document=document._name):
+                mine = document.with_user(user)
+                self.assertEqual(str(mine.cloudprinter_ship_by), "2026-12-24 10:00:00")
+                self.assertEqual(mine.cloudprinter_reported, "Confirmed")
+                self.assertEqual(mine.cloudprinter_signal_ids.mapped("type"), ["ItemRegistered"])
+                self.assert_banner(document, user=user)
+                found = mine.search([("cloudprinter_ship_by", ">=", "2026-12-24"), ("id", "=", document.id)])
+                self.assertEqual(found, document)
+        self.assertEqual(production.workorder_ids[0].with_user(self.operator).cloudprinter_item_ref, "123456780001")
+        self.assertEqual(picking.with_user(self.packer).cloudprinter_order_ref, "123456780000")
+        self.assertEqual(picking.with_user(self.packer).cloudprinter_consignor, "Bookshop Nord")
+
+    def test_document_without_an_item_shows_nothing(self):
+        sale = self.sell((self.poster, 5, None), order=False)
+        for document in (sale, sale.mrp_production_ids, sale.mrp_production_ids.workorder_ids, sale.picking_ids):
+            for record in document:
+                self.assertFalse(record.cloudprinter_item_ids)
+                self.assertFalse(record.cloudprinter_ship_by)
+                self.assertFalse(record.cloudprinter_reported)
+                self.assertFalse(record.cloudprinter_attention)
+                self.assertFalse(record.cloudprinter_signal_ids)
+
+    def test_transfers_are_found_by_their_items(self):
+        linked = self.sell_one().move_ids.picking_id
+        other = self.sell((self.book, 1, None), order=False).picking_ids
+        pickings = self.env["stock.picking"].with_user(self.packer)
+        both = [("id", "in", (linked | other).ids)]
+        self.assertEqual(pickings.search([*both, ("cloudprinter_item_ids", "!=", False)]), linked)
+        self.assertEqual(pickings.search([*both, ("cloudprinter_item_ids", "=", False)]), other)
+        self.assertEqual(pickings.search([*both, ("cloudprinter_item_ids.name", "like", "780001")]), linked)
+        self.assertEqual(pickings.search([*both, ("cloudprinter_item_ids", "not in", [999999])]), linked | other)
+
+    def test_refusal_is_told_in_cloudprinters_words(self):
+        item = self.sell_one()
+        self.server.misbehave(times=1, status=400, body="Unknown item")
+        self.send()
+        self.assert_banner(item.production_ids, "Refused by Cloudprinter", "ItemRegistered", user=self.operator)
+        self.assertFalse(item.production_ids.cloudprinter_stop)
+
+    def test_red_while_a_cancelled_item_is_still_made(self):
+        item = self.sell_one(self.poster)
+        item.with_user(self.manager).report_cancel("CancelUserRequest", "Not needed any more")
+        self.send()
+        production = item.production_ids
+        for document, user in (
+            (production, self.operator),
+            (production.workorder_ids[0], self.operator),
+            (item.move_ids.picking_id, self.packer),
+        ):
+            self.assert_banner(document, "Canceled at Cloudprinter. Do not produce or ship.", user=user)
+            self.assertTrue(document.with_user(user).cloudprinter_stop)
+
+    def test_gang_run_reads_well(self):
+        sale = self.sell(*[(self.book, 1, f"1234567800{n:02}") for n in range(1, 8)])
+        items = sale.cloudprinter_item_ids
+        production = sale.mrp_production_ids[:1]
+        production.cloudprinter_item_ids = [Command.set(items.ids)]
+        self.assertEqual(production.cloudprinter_item_ref, "7 items")
+        self.server.misbehave(times=1, status=400)
+        self.send()
+        self.assertEqual(production.cloudprinter_reported, "Confirmed")
+        for item in items[:5]:
+            self.env["cloudprinter.signal"].create(
+                {"item_id": item.id, "type": "ItemDelay", "state": "error", "failure_type": "refused"}
+            )
+        self.assert_banner(production, "Refused by Cloudprinter", "123456780001", "2 more")
+        self.assertEqual(len(production.cloudprinter_attention.splitlines()), 1)
+
+    def test_test_order_is_not_to_be_printed(self):
+        item = self.sell_one()
+        item.order_id.is_test = True
+        self.assert_banner(item.production_ids, "Test order 123456780000. Do not print.", user=self.operator)
+
+    def test_copy_of_the_database_says_so_where_people_work(self):
+        item = self.sell_one()
+        self.company.cloudprinter_fingerprint = "another"
+        self.assert_banner(item.production_ids, "copy of the database", user=self.operator)
+        self.company.cloudprinter_fingerprint = self.company._cloudprinter_database_fingerprint()
+        self.company.cloudprinter_hold = True
+        self.assert_banner(item.production_ids, user=self.operator)
+
+    def test_some_are_further_than_others(self):
+        sale = self.sell((self.book, 1, "123456780001"), (self.poster, 1, "123456780002"))
+        self.produce(sale.mrp_production_ids[:1])
+        self.send()
+        self.assertEqual(sale.cloudprinter_reported, "1 of 2 Produced")
+
+    def print(self, user, report, record):
+        """The printed page as HTML."""
+        reports = self.env["ir.actions.report"].with_user(user)
+        # drawing barcodes takes a C library that few machines have
+        with patch.object(type(reports), "barcode", lambda *args, **kwargs: b""):
+            return reports._render_qweb_html(report, record.ids)[0].decode()
+
+    def test_paper_names_item_and_date(self):
+        item = self.sell_one(self.poster)
+        item.order_id.write({"shipping_date": "2026-12-24 10:00:00", "consignor": "Bookshop Nord", "is_test": True})
+        production, picking = item.production_ids, item.move_ids.picking_id
+        for user, report, record, words in (
+            (self.operator, "mrp.action_report_production_order", production, ("123456780001", "TEST", "12/24/2026")),
+            (self.operator, "mrp.action_report_workorder", production.workorder_ids[0], ("123456780001",)),
+            (
+                self.packer,
+                "stock.action_report_picking",
+                picking,
+                ("123456780000", "123456780001", "12/24/2026", "Bookshop Nord"),
+            ),
+        ):
+            with self.subTest(report=report):
+                html = self.print(user, report, record)
+                for word in words:
+                    self.assertIn(word, html)
+
+    def test_unlinked_paper_is_unchanged(self):
+        sale = self.sell((self.poster, 5, None), order=False)
+        html = self.print(self.operator, "mrp.action_report_production_order", sale.mrp_production_ids)
+        self.assertIn(sale.mrp_production_ids.name, html)
+        self.assertNotIn("Cloudprinter", html)
+
+    def test_order_without_rights_to_items(self):
+        """A reader of manufacturing orders alone sees the texts that he needs."""
+        item = self.sell_one()
+        with Form(item.production_ids.with_user(self.operator)) as form:
+            self.assertEqual(form.cloudprinter_reported, "New")

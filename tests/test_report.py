@@ -1,0 +1,368 @@
+"""The dialog in which people report by hand, and what they decide about items."""
+
+from odoo import Command
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import Form, tagged
+
+from .common import ALL_BUT_PACKED, CloudprinterCase
+
+
+class DialogCase(CloudprinterCase):
+    def open(self, records, kind, user=None):
+        """Press the button of that kind; returns the dialog's form."""
+        records = records.with_user(user or self.manager).with_context(default_kind=kind)
+        action = (
+            records.action_report() if records._name == "cloudprinter.item" else records.action_cloudprinter_report()
+        )
+        report = self.env[action["res_model"]].with_user(user or self.manager).browse(action["res_id"])
+        return Form(report)
+
+    def choose(self, form, **values):
+        """Fill in the dialog and press its button; returns what the button returned."""
+        for name, value in values.items():
+            setattr(form, name, value)
+        return form.save().action_report()
+
+    def untick(self, form, item):
+        for index in range(len(form.line_ids)):
+            with form.line_ids.edit(index) as line:
+                if line.item_id == item:
+                    line.is_chosen = False
+
+    def get_problem(self, form):
+        """Why the first item cannot be ticked."""
+        with form.line_ids.edit(0) as line:
+            self.assertFalse(line.is_chosen)
+            return line.problem
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestDelay(DialogCase):
+    def test_operator_reports_a_delay_of_his_order(self):
+        item = self.sell_one()
+        form = self.open(item.production_ids, "delay", self.operator)
+        form.reason = "Machine breakdown"
+        form.hours = 48
+        self.assertIn("ItemDelay  123456780001", form.preview)
+        self.assertIn("cause: Machine breakdown", form.preview)
+        answer = self.choose(form)
+        self.assertIn("123456780001", answer["params"]["message"])
+        delay = self.get_outbox(item, type="ItemDelay")
+        self.assertEqual((delay.cause, delay.delay, delay.user_id), ("Machine breakdown", "48", self.operator))
+        self.send()
+        self.assert_received(item, ["ItemRegistered", "ItemDelay"])
+
+    def test_reason_is_sent_in_english(self):
+        self.env["res.lang"]._activate_lang("de_DE")
+        self.operator.lang = "de_DE"
+        item = self.sell_one()
+        self.choose(self.open(item.production_ids, "delay", self.operator), reason="Material missing")
+        self.assertEqual(self.get_outbox(item, type="ItemDelay").cause, "Material missing")
+
+    def test_the_text_may_be_another(self):
+        item = self.sell_one()
+        form = self.open(item, "delay", self.operator)
+        form.reason = "Public holiday"
+        self.choose(form, message="Closed on Christmas Day")
+        self.assertEqual(self.get_outbox(item, type="ItemDelay").cause, "Closed on Christmas Day")
+
+    def test_many_orders_at_once(self):
+        sale = self.sell(*[(self.book, 1, f"12345678000{n}") for n in range(1, 4)])
+        self.choose(self.open(sale.mrp_production_ids, "delay", self.operator), reason="Public holiday", hours=72)
+        self.assertEqual(self.get_outbox(sale.cloudprinter_item_ids, type="ItemDelay").mapped("delay"), ["72"] * 3)
+
+    def test_what_is_over_cannot_be_ticked(self):
+        item = self.sell_one()
+        self.produce(item.production_ids)
+        self.deliver(item.move_ids.picking_id)
+        self.send()
+        form = self.open(item, "delay", self.operator)
+        self.assertIn("final", self.get_problem(form))
+        with self.assertRaisesRegex(UserError, "Tick at least one"):
+            self.choose(form, reason="Public holiday")
+
+    def test_a_reason_is_needed(self):
+        item = self.sell_one()
+        with self.assertRaises(AssertionError):
+            self.open(item, "delay", self.operator).save()
+
+    def test_nothing_is_linked(self):
+        sale = self.sell((self.book, 1, None), order=False)
+        with self.assertRaisesRegex(UserError, "None of these documents"):
+            self.open(sale.mrp_production_ids, "delay", self.operator)
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestCancel(DialogCase):
+    def test_sales_order_is_cancelled_with_all_that_belongs_to_it(self):
+        """The customer calls: nothing is printed, nothing delivered, Cloudprinter knows."""
+        sale = self.sell((self.book, 5, "123456780001"), (self.poster, 2, "123456780002"))
+        form = self.open(sale, "cancel", self.manager)
+        self.assertEqual(form.cause, "CancelUserRequest")
+        self.choose(form)
+        items = sale.cloudprinter_item_ids
+        self.assertEqual(set(items.mapped("stage")), {"canceled"})
+        self.assertEqual(sale.state, "cancel")
+        self.assertEqual(set(items.production_ids.mapped("state")), {"cancel"})
+        self.assertEqual(sale.picking_ids.state, "cancel")
+        self.assertFalse(any(items.mapped("attention")))
+        self.send()
+        for item in items:
+            self.assert_received(item, ["ItemRegistered", "ItemCanceled"])
+
+    def test_one_item_of_an_order(self):
+        sale = self.sell((self.book, 5, "123456780001"), (self.poster, 2, "123456780002"))
+        book, poster = sale.cloudprinter_item_ids.sorted("name")
+        form = self.open(sale, "cancel", self.manager)
+        self.untick(form, poster)
+        self.choose(form, cause="CancelPageCount")
+        self.assertEqual((book.stage, poster.stage), ("canceled", "registered"))
+        self.assertEqual(book.sale_line_id.product_uom_qty, 0)
+        self.assertEqual(book.production_ids.state, "cancel")
+        self.assertEqual(poster.production_ids.state, "confirmed")
+        self.assertEqual(sale.state, "sale")
+        self.assertEqual(sale.picking_ids.move_ids.filtered(lambda m: m.state != "cancel").product_id, self.poster)
+
+    def test_only_what_is_ticked_is_cancelled_here(self):
+        item = self.sell_one()
+        form = self.open(item, "cancel")
+        self.choose(form, cause="CancelMiscError", settle_productions=False, settle_sale_lines=False)
+        self.assertEqual(item.stage, "canceled")
+        self.assertEqual(item.production_ids.state, "confirmed")
+        self.assertEqual(item.sale_line_id.product_uom_qty, 5)
+        self.send()
+        self.env.invalidate_all()
+        self.assertEqual(item.attention, "canceled_open")
+        item.with_user(self.manager).action_next_step()
+        self.assertEqual(item.production_ids.state, "cancel")
+        self.assertFalse(item.attention)
+
+    def test_one_of_a_gang_run(self):
+        sale = self.sell((self.book, 1, "123456780001"), (self.book, 1, "123456780002"))
+        first, second = sale.cloudprinter_item_ids.sorted("name")
+        production = sale.mrp_production_ids[:1]
+        (sale.mrp_production_ids - production).action_cancel()
+        production.cloudprinter_item_ids = [Command.set((first | second).ids)]
+        form = self.open(production, "cancel")
+        self.untick(form, second)
+        self.choose(form, cause="CancelUserRequest")
+        self.assertEqual((first.stage, second.stage), ("canceled", "registered"))
+        self.assertEqual(production.state, "confirmed", "the other one is still printed")
+
+    def test_only_this_manufacturing_order(self):
+        item = self.sell_one()
+        production = item.production_ids
+        action = self.choose(self.open(production, "cancel"), scope="document")
+        again = self.env["mrp.production"].browse(action["res_id"])
+        self.assertEqual((production.state, again.state, again.product_qty), ("cancel", "draft", 5))
+        self.assertEqual(again.cloudprinter_item_ids, item)
+        self.assertEqual(item.stage, "registered")
+        self.assert_outbox(item, ["ItemRegistered"])
+        again.with_user(self.manager).action_confirm()
+        self.produce(again)
+        self.deliver(item.move_ids.picking_id)
+        self.assert_outbox(item, ALL_BUT_PACKED)
+
+    def test_operator_cancels_only_his_document(self):
+        item = self.sell_one()
+        form = self.open(item.production_ids, "cancel", self.operator)
+        self.assertEqual(form.scope, "document")
+        report = form.save()
+        report.scope = "item"
+        report.write({"cause": "CancelMiscError", "message": "x"})
+        with self.assertRaises(AccessError):
+            report.action_report()
+
+    def test_salesperson_cancels_his_order_and_a_manager_decides(self):
+        sale = self.sell((self.book, 5, "123456780001"))
+        # Odoo's purchase_stock lets nobody cancel a sales order who may not read purchase orders
+        self.salesman.group_ids += self.env.ref("stock.group_stock_user")
+        self.choose(self.open(sale, "cancel", self.salesman))
+        self.assertEqual(sale.state, "cancel")
+        item = sale.cloudprinter_item_ids
+        self.assertEqual(item.attention, "delivery_canceled")
+        action = item.with_user(self.manager).action_next_step()
+        form = Form(self.env[action["res_model"]].with_user(self.manager).browse(action["res_id"]))
+        self.choose(form, cause="CancelUserRequest")
+        self.assertEqual(item.production_ids.state, "cancel")
+        self.assertEqual(self.get_outbox(item, type="ItemCanceled").state, "outgoing")
+
+    def test_cancelled_before_needs_no_dialog(self):
+        item = self.sell_one()
+        form = self.open(item, "cancel")
+        self.choose(form, cause="CancelMiscError", settle_productions=False)
+        production = item.production_ids.with_user(self.operator)
+        production.with_context(default_kind="cancel").action_cloudprinter_report()
+        self.assertEqual(production.state, "cancel")
+
+    def test_what_has_left_cannot_be_ticked(self):
+        item = self.sell_one()
+        self.produce(item.production_ids)
+        self.deliver(item.move_ids.picking_id, tracking=False)
+        form = self.open(item, "cancel")
+        self.assertIn("left the house", self.get_problem(form))
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestByHand(DialogCase):
+    def make_test_order(self):
+        order = self.env["cloudprinter.order"].with_user(self.manager).create({"name": "900", "is_test": True})
+        return self.env["cloudprinter.item"].with_user(self.manager).create({"name": "901", "order_id": order.id})
+
+    def test_test_order_is_reported_step_by_step(self):
+        item = self.make_test_order()
+        for step in ("registered", "in_production", "produced", "packed"):
+            self.choose(self.open(item, "step"), step=step)
+        self.choose(self.open(item, "shipped"), tracking="TEST", shipping_option="TEST")
+        self.send()
+        self.assert_received(item, ["ItemRegistered", "ItemProduce", "ItemProduced", "ItemPacked", "ItemShipped"])
+        self.assertEqual(set(item.signal_ids.mapped("origin")), {"manual"})
+
+    def test_what_was_skipped_goes_before(self):
+        item = self.make_test_order()
+        self.choose(self.open(item, "shipped"), tracking="TEST", shipping_option="TEST")
+        with self.enter_registry_test_mode():
+            self.env.ref("cloudprinter.ir_cron_check_open_items").method_direct_trigger()
+        self.assert_outbox(item, ALL_BUT_PACKED, "and the daily check takes none of them back")
+
+    def test_nothing_goes_back(self):
+        self.company.cloudprinter_report_produce = False
+        item = self.make_test_order()
+        self.choose(self.open(item, "step"), step="packed")
+        with self.assertRaisesRegex(UserError, "beyond"):
+            self.choose(self.open(item, "step"), step="in_production")
+
+    def test_shipped_by_hand_completes_what_waits(self):
+        item = self.sell_one()
+        self.produce(item.production_ids)
+        self.deliver(item.move_ids.picking_id, tracking=False)
+        self.assertEqual(item.attention, "missing_tracking")
+        form = self.open(item, "shipped")
+        self.assertEqual(form.shipping_option, "GLS", "what the delivery says")
+        self.choose(form, tracking="ABC")
+        self.send()
+        self.assert_received(item, ALL_BUT_PACKED)
+        self.assertEqual(self.get_outbox(item, type="ItemShipped").tracking, "ABC")
+
+    def test_work_in_odoo_goes_on_after_it(self):
+        item = self.sell_one()
+        self.choose(self.open(item, "step"), step="produced")
+        self.produce(item.production_ids)
+        self.deliver(item.move_ids.picking_id)
+        self.send()
+        self.assert_received(item, ALL_BUT_PACKED)
+
+    def test_managers_only(self):
+        item = self.sell_one()
+        for user in (self.operator, self.packer, self.salesman, self.accountant):
+            with self.assertRaises(AccessError):
+                item.with_user(user).report_step("ItemProduced")
+
+    def test_unknown_step(self):
+        item = self.sell_one()
+        for signal_type in ("ItemCanceled", "ItemDelay", "x", None):
+            with self.assertRaises(UserError):
+                item.with_user(self.manager).report_step(signal_type)
+
+    def test_reprint(self):
+        item = self.sell_one()
+        self.produce(item.production_ids)
+        action = item.with_user(self.manager).action_reprint()
+        again = self.env["mrp.production"].browse(action["res_id"])
+        self.assertEqual((again.state, again.product_qty, again.cloudprinter_item_ids), ("draft", 5, item))
+        self.assertTrue(again.move_raw_ids, "with its bill of materials")
+        item.move_ids.picking_id.action_cancel()
+        self.assertFalse(self.get_outbox(item, type="ItemCanceled"), "it is printed again")
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestDecide(DialogCase):
+    def refuse(self):
+        item = self.sell_one()
+        self.server.misbehave(times=1, status=400)
+        self.send()
+        self.assertEqual(item.attention, "refused")
+        return item
+
+    def test_send_again_as_it_was(self):
+        item = self.refuse()
+        before = self.get_outbox(item).event_date
+        item.with_user(self.manager).action_next_step()
+        self.send()
+        self.assert_received(item, ["ItemRegistered"])
+        self.assertEqual(self.get_outbox(item).event_date, before)
+        self.assertFalse(item.attention)
+
+    def test_correcting_an_id_sends_what_was_refused(self):
+        item = self.refuse()
+        item.with_user(self.manager).name = "123456780009"
+        self.send()
+        self.assert_received(item, ["ItemRegistered"])
+
+    def test_correcting_the_order_id_sends_what_was_refused(self):
+        item = self.refuse()
+        item.order_id.with_user(self.manager).name = "987"
+        self.send()
+        self.assert_received(item, ["ItemRegistered"])
+
+    def test_discard_with_a_reason(self):
+        item = self.refuse()
+        action = item.with_user(self.manager).action_discard()
+        form = Form(self.env[action["res_model"]].with_user(self.manager).browse(action["res_id"]))
+        with self.assertRaises(AssertionError):
+            form.save()
+        form.reason = "Agreed on the phone"
+        form.save().action_discard()
+        signal = item.signal_ids
+        self.assertEqual((signal.state, signal.discard_reason), ("canceled", "Agreed on the phone"))
+        self.assertIn("Agreed on the phone", item.message_ids[0].body)
+        self.assertEqual(item.message_ids[0].author_id, self.manager.partner_id)
+        self.send()
+        self.assert_received(item, [])
+
+    def test_send_after_all(self):
+        item = self.refuse()
+        item.signal_ids.with_user(self.manager).action_discard("By mistake")
+        item.signal_ids.with_user(self.manager).action_send()
+        self.send()
+        self.assert_received(item, ["ItemRegistered"])
+
+    def test_short_shipment_is_reported(self):
+        item = self.sell_one(quantity=100)
+        self.produce(item.production_ids)
+        self.deliver(item.move_ids.picking_id, quantity=50, backorder=False)
+        self.assertEqual(item.attention, "short")
+        item.with_user(self.manager).action_next_step()
+        self.send()
+        self.assert_received(item, ALL_BUT_PACKED)
+
+    def test_correction_is_sent(self):
+        item = self.sell_one()
+        self.produce(item.production_ids)
+        self.deliver(item.move_ids.picking_id)
+        self.send()
+        item.move_ids.picking_id.with_user(self.packer).carrier_tracking_ref = "OTHER"
+        self.assertEqual(item.attention, "correction")
+        item.with_user(self.manager).action_next_step()
+        self.send()
+        self.assert_received(item, [*ALL_BUT_PACKED, "ItemShipped"])
+
+    def test_missing_tracking_leads_to_the_transfer(self):
+        item = self.sell_one()
+        self.produce(item.production_ids)
+        self.deliver(item.move_ids.picking_id, tracking=False)
+        action = item.with_user(self.packer).action_next_step()
+        self.assertEqual((action["res_model"], action["res_id"]), ("stock.picking", item.move_ids.picking_id.id))
+
+    def test_nothing_to_decide(self):
+        item = self.sell_one()
+        for method in ("action_send_again", "action_discard"):
+            with self.assertRaises(UserError):
+                getattr(item.with_user(self.manager), method)()
+
+    def test_managers_only(self):
+        item = self.refuse()
+        for user in (self.operator, self.packer, self.salesman):
+            for method in ("action_send_again", "action_discard", "action_settle"):
+                with self.assertRaises(AccessError):
+                    getattr(item.with_user(user), method)()

@@ -1,0 +1,1 @@
+from . import cloudprinter_discard, cloudprinter_report, cloudprinter_report_line

@@ -1,0 +1,54 @@
+from odoo import api, fields, models
+
+from ..tools.stage import STAGE_OF, STAGES, TERMINAL
+
+
+class CloudprinterReportLine(models.TransientModel):
+    """One item in the report dialog, and whether it is meant."""
+
+    _name = "cloudprinter.report.line"
+    _description = "Item to Report to Cloudprinter"
+
+    report_id = fields.Many2one("cloudprinter.report", "Dialog", required=True, index=True, ondelete="cascade")
+    item_id = fields.Many2one("cloudprinter.item", "Item", required=True, ondelete="cascade")
+    order_id = fields.Many2one(related="item_id.order_id")
+    product_id = fields.Many2one(related="item_id.product_id")
+    stage = fields.Selection(related="item_id.stage")
+    reported_stage = fields.Selection(related="item_id.reported_stage")
+    is_chosen = fields.Boolean("Report", compute="_compute_is_chosen", store=True, readonly=False)
+    problem = fields.Char("Not Possible", compute="_compute_problem")
+
+    @api.depends("report_id.kind", "report_id.scope", "report_id.step")
+    def _compute_problem(self):
+        items = self.item_id
+        live = items._get_live_milestones()
+        for line in self:
+            rows = live.get(line.item_id._origin, self.env["cloudprinter.signal"])
+            line.problem = line._get_problem(rows)
+
+    def _get_problem(self, rows):
+        """Why the item cannot be reported as the dialog says, or False.
+
+        :param rows: the milestones in its outbox
+        """
+        report = self.report_id
+        if report.kind == "cancel" and report.scope == "document":
+            return False
+        posted = rows.filtered(lambda s: s.attempt_count or s.state == "sent")
+        ended = posted.filtered(lambda s: s.type in TERMINAL)[:1]
+        if ended:
+            return self.env._("%(signal)s was reported. It is final.", signal=ended.type)
+        if report.kind == "cancel":
+            moves = self.item_id.sudo().move_ids._cloudprinter_bound_for_customer()
+            if moves.filtered(lambda move: move.state == "done" and move.location_dest_id._is_outgoing()):
+                return self.env._("It has left the house, or a part of it has.")
+        if report.kind == "step" and report.step:
+            reached = max((STAGES.index(STAGE_OF[s.type]) for s in rows if s.state == "sent"), default=-1)
+            if reached >= STAGES.index(report.step):
+                return self.env._("This was reported already.")
+        return False
+
+    @api.depends("problem")
+    def _compute_is_chosen(self):
+        for line in self:
+            line.is_chosen = not line.problem
