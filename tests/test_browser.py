@@ -25,6 +25,38 @@ class TestBrowser(CloudprinterCase, HttpCase):
         )
         self.assertEqual(self.get_outbox(item).state, "outgoing")
 
+    def test_operator_reports_a_delay(self):
+        item = self.sell_one(self.poster)
+        item.order_id.shipping_date = "2026-12-24 10:00:00"
+        action = "mrp.mrp_production_action"
+        self.start_tour(
+            f"/odoo/action-{action}/{item.production_ids.id}", "cloudprinter_operator", login=self.operator.login
+        )
+        delay = self.get_outbox(item, type="ItemDelay")
+        self.assertEqual((delay.cause, delay.user_id), ("Machine breakdown", self.operator))
+
+    def test_manager_cancels_one_item(self):
+        sale = self.sell((self.book, 5, "123456780001"), (self.poster, 2, "123456780002"))
+        # whoever cancels a sales order may read it
+        self.manager.group_ids += self.env.ref("sales_team.group_sale_salesman_all_leads")
+        self.start_tour(f"/odoo/sales/{sale.id}", "cloudprinter_cancel_one", login=self.manager.login)
+        self.assertEqual(sale.cloudprinter_item_ids.sorted("name").mapped("stage"), ["canceled", "registered"])
+
+    def test_manager_settles_what_needs_a_person(self):
+        sale = self.sell((self.book, 5, "123456780001"), (self.poster, 2, "123456780002"))
+        refused, shipped = sale.cloudprinter_item_ids.sorted("name")
+        # the bundle, then the first of it
+        self.server.misbehave(times=2, status=400)
+        self.send()
+        self.produce(shipped.production_ids)
+        shipped.move_ids.picking_id.action_assign()
+        self.deliver(shipped.move_ids.picking_id, tracking=False)
+        self.start_tour(
+            "/odoo/action-cloudprinter.cloudprinter_item_action", "cloudprinter_next_steps", login=self.manager.login
+        )
+        self.assertEqual(self.get_outbox(refused, type="ItemRegistered").state, "outgoing")
+        self.assertEqual(shipped.signal_ids.filtered("discard_reason").discard_reason, "Agreed on the phone")
+
     def test_administrator_releases(self):
         self.company.cloudprinter_hold = True
         self.start_tour("/odoo/action-cloudprinter.res_config_settings_action", "cloudprinter_settings", login="admin")

@@ -89,3 +89,117 @@ registry.category("web_tour.tours").add("cloudprinter_settings", {
         },
     ],
 });
+
+// An operator sees his order's item and ship-by date, and reports a delay from it.
+registry.category("web_tour.tours").add("cloudprinter_operator", {
+    steps: () => [
+        {
+            trigger: "div[name=cloudprinter_item_ref]:contains(123456780001)",
+        },
+        {
+            trigger: "div[name=cloudprinter_ship_by]",
+        },
+        {
+            trigger: "button[name=action_cloudprinter_report]:contains(Report a Delay)",
+            run: "click",
+        },
+        {
+            content: "The reason is chosen in one's own language",
+            trigger: ".modal div[name=reason] input",
+            run: "click",
+        },
+        {
+            trigger: ".o_select_menu_item:contains(Machine breakdown)",
+            run: "click",
+        },
+        {
+            content: "What will be sent is shown",
+            trigger: ".modal div[name=preview]:contains(cause: Machine breakdown)",
+        },
+        {
+            trigger: ".modal button[name=action_report]:contains(Report)",
+            run: "click",
+        },
+        {
+            content: "The result is visible at once",
+            trigger: ".o_notification:contains(Cloudprinter is told)",
+        },
+        {
+            trigger: "body:not(:has(.modal))",
+        },
+        {
+            trigger: ".nav-link[name=cloudprinter]",
+            run: "click",
+        },
+        {
+            trigger: "div[name=cloudprinter_signal_ids] .o_data_row:contains(ItemDelay)",
+        },
+    ],
+});
+
+// A manager cancels one of the two items of a sales order; the other one goes on.
+registry.category("web_tour.tours").add("cloudprinter_cancel_one", {
+    steps: () => [
+        {
+            trigger: ".o_statusbar_buttons button[name=action_cloudprinter_report]:contains(Cancel)",
+            run: "click",
+        },
+        {
+            trigger: ".modal .alert:contains(cannot be taken back)",
+        },
+        {
+            content: "Untick the second item",
+            trigger: ".modal .o_data_row:contains(123456780002) td[name=is_chosen] input",
+            run: "click",
+        },
+        {
+            trigger: ".modal div[name=preview]:contains(123456780001):not(:contains(123456780002))",
+        },
+        {
+            trigger: ".modal button[name=action_report]:contains(Cancel at Cloudprinter)",
+            run: "click",
+        },
+        {
+            trigger: ".o_notification:contains(Cloudprinter is told)",
+        },
+        {
+            trigger: "body:not(:has(.modal))",
+        },
+        {
+            trigger: ".o_data_row:contains(123456780001) td[name=product_uom_qty]:contains(0.00)",
+        },
+    ],
+});
+
+// A manager works through the list of what needs a person.
+registry.category("web_tour.tours").add("cloudprinter_next_steps", {
+    steps: () => [
+        {
+            trigger: ".o_data_row:contains(Refused by Cloudprinter) button[name=action_next_step]:contains(Send Again)",
+            run: "click",
+        },
+        {
+            content: "It needs nobody any more",
+            trigger: ".o_list_view:not(:contains(Refused by Cloudprinter))",
+        },
+        {
+            trigger: ".o_data_row:contains(123456780002) .o_list_record_selector input",
+            run: "click",
+        },
+        {
+            trigger: ".o_control_panel button[name=action_discard]",
+            run: "click",
+        },
+        {
+            trigger: ".modal div[name=reason] input",
+            run: "edit Agreed on the phone",
+        },
+        {
+            trigger: ".modal button[name=action_discard]",
+            run: "click",
+        },
+        {
+            trigger: "body:not(:has(.modal)) .o_list_view:not(:contains(the tracking reference is missing))",
+        },
+    ],
+});
