@@ -569,10 +569,14 @@ class CloudprinterItem(models.Model):
             for item in self:
                 item.signal_ids.sudo().write({"order_id": item.order_id.id, "company_id": item.company_id.id})
         changed.signal_ids.sudo()._send_with_new_ids()
-        for signal in cancelling.filtered("item_id.cancel_cause"):
-            signal.write({"cause": signal.item_id.cancel_cause, "message": signal.item_id.cancel_message})
-            if signal.state == "waiting":
-                signal.action_send()
+        cancelling = cancelling.filtered("item_id.cancel_cause")
+        for (cause, message), signals in cancelling.grouped(
+            lambda s: (s.item_id.cancel_cause, s.item_id.cancel_message)
+        ).items():
+            signals.write({"cause": cause, "message": message})
+        waiting = cancelling.filtered(lambda s: s.state == "waiting")
+        if waiting:
+            waiting.action_send()
         return res
 
     def unlink(self):
@@ -630,10 +634,15 @@ class CloudprinterItem(models.Model):
         if not hours.isdecimal() or not 1 <= int(hours) <= 9999:
             raise ValidationError(self.env._("Enter the delay in whole hours, from 1 to 9999."))
         self._check_not_over()
-        for item in self:
-            signal_type = item.company_id._cloudprinter_config().cloudprinter_delay_type or "ItemDelay"
-            item.sudo()._report(signal_type, cause=cause, delay=hours)
-            item.sudo().promised_date = fields.Datetime.add(fields.Datetime.now(), hours=int(hours))
+        types = {
+            company: company._cloudprinter_config().cloudprinter_delay_type or "ItemDelay"
+            for company in self.company_id
+        }
+        items = self.sudo()
+        items.env["cloudprinter.signal"].create(
+            [item._prepare_report(types[item.company_id], cause=cause, delay=hours) for item in items]
+        )
+        items.promised_date = fields.Datetime.add(fields.Datetime.now(), hours=int(hours))
         return True
 
     def report_cancel(self, cause, message):
@@ -671,13 +680,9 @@ class CloudprinterItem(models.Model):
         items.changed_by_update = False
         return items
 
-    def _report(self, signal_type, **values):
-        """Put a signal that a person reports into the outbox."""
-        self.ensure_one()
-        return self.env["cloudprinter.signal"].create(self._prepare_report(signal_type, **values))
-
     def _prepare_report(self, signal_type, **values):
         """Values of a signal that a person reports."""
+        self.ensure_one()
         return {
             "item_id": self.id,
             "type": signal_type,

@@ -319,11 +319,18 @@ class CloudprinterSignal(models.Model):
             delay=self.delay or "",
         )
 
-    def _prepare_completed(self):
-        """What an ItemShipped still lacks, read again from its transfer, and the state that follows."""
-        pickings = self.env["stock.picking"]
-        picking = pickings.browse(self.res_id).exists() if self.res_model == pickings._name else pickings
-        details = self._prepare_shipping(picking, self.order_id)
+    def _get_pickings(self):
+        """The transfers that caused these signals, as far as there are any, by the signal."""
+        signals = self.filtered(lambda signal: signal.res_model == "stock.picking")
+        pickings = self.env["stock.picking"].browse(signal.res_id for signal in signals).exists().grouped("id")
+        return {signal: pickings[signal.res_id] for signal in signals if signal.res_id in pickings}
+
+    def _prepare_completed(self, picking):
+        """What an ItemShipped still lacks, read again from its transfer, and the state that follows.
+
+        :param picking: the transfer, or None
+        """
+        details = self._prepare_shipping(picking or self.env["stock.picking"], self.order_id)
         tracking = self.tracking or details["tracking"]
         option = self.shipping_option or details["shipping_option"]
         return {"tracking": tracking, "shipping_option": option, **self._prepare_missing(tracking, option)}
@@ -417,6 +424,10 @@ class CloudprinterSignal(models.Model):
         """Queue again what was refused, or what waited for a decision; Odoo's cron sends it."""
         self._check_may_decide()
         decided = self.filtered(lambda signal: signal.state != "outgoing")
+        pickings = self.sudo().filtered(lambda signal: signal.type == "ItemShipped")._get_pickings()
+        # what the check of each reads
+        for records in (self.sudo().item_id, self.sudo().order_id):
+            records.fetch(["name"])
         for signal in self.sudo():
             if signal.state not in ("waiting", "error", "outgoing") and signal.failure_type != "discarded":
                 raise UserError(self.env._("%s is not waiting to be sent.", signal.display_name))
@@ -430,7 +441,7 @@ class CloudprinterSignal(models.Model):
                 if not vals["cause"]:
                     raise UserError(self.env._("Choose a cancellation cause on item %s first.", signal.item_id.name))
             if signal.type == "ItemShipped":
-                vals.update(signal._prepare_completed())
+                vals.update(signal._prepare_completed(pickings.get(signal)))
             signal.write(vals)
         decided._log_decision(self.env._("Decided to send"))
         self._wake_sender()
