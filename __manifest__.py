@@ -15,6 +15,7 @@
         "data/mail_activity_type_data.xml",
         "report/mrp_report_templates.xml",
         "report/stock_report_templates.xml",
+        "report/stock_report_deliveryslip.xml",
         "views/cloudprinter_signal_views.xml",
         "views/cloudprinter_item_views.xml",
         "views/cloudprinter_order_views.xml",

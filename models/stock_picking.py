@@ -77,3 +77,32 @@ class StockPicking(models.Model):
         self.ensure_one()
         codes = (code.strip() for code in (self.carrier_tracking_ref or "").split(","))
         return next(filter(None, codes), "") or (self.carrier_id.cloudprinter_untracked or "").strip()
+
+    # === white label: the reader knows nothing of the shop === #
+
+    def _cloudprinter_is_linked(self):
+        return bool(self.sudo().move_ids.cloudprinter_item_id)
+
+    def _cloudprinter_consignor(self):
+        """Who is named as the sender."""
+        orders = self.sudo().move_ids.cloudprinter_item_id.order_id
+        return ", ".join(dict.fromkeys(filter(None, orders.mapped("consignor"))))
+
+    def message_post_with_source(self, source_ref, **kwargs):
+        """Odoo's e-mail at validation goes to the reader. Not stopped before: carriers are called on the way."""
+        if not isinstance(source_ref, str):
+            templates = list(self.company_id.sudo().stock_mail_confirmation_template_id)
+            if source_ref in templates:
+                self = self.filtered(lambda picking: not picking._cloudprinter_is_linked())
+        return super().message_post_with_source(source_ref, **kwargs)
+
+    def _message_sms_with_template(self, **kwargs):
+        """The same for the text message of `stock_sms`, which may be installed or not."""
+        if self._cloudprinter_is_linked():
+            return self.env["mail.message"]
+        return super()._message_sms_with_template(**kwargs)
+
+    def _check_warn_sms(self):
+        """No dialog of `stock_sms` about text messages that are not sent."""
+        others = self.filtered(lambda picking: not picking._cloudprinter_is_linked())
+        return super(StockPicking, others)._check_warn_sms()

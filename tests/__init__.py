@@ -16,3 +16,4 @@ from . import test_testing
 from . import test_tracking
 from . import test_transfers
 from . import test_travel
+from . import test_white_label
