@@ -1,4 +1,5 @@
 from . import (
+    account_move,
     cloudprinter_chatter,
     cloudprinter_document,
     cloudprinter_item,
@@ -10,6 +11,7 @@ from . import (
     cloudprinter_signal,
     cloudprinter_todo,
     delivery_carrier,
+    ir_ui_menu,
     mrp_production,
     mrp_workorder,
     res_company,

@@ -1,6 +1,36 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import clean_context
+from odoo.fields import Domain
+from odoo.tools import SQL, clean_context
+
+from odoo.addons.account.models.account_move import PAYMENT_STATE_SELECTION
+from odoo.addons.sale.models.sale_order import INVOICE_STATUS
+
+ACCOUNTANTS = "account.group_account_invoice,account.group_account_readonly"
+# Which part of the database tells these fields, see `_get_reconciliation_sql`.
+RECONCILED = {
+    "shipping": ("shipped_date", "is_unreported", "is_returned"),
+    "billing": (
+        "odoo_currency_id",
+        "amount_odoo",
+        "amount_invoiced",
+        "amount_difference",
+        "invoice_status",
+        "payment_state",
+    ),
+}
+
+
+def _search_reconciled(name):
+    """The search method of a field of `RECONCILED`."""
+
+    def search(orders, operator, value):
+        if operator in Domain.NEGATIVE_OPERATORS:
+            return NotImplemented
+        condition = orders._fields[name].condition_to_sql
+        return Domain.custom(to_sql=lambda model, alias, query: condition(name, operator, value, model, alias, query))
+
+    return search
 
 
 class CloudprinterOrder(models.Model):
@@ -34,7 +64,58 @@ class CloudprinterOrder(models.Model):
     amount_tax = fields.Monetary()
     amount_total = fields.Monetary()
     accepted_date = fields.Datetime("Accepted On", copy=False)
-    shipped_date = fields.Datetime("Shipped On", copy=False)
+    # What accountants reconcile by. Nothing of it is stored: a click that ships an item, or the sender, would write to
+    # the order and wait for others there.
+    shipped_date = fields.Datetime(
+        "Shipped On",
+        compute="_compute_shipping",
+        search=_search_reconciled("shipped_date"),
+        help="When the last of its items left the house: as it was reported, else as Odoo has it.",
+    )
+    is_unreported = fields.Boolean(
+        "Not Reported",
+        compute="_compute_shipping",
+        search=_search_reconciled("is_unreported"),
+        help="An item was shipped in Odoo, and Cloudprinter has not accepted that it was.",
+    )
+    is_returned = fields.Boolean("Returned", compute="_compute_shipping", search=_search_reconciled("is_returned"))
+    odoo_currency_id = fields.Many2one("res.currency", "Currency in Odoo", compute="_compute_billing")
+    amount_odoo = fields.Monetary(
+        "Ordered in Odoo",
+        compute="_compute_billing",
+        search=_search_reconciled("amount_odoo"),
+        currency_field="odoo_currency_id",
+        groups=ACCOUNTANTS,
+    )
+    amount_invoiced = fields.Monetary(
+        "Invoiced in Odoo",
+        compute="_compute_billing",
+        search=_search_reconciled("amount_invoiced"),
+        currency_field="odoo_currency_id",
+        groups=ACCOUNTANTS,
+        help="On posted invoices, less credit notes.",
+    )
+    amount_difference = fields.Monetary(
+        "Difference",
+        compute="_compute_billing",
+        search=_search_reconciled("amount_difference"),
+        groups=ACCOUNTANTS,
+        help="The amount at Cloudprinter less what is invoiced, or ordered as long as nothing is invoiced.",
+    )
+    invoice_status = fields.Selection(
+        INVOICE_STATUS, compute="_compute_billing", search=_search_reconciled("invoice_status"), groups=ACCOUNTANTS
+    )
+    payment_state = fields.Selection(
+        PAYMENT_STATE_SELECTION,
+        "Payment Status",
+        compute="_compute_billing",
+        search=_search_reconciled("payment_state"),
+        groups=ACCOUNTANTS,
+        help="Of the posted invoice that is farthest from being paid.",
+    )
+    invoice_ids = fields.Many2many(
+        "account.move", string="Invoices", compute="_compute_invoice_ids", groups=ACCOUNTANTS
+    )
 
     _name_uniq = models.Constraint(
         "unique (company_id, name)", "An order with this Cloudprinter id already exists in this company."
@@ -130,3 +211,125 @@ class CloudprinterOrder(models.Model):
                 )
             )
         return other
+
+    # === reconciliation === #
+
+    def _get_reconciliation_sql(self, part, alias):
+        """The one definition of what is shown and of what is found.
+
+        :param part: a key of `RECONCILED`
+        :param alias: of the order's table
+        :returns: a lateral join of one row, with a column for each field of the part
+        """
+        order = SQL.identifier(alias)
+        fields_of = lambda model, *names: [self.env[model]._fields[name] for name in names]  # noqa: E731
+        if part == "shipping":
+            # the ledger's date first: it stays as it is, also when something is exchanged a month later
+            return SQL(
+                """LATERAL (
+                    SELECT CASE WHEN bool_and(item.date IS NOT NULL OR item.stage = 'canceled')
+                                THEN max(item.date) END AS shipped_date,
+                           bool_or(item.stage = 'shipped' AND item.is_accepted IS NOT TRUE) AS is_unreported,
+                           bool_or(item.is_returned) AS is_returned
+                      FROM (
+                        SELECT i.stage, signal.is_accepted, move.is_returned,
+                               CASE WHEN i.stage = 'shipped' OR signal.is_accepted
+                                    THEN COALESCE(signal.date, move.date) END AS date
+                          FROM cloudprinter_item i
+                          JOIN LATERAL (
+                            SELECT min(s.event_date) AS date, bool_or(s.state = 'sent') AS is_accepted
+                              FROM cloudprinter_signal s
+                             WHERE s.item_id = i.id AND s.type = 'ItemShipped' AND s.correction_of_id IS NULL
+                               AND s.failure_type IS DISTINCT FROM 'withdrawn'
+                          ) signal ON TRUE
+                          JOIN LATERAL (
+                            SELECT max(m.date) FILTER (WHERE dest.usage IN ('customer', 'transit')) AS date,
+                                   bool_or(source.usage = 'customer') AS is_returned
+                              FROM stock_move m
+                              JOIN stock_location source ON source.id = m.location_id
+                              JOIN stock_location dest ON dest.id = m.location_dest_id
+                             WHERE m.cloudprinter_item_id = i.id AND m.state = 'done'
+                          ) move ON TRUE
+                         WHERE i.order_id = %(order)s.id
+                      ) item
+                )""",
+                order=order,
+                to_flush=[
+                    *fields_of("cloudprinter.item", "order_id", "stage"),
+                    *fields_of("cloudprinter.signal", "item_id", "type", "event_date", "state", "failure_type"),
+                    *fields_of("stock.move", "cloudprinter_item_id", "state", "date", "location_dest_id"),
+                ],
+            )
+        return SQL(
+            """LATERAL (
+                SELECT sale.*,
+                       CASE WHEN %(order)s.is_test OR %(order)s.currency_id IS NULL THEN 0
+                            WHEN sale.odoo_currency_id IS DISTINCT FROM %(order)s.currency_id
+                            THEN COALESCE(%(order)s.amount_total, 0)
+                            ELSE COALESCE(%(order)s.amount_total, 0)
+                                 - COALESCE(sale.amount_invoiced, sale.amount_odoo, 0)
+                       END AS amount_difference
+                  FROM (
+                    SELECT max(so.currency_id) AS odoo_currency_id, sum(so.amount_total) AS amount_odoo,
+                           sum(invoiced.amount) AS amount_invoiced, max(so.invoice_status) AS invoice_status,
+                           min(invoiced.payment_state) AS payment_state
+                      FROM sale_order so
+                      JOIN LATERAL (
+                        SELECT sum(CASE WHEN move.move_type = 'out_refund' THEN -line.price_total
+                                        ELSE line.price_total END) AS amount,
+                               (array_agg(move.payment_state ORDER BY array_position(
+                                    ARRAY['not_paid', 'partial', 'in_payment', 'paid'], move.payment_state::text
+                               )))[1] AS payment_state
+                          FROM sale_order_line sol
+                          JOIN sale_order_line_invoice_rel rel ON rel.order_line_id = sol.id
+                          JOIN account_move_line line ON line.id = rel.invoice_line_id
+                          JOIN account_move move ON move.id = line.move_id
+                         WHERE sol.order_id = so.id AND move.state = 'posted'
+                      ) invoiced ON TRUE
+                     WHERE so.cloudprinter_order_id = %(order)s.id AND %(order)s.is_test IS NOT TRUE
+                  ) sale
+            )""",
+            order=order,
+            to_flush=[
+                *fields_of("cloudprinter.order", "is_test", "currency_id", "amount_total"),
+                *fields_of("sale.order", "cloudprinter_order_id", "currency_id", "amount_total", "invoice_status"),
+                *fields_of("sale.order.line", "order_id", "invoice_lines"),
+                *fields_of("account.move.line", "move_id", "price_total"),
+                *fields_of("account.move", "state", "move_type", "payment_state"),
+            ],
+        )
+
+    def _field_to_sql(self, alias, field_expr, query=None):
+        """Search, group, sort and sum in the database by what is not stored."""
+        name, part_of_value = fields.parse_field_expr(field_expr)
+        part = next((part for part, names in RECONCILED.items() if name in names), None)
+        if not part:
+            return super()._field_to_sql(alias, field_expr, query)
+        field = self._fields[name]
+        self._check_field_access(field, "read")
+        join = query.make_alias(alias, part)
+        query.add_join("LEFT JOIN", join, self._get_reconciliation_sql(part, alias), SQL("TRUE"))
+        sql = SQL.identifier(join, name)
+        return field.property_to_sql(sql, part_of_value, self, alias, query) if part_of_value else sql
+
+    def _compute_shipping(self):
+        self._compute_reconciliation("shipping")
+
+    def _compute_billing(self):
+        # a field may be read by who cannot read the others of its part
+        self.sudo()._compute_reconciliation("billing")
+
+    def _compute_reconciliation(self, part):
+        names = RECONCILED[part]
+        query = self._origin._as_query(ordered=False)
+        columns = [self._field_to_sql(self._table, name, query) for name in names]
+        rows = self.env.execute_query(query.select(SQL.identifier(self._table, "id"), *columns)) if self._origin else []
+        values = {order_id: row for order_id, *row in rows}
+        for order in self:
+            order.update(dict(zip(names, values.get(order._origin.id, [False] * len(names)))))
+
+    def _compute_invoice_ids(self):
+        # the sales orders are not every accountant's to read; the invoices are shown to who may read them
+        readable = self.sudo().sale_order_ids.invoice_ids.with_env(self.env)._filtered_access("read")
+        for order in self:
+            order.invoice_ids = order.sudo().sale_order_ids.invoice_ids.with_env(self.env) & readable

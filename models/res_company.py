@@ -4,9 +4,11 @@ import logging
 from datetime import timedelta
 from itertools import takewhile
 
+import pytz
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
-from odoo.tools import SQL, format_datetime
+from odoo.tools import SQL, format_datetime, format_time
 
 from .. import cloudsignal
 from ..tools.poster import REFUSALS_AT_MOST
@@ -280,3 +282,19 @@ class ResCompany(models.Model):
             _logger.info("Cloudprinter: user %s declared this database the live one", self.env.uid)
             company._cloudprinter_config()._cloudprinter_bind_to_database()
         self.env["cloudprinter.signal"]._wake_sender()
+
+    def _cloudprinter_format_on_paper(self, date):
+        """A time as the company has it and in UTC, for example 23/11/2026 16:02:11 CET (15:02:11 UTC).
+
+        The company's time zone is that of its working hours, which Odoo sets with the first user's: each company has
+        one, and it does not depend on who prints.
+        """
+        self.ensure_one()
+        company = self.sudo()
+        zone = company.resource_calendar_id.tz or company.partner_id.tz or "UTC"
+        local = pytz.utc.localize(date).astimezone(pytz.timezone(zone))
+        text = f"{format_datetime(self.env, date, tz=zone)} {local.tzname()}"
+        if zone == "UTC":
+            return text
+        form = format_time if local.date() == date.date() else format_datetime
+        return f"{text} ({form(self.env, date, tz='UTC')} UTC)"

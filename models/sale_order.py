@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 
 
 class SaleOrder(models.Model):
@@ -51,6 +51,30 @@ class SaleOrder(models.Model):
                 super(SaleOrder, order).write(order._cloudprinter_take_ref(vals))
             return True
         return super().write(vals)
+
+    def _prepare_invoice(self):
+        vals = super()._prepare_invoice()
+        if self.cloudprinter_order_id:
+            # the readers' addresses are no reason for an invoice of its own for each order
+            vals["partner_shipping_id"] = self.partner_id.id
+        return vals
+
+    def _get_invoiceable_lines(self, final=False):
+        lines = super()._get_invoiceable_lines(final)
+        return lines.browse() if self._cloudprinter_is_test() else lines
+
+    def _nothing_to_invoice_error_message(self):
+        if self and all(order._cloudprinter_is_test() for order in self):
+            return self.env._("Test orders of Cloudprinter are not invoiced.")
+        return super()._nothing_to_invoice_error_message()
+
+    def _create_down_payment_lines_from_base_lines(self, *args, **kwargs):
+        if self._cloudprinter_is_test():
+            raise UserError(self.env._("Test orders of Cloudprinter are not invoiced."))
+        return super()._create_down_payment_lines_from_base_lines(*args, **kwargs)
+
+    def _cloudprinter_is_test(self):
+        return self.cloudprinter_order_id.sudo().is_test
 
     def _cloudprinter_take_ref(self, vals):
         """Values in which the typed order id has become a link, so that it is there when the lines are written.

@@ -93,3 +93,18 @@ class SaleOrderLine(models.Model):
         )
         # the operation type of subcontractors is archived
         return productions.filtered("picking_type_id.active")
+
+    @api.depends("order_id.cloudprinter_order_id.is_test")
+    def _compute_qty_to_invoice(self):
+        """Nobody pays for test orders."""
+        super()._compute_qty_to_invoice()
+        self.filtered(lambda line: line.order_id._cloudprinter_is_test()).qty_to_invoice = 0
+
+    def _prepare_invoice_line(self, **optional_values):
+        """An invoice of many orders says on each line which order and item it is about."""
+        vals = super()._prepare_invoice_line(**optional_values)
+        order = self.order_id.cloudprinter_order_id.sudo()
+        if order and not self.display_type:
+            ids = filter(None, [order.name, self.cloudprinter_item_id.sudo().name])
+            vals["name"] = f"{vals['name']}\nCloudprinter {' / '.join(ids)}"
+        return vals

@@ -1,3 +1,4 @@
+from . import test_accounting
 from . import test_browser
 from . import test_canceled_documents
 from . import test_cloudsignal

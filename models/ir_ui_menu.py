@@ -1,0 +1,12 @@
+from odoo import models
+
+
+class IrUiMenu(models.Model):
+    _inherit = "ir.ui.menu"
+
+    def _load_menus_blacklist(self):
+        """Who finds the ledger among the logs needs no second entry among the reports."""
+        hidden = super()._load_menus_blacklist()
+        if self.env.user.has_group("account.group_account_readonly"):
+            hidden.append(self.env.ref("cloudprinter.cloudprinter_ledger_report_menu").id)
+        return hidden
