@@ -80,29 +80,21 @@ class StockPicking(models.Model):
 
     # === white label: the reader knows nothing of the shop === #
 
-    def _cloudprinter_is_linked(self):
-        return bool(self.sudo().move_ids.cloudprinter_item_id)
-
-    def _cloudprinter_consignor(self):
-        """Who is named as the sender."""
-        orders = self.sudo().move_ids.cloudprinter_item_id.order_id
-        return ", ".join(dict.fromkeys(filter(None, orders.mapped("consignor"))))
-
     def message_post_with_source(self, source_ref, **kwargs):
         """Odoo's e-mail at validation goes to the reader. Not stopped before: carriers are called on the way."""
         if not isinstance(source_ref, str):
             templates = list(self.company_id.sudo().stock_mail_confirmation_template_id)
             if source_ref in templates:
-                self = self.filtered(lambda picking: not picking._cloudprinter_is_linked())
+                self = self.filtered(lambda picking: not picking.cloudprinter_item_ids)
         return super().message_post_with_source(source_ref, **kwargs)
 
     def _message_sms_with_template(self, **kwargs):
         """The same for the text message of `stock_sms`, which may be installed or not."""
-        if self._cloudprinter_is_linked():
+        if self.cloudprinter_item_ids:
             return self.env["mail.message"]
         return super()._message_sms_with_template(**kwargs)
 
     def _check_warn_sms(self):
         """No dialog of `stock_sms` about text messages that are not sent."""
-        others = self.filtered(lambda picking: not picking._cloudprinter_is_linked())
+        others = self.filtered(lambda picking: not picking.cloudprinter_item_ids)
         return super(StockPicking, others)._check_warn_sms()
