@@ -19,6 +19,7 @@
         "report/stock_report_deliveryslip.xml",
         "views/account_move_views.xml",
         "views/cloudprinter_signal_views.xml",
+        "views/cloudprinter_item_kanban_views.xml",
         "views/cloudprinter_item_views.xml",
         "views/cloudprinter_order_views.xml",
         "views/cloudprinter_request_views.xml",

@@ -107,7 +107,12 @@ class CloudprinterItem(models.Model):
     move_ids = fields.One2many("stock.move", "cloudprinter_item_id", "Stock Moves")
     signal_ids = fields.One2many("cloudprinter.signal", "item_id", "Signals")
     stage = fields.Selection(
-        STAGE_LABELS, compute="_compute_stage", store=True, index=True, help="What Odoo knows of this item."
+        STAGE_LABELS,
+        compute="_compute_stage",
+        store=True,
+        index=True,
+        group_expand="_group_expand_stage",
+        help="What Odoo knows of this item.",
     )
     facts = fields.Char(compute="_compute_stage", store=True, help="What the stage was derived from.")
     cancel_cause = fields.Selection(
@@ -407,6 +412,11 @@ class CloudprinterItem(models.Model):
             self.env["ir.cron"]._commit_progress(len(batch), remaining=remaining)
 
     # === reading === #
+
+    @api.model
+    def _group_expand_stage(self, values, domain):
+        """Columns in the order of the work; those that are empty would push the others off the screen."""
+        return [stage for stage, _label in STAGE_LABELS if stage in values]
 
     @api.depends("sale_line_ids")
     def _compute_sale_line_id(self):
