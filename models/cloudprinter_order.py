@@ -116,6 +116,8 @@ class CloudprinterOrder(models.Model):
     invoice_ids = fields.Many2many(
         "account.move", string="Invoices", compute="_compute_invoice_ids", groups=ACCOUNTANTS
     )
+    production_count = fields.Integer("Manufacturing Orders", compute="_compute_document_counts")
+    picking_count = fields.Integer("Transfers", compute="_compute_document_counts")
 
     _name_uniq = models.Constraint(
         "unique (company_id, name)", "An order with this Cloudprinter id already exists in this company."
@@ -128,6 +130,24 @@ class CloudprinterOrder(models.Model):
 
     def _search_sale_order_id(self, operator, value):
         return [("sale_order_ids", operator, value)]
+
+    @api.depends("item_ids")
+    def _compute_document_counts(self):
+        # how many there are is no secret from who reads the order; which, Odoo decides when they are opened
+        items = self.sudo().item_ids
+        for order in self:
+            mine = items.filtered(lambda item: item.order_id == order._origin)  # noqa: B023
+            order.production_count = len(mine.production_ids)
+            order.picking_count = len(mine.move_ids.picking_id)
+
+    def action_open_sale_orders(self):
+        return self.sale_order_ids._get_records_action(name=self.env._("Sales Orders"))
+
+    def action_open_productions(self):
+        return self.item_ids.production_ids._get_records_action(name=self.env._("Manufacturing Orders"))
+
+    def action_open_pickings(self):
+        return self.item_ids.move_ids.picking_id._get_records_action(name=self.env._("Transfers"))
 
     @api.model
     def _clean_id(self, value):

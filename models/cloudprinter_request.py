@@ -47,6 +47,10 @@ class CloudprinterRequest(models.Model):
     _company_idx = models.Index("(company_id, id)")
     _vacuum_idx = models.Index("(company_id, outcome, date)")
 
+    def _compute_display_name(self):
+        for request in self:
+            request.display_name = self.env._("Attempt %s", request.id)
+
     @api.model_create_multi
     def create(self, vals_list):
         if self.env.context.get("cloudprinter_ledger") is not LEDGER:
