@@ -1,4 +1,5 @@
 from . import models, wizard
+from . import models, report
 
 
 def uninstall_hook(env):

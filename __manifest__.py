@@ -32,6 +32,8 @@
         "wizard/cloudprinter_discard_views.xml",
         "wizard/cloudprinter_report_views.xml",
         "views/account_menus.xml",
+        "report/cloudprinter_lead_time_views.xml",
+        "report/cloudprinter_signal_views.xml",
         "views/cloudprinter_menus.xml",
     ],
     "assets": {"web.assets_tests": ["cloudprinter/static/tests/tours/**/*"]},

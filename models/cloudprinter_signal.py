@@ -115,6 +115,8 @@ class CloudprinterSignal(models.Model):
     _item_idx = models.Index("(item_id, id)")
     _order_idx = models.Index("(order_id)")
     _source_idx = models.Index("(res_model, res_id)")
+    # a period of the lead times among years of signals
+    _shipped_idx = models.Index("(event_date) WHERE type = 'ItemShipped'")
 
     @api.depends("type", "item_id.name")
     def _compute_display_name(self):

@@ -10,6 +10,7 @@ from . import test_manufacturing
 from . import test_outbox
 from . import test_packing
 from . import test_report
+from . import test_reports
 from . import test_security
 from . import test_sender
 from . import test_stage
