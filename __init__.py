@@ -1,5 +1,6 @@
 from . import models, wizard
 from . import models, report
+from . import models, report, wizard
 
 
 def uninstall_hook(env):

@@ -18,6 +18,7 @@
         "report/cloudprinter_signal_history.xml",
         "report/stock_report_deliveryslip.xml",
         "views/account_move_views.xml",
+        "wizard/cloudprinter_connection_test_views.xml",
         "views/cloudprinter_signal_views.xml",
         "views/cloudprinter_item_kanban_views.xml",
         "views/cloudprinter_item_views.xml",

@@ -93,7 +93,7 @@ class CloudprinterSender(models.AbstractModel):
     def _send(self, run):
         """Claim, post and record until nothing is due or the budget is spent."""
         refusals = {company_id: endpoint.refusals for company_id, endpoint in run.endpoints.items()}
-        poster = Poster(run.deadline, _user_agent(), refusals)
+        poster = Poster(run.deadline, get_user_agent(), refusals)
         threads = ThreadPoolExecutor(run.connections, thread_name_prefix="cloudsignal")
         landed = queue.SimpleQueue()
         try:
@@ -151,6 +151,27 @@ class CloudprinterSender(models.AbstractModel):
     def _record_all(self, run):
         attempts, run.unwritten = run.unwritten, []
         run.unwritten = self._record(run, attempts)
+
+    def _send_test(self, signal):
+        """Post one new signal of a test order while an administrator waits for it, also while signals are held.
+
+        :returns: False when it was not posted, because the sender is at work
+        """
+        with self._try_to_be_the_only_one() as (alone, ping):
+            if not alone:
+                return False
+            company = signal.company_id
+            endpoints = self._get_endpoints({company.id: Endpoint()})
+            endpoints[company.id].obstacle = ""
+            run = Run(endpoints, ping, time.monotonic() + BUDGET, connections=1, bundle_size=1)
+            poster = Poster(run.deadline, get_user_agent())
+            try:
+                for bundle in self._claim(run, signal.order_id.ids):
+                    self._record(run, poster.post(bundle))
+            finally:
+                poster.close()
+            self.env["cloudprinter.chatter"]._log_lines(run.lines)
+        return True
 
     # === who may send === #
 
@@ -515,6 +536,6 @@ class CloudprinterSender(models.AbstractModel):
         return min(filter(None, (date, fresh and endpoint.is_open and endpoint.retry_date)), default=None)
 
 
-def _user_agent():
+def get_user_agent():
     version = Manifest.for_addon("cloudprinter")["version"]
     return f"cloudprinter/{version} Odoo/{release.version}"

@@ -18,12 +18,20 @@ class ResConfigSettings(models.TransientModel):
     cloudprinter_retention_days = fields.Integer(related="company_id.cloudprinter_retention_days", readonly=False)
     cloudprinter_obstacle = fields.Char(compute="_compute_cloudprinter_reason")
     cloudprinter_reason = fields.Char("Why Nothing Is Sent", compute="_compute_cloudprinter_reason")
+    cloudprinter_counts = fields.Char("What Waits", compute="_compute_cloudprinter_reason")
 
     @api.depends("company_id")
     def _compute_cloudprinter_reason(self):
         for settings in self:
-            settings.cloudprinter_reason = settings.company_id.cloudprinter_status()["reason"]
+            status = settings.company_id.cloudprinter_status()
+            settings.cloudprinter_reason = status["reason"]
             settings.cloudprinter_obstacle = settings.company_id._cloudprinter_obstacle()
+            settings.cloudprinter_counts = self.env._(
+                "Signals: %(outgoing)s queued, %(waiting)s need input, %(error)s refused.",
+                outgoing=status["outgoing"],
+                waiting=status["waiting"],
+                error=status["error"],
+            )
 
     @api.onchange("cloudprinter_signal_api_key")
     def _onchange_cloudprinter_signal_api_key(self):

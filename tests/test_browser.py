@@ -59,5 +59,9 @@ class TestBrowser(CloudprinterCase, HttpCase):
 
     def test_administrator_releases(self):
         self.company.cloudprinter_hold = True
+        item = self.sell_one()
         self.start_tour("/odoo/action-cloudprinter.res_config_settings_action", "cloudprinter_settings", login="admin")
         self.assertFalse(self.company.cloudprinter_hold)
+        self.assertEqual(self.server.signals(), [("ItemRegistered", "T1", "T2")], "the test order alone")
+        self.send()
+        self.assert_received(item, ["ItemRegistered"])

@@ -70,11 +70,53 @@ registry.category("web_tour.tours").add("cloudprinter_send_again", {
     ],
 });
 
-// The administrator is told why nothing is sent, in the settings.
+// The administrator is told why nothing is sent, tests the connection without and with a test order, and releases.
 registry.category("web_tour.tours").add("cloudprinter_settings", {
     steps: () => [
         {
             trigger: ".app_settings_block[data-key=cloudprinter] .alert:contains(Sending is on hold)",
+        },
+        {
+            trigger: ".app_settings_block[data-key=cloudprinter] .alert:contains(1 queued)",
+        },
+        {
+            trigger: "button:contains(Test Connection)",
+            run: "click",
+        },
+        {
+            trigger: ".modal button[name=action_test]",
+            run: "click",
+        },
+        {
+            trigger: ".modal div[name=verdict]:contains(Works)",
+        },
+        {
+            trigger: ".modal div[name=key_result]:contains(Accepted)",
+        },
+        {
+            trigger: ".modal div[name=signal_result]:contains(Not tested)",
+        },
+        {
+            trigger: ".modal div[name=order_ref] input",
+            run: "edit T1",
+        },
+        {
+            trigger: ".modal div[name=item_ref] input",
+            run: "edit T2",
+        },
+        {
+            trigger: ".modal button[name=action_test]",
+            run: "click",
+        },
+        {
+            trigger: ".modal div[name=signal_result]:contains(Accepted: ItemRegistered T2)",
+        },
+        {
+            trigger: ".modal button[special=cancel]",
+            run: "click",
+        },
+        {
+            trigger: "body:not(:has(.modal))",
         },
         {
             trigger: "#cloudprinter_hold input[type=checkbox]",
