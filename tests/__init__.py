@@ -1,4 +1,5 @@
 from . import test_accounting
+from . import test_access
 from . import test_browser
 from . import test_canceled_documents
 from . import test_cloudsignal
