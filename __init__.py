@@ -1,5 +1,3 @@
-from . import models, wizard
-from . import models, report
 from . import models, report, wizard
 
 

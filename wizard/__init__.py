@@ -1,2 +1,6 @@
-from . import cloudprinter_discard, cloudprinter_report, cloudprinter_report_line
-from . import cloudprinter_connection_test
+from . import (
+    cloudprinter_connection_test,
+    cloudprinter_discard,
+    cloudprinter_report,
+    cloudprinter_report_line,
+)
