@@ -256,6 +256,24 @@ class TestScreens(AccessCase):
         ):
             self.assertIn(expected, opened)
 
+    def test_test_order_is_typed_by_hand(self):
+        """On the first day there is no incoming order yet."""
+        form = Form(self.env["cloudprinter.order"].with_user(self.roles["manager of the app"]))
+        form.name = "T1"
+        form.is_test = True
+        with form.item_ids.new() as line:
+            line.name = "T2"
+            line.product_id = self.book
+            line.quantity = 3
+        order = form.save()
+        self.assertEqual((order.item_ids.name, order.item_ids.stage, order.item_ids.is_test), ("T2", "new", True))
+
+    def test_settings_stay_few(self):
+        arch = etree.fromstring(
+            self.env["res.config.settings"].with_user(self.roles["all rights"]).get_view(view_type="form")["arch"]
+        )
+        self.assertLessEqual(len(arch.xpath("//app[@name='cloudprinter']//setting")), 10)
+
     def test_new_model_has_rights_and_a_company(self):
         for model in self.models:
             rows = self.env["ir.model.access"].search([("model_id.model", "=", model._name)])
