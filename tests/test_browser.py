@@ -1,6 +1,8 @@
 """What people do in their browser. Without one, Odoo would skip these without a word: `make test` sees to it."""
 
-from odoo.tests import HttpCase, tagged
+from freezegun import freeze_time
+
+from odoo.tests import HttpCase, new_test_user, tagged
 
 from .common import CloudprinterCase
 
@@ -65,3 +67,22 @@ class TestBrowser(CloudprinterCase, HttpCase):
         self.assertEqual(self.server.signals(), [("ItemRegistered", "T1", "T2")], "the test order alone")
         self.send()
         self.assert_received(item, ["ItemRegistered"])
+
+    def test_accountant_proves_it(self):
+        """In two clicks from the menu of Invoicing, and on paper."""
+        self.company.resource_calendar_id.tz = "UTC"
+        self.env["res.lang"]._lang_get("en_US").write({"date_format": "%m/%d/%Y", "time_format": "%H:%M:%S"})
+        auditor = new_test_user(
+            self.env, login="cp_auditor", groups="base.group_user,account.group_account_readonly", tz="UTC"
+        )
+        item = self.sell_one()
+        with freeze_time("2027-11-23 15:00:00"):
+            self.produce(item.production_ids)
+            self.deliver(item.sale_line_id.order_id.picking_ids)
+        with freeze_time("2027-11-23 15:02:11"):
+            self.send()
+        self.start_tour("/odoo/action-account.action_account_moves_all", "cloudprinter_proof", login=auditor.login)
+        self.authenticate(auditor.login, auditor.login)
+        paper = self.url_open(f"/report/html/cloudprinter.report_item_history/{item.id}")
+        self.assertIn("Accepted by Cloudprinter", paper.text)
+        self.assertIn("11/23/2027 15:02:11 UTC", paper.text)
