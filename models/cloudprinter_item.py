@@ -306,6 +306,8 @@ class CloudprinterItem(models.Model):
         :param datetime not_before: the latest time in the item's outbox
         """
         now = fields.Datetime.now()
+        # Odoo confirms and procures as superuser on the way
+        user_id = self.env.transaction.default_env.uid
         vals_list = []
         latest = now
         for signal_type, origin in reversed(planned):
@@ -318,7 +320,7 @@ class CloudprinterItem(models.Model):
                     "type": signal_type,
                     "origin": origin,
                     "event_date": max(latest, not_before) if not_before else latest,
-                    "user_id": self.env.uid,
+                    "user_id": user_id,
                     **self.env["cloudprinter.signal"]._prepare_source(document),
                     **self._prepare_details(signal_type, document),
                 },

@@ -17,8 +17,12 @@ class TestLeadTime(CloudprinterCase):
         item = self.env["cloudprinter.item"].create(
             {"name": name, "order_id": order.id, "product_id": (product or self.book).id}
         )
-        item._report("ItemRegistered", event_date=registered)
-        item._report("ItemShipped", event_date=shipped, tracking="1A", shipping_option="GLS")
+        self.env["cloudprinter.signal"].create(
+            [
+                item._prepare_report("ItemRegistered", event_date=registered),
+                item._prepare_report("ItemShipped", event_date=shipped, tracking="1A", shipping_option="GLS"),
+            ]
+        )
         self.env.flush_all()
         return self.get_lead_time(item)
 
