@@ -13,6 +13,8 @@ MILESTONES_ONLY = "type NOT IN ('ItemDelay', 'ItemError')"
 # In the context as `cloudprinter_ledger` it allows to touch what is evidence. Over RPC nobody can name this object,
 # whatever rights he has.
 LEDGER = object()
+# What Cloudprinter was told by other means, before Odoo did it: never sent, and never made again.
+BEFORE = {"state": "sent", "failure_type": False, "origin": "before"}
 
 
 class CloudprinterSignal(models.Model):
@@ -190,7 +192,8 @@ class CloudprinterSignal(models.Model):
 
         :raises UserError: a signal was accepted, or is on its way
         """
-        accepted = self.filtered(lambda signal: signal.state == "sent")[:1]
+        # what was reported before Odoo is what a person said, and the id may be what he got wrong
+        accepted = self.filtered(lambda signal: signal.state == "sent" and signal.origin != "before")[:1]
         if accepted:
             raise UserError(
                 self.env._(
@@ -297,7 +300,13 @@ class CloudprinterSignal(models.Model):
             # Odoo gives a dropshipment no carrier of its own
             carrier = picking.sale_id.sudo().carrier_id
         tracking = self._clean_text(picking._cloudprinter_tracking() if picking else "")
-        option = self._clean_text(carrier.cloudprinter_shipping_option or order.shipping_method or carrier.name or "")
+        option = self._clean_text(
+            carrier.cloudprinter_shipping_option
+            or picking.cloudprinter_shipping_option
+            or order.shipping_method
+            or carrier.name
+            or ""
+        )
         return {"tracking": tracking, "shipping_option": option, **self._prepare_missing(tracking, option)}
 
     @api.model
@@ -345,6 +354,10 @@ class CloudprinterSignal(models.Model):
         # the index must see it before the signal is made again
         self.flush_recordset(["state"])
 
+    def _take_as_reported_before(self):
+        """Cloudprinter was told by other means. Only for what was never posted."""
+        self.with_context(cloudprinter_ledger=LEDGER).write(BEFORE)
+
     def _update_tracking(self, pickings):
         """The tracking or the carrier of reported deliveries changed: complete, change or propose to correct.
 
@@ -360,11 +373,14 @@ class CloudprinterSignal(models.Model):
             order="id",
         )
         corrected = self.search([("correction_of_id", "in", signals.ids), ("state", "!=", "canceled")]).correction_of_id
+        by_id = {picking.id: picking for picking in pickings}
         for signal in signals - corrected:
-            picking = pickings.browse(signal.res_id)
+            picking = by_id[signal.res_id]
             details = self._prepare_shipping(picking, signal.order_id)
             if signal.state == "sent":
-                if details["tracking"] and details["tracking"] != signal.tracking:
+                # nobody knows the code that was reported before Odoo, unless it was here then
+                known = signal.tracking or signal.origin != "before"
+                if known and details["tracking"] and details["tracking"] != signal.tracking:
                     signal._propose_correction(picking, details)
                 continue
             before = signal.correction_of_id
@@ -383,8 +399,8 @@ class CloudprinterSignal(models.Model):
                 # it waits for a person, whatever the tracking is, or for the next attempt
                 details.update(state=signal.state, failure_type=signal.failure_type)
             signal.write(details)
-            if signal.state == "outgoing":
-                self._wake_sender()
+        if "outgoing" in signals.mapped("state"):
+            self._wake_sender()
 
     def _propose_correction(self, picking, details):
         """Ask a person whether to send the details of a delivery that changed, or that came, after this was posted."""

@@ -2,6 +2,9 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools.sql import column_exists, create_column
 
+# In the context as `cloudprinter_tracking` it says that many deliveries are written, and their signals afterwards.
+LATER = object()
+
 
 class StockPicking(models.Model):
     _name = "stock.picking"
@@ -28,6 +31,16 @@ class StockPicking(models.Model):
     )
     # Set when this transfer is the source of an ItemShipped: tells without a query whether tracking matters.
     cloudprinter_reports_tracking = fields.Boolean(copy=False, readonly=True)
+    cloudprinter_waits_for_tracking = fields.Boolean(
+        "Waits for Tracking",
+        compute="_compute_cloudprinter_waits_for_tracking",
+        search="_search_cloudprinter_waits_for_tracking",
+        compute_sudo=True,
+        help="It was shipped, and Cloudprinter is not told until its tracking reference or carrier is entered.",
+    )
+    cloudprinter_shipping_option = fields.Char(
+        "Shipping Option", copy=False, help="For Cloudprinter, where the carrier has none of its own."
+    )
 
     def _auto_init(self):
         if not column_exists(self.env.cr, "stock_picking", "cloudprinter_reports_tracking"):
@@ -55,6 +68,36 @@ class StockPicking(models.Model):
             picking.cloudprinter_item_ref = items._get_ref()
             picking.cloudprinter_consignor = ", ".join(filter(None, items.order_id.mapped("consignor"))) or False
 
+    @api.depends("carrier_tracking_ref", "carrier_id", "cloudprinter_shipping_option")
+    def _compute_cloudprinter_waits_for_tracking(self):
+        # what was typed a moment ago has changed the signals, and is to be seen
+        reporting = self.filtered("cloudprinter_reports_tracking")
+        waiting = reporting and self.search(
+            [("id", "in", reporting.ids), ("cloudprinter_waits_for_tracking", "=", True)]
+        )
+        waiting.cloudprinter_waits_for_tracking = True
+        (self - waiting).cloudprinter_waits_for_tracking = False
+
+    def _search_cloudprinter_waits_for_tracking(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        # who may see the transfers is a matter of the transfers
+        waiting = (
+            self.env["cloudprinter.signal"]
+            .sudo()
+            ._search(
+                [
+                    ("state", "=", "waiting"),
+                    ("type", "=", "ItemShipped"),
+                    ("res_model", "=", self._name),
+                    "|",
+                    ("failure_type", "in", ("missing_tracking", "missing_option")),
+                    ("tracking", "in", (False, "")),
+                ]
+            )
+        )
+        return [("id", "in" if True in value else "not in", waiting.subselect("res_id"))]
+
     def copy_data(self, default=None):
         """Duplicate makes another transfer, not another delivery of the item."""
         vals_list = super().copy_data(default)
@@ -66,11 +109,24 @@ class StockPicking(models.Model):
 
     def write(self, vals):
         res = super().write(vals)
-        if "carrier_tracking_ref" in vals or "carrier_id" in vals:
-            reporting = self.filtered("cloudprinter_reports_tracking")
-            if reporting:
-                self.env["cloudprinter.signal"].sudo()._update_tracking(reporting)
+        if vals.keys().isdisjoint(("carrier_tracking_ref", "carrier_id", "cloudprinter_shipping_option")):
+            return res
+        if self.env.context.get("cloudprinter_tracking") is not LATER:
+            self._cloudprinter_update_signals()
         return res
+
+    def _cloudprinter_update_signals(self):
+        reporting = self.filtered("cloudprinter_reports_tracking")
+        if reporting:
+            self.env["cloudprinter.signal"].sudo()._update_tracking(reporting)
+
+    def _cloudprinter_enter_tracking(self, vals_list):
+        """Write tracking codes of many deliveries, each its own, and complete their signals together."""
+        # once for all of them
+        self.check_access("write")
+        for picking, vals in zip(self.sudo().with_context(cloudprinter_tracking=LATER), vals_list):
+            picking.write(vals)
+        self._cloudprinter_update_signals()
 
     def _cloudprinter_tracking(self):
         """The one code that the API has room for: the first, or the carrier's text for an untracked service."""

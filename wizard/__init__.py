@@ -3,4 +3,6 @@ from . import (
     cloudprinter_discard,
     cloudprinter_report,
     cloudprinter_report_line,
+    cloudprinter_tracking_import,
+    cloudprinter_tracking_import_line,
 )

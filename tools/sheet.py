@@ -1,0 +1,101 @@
+"""Tables that people drop or paste: CSV of any spreadsheet or parcel service → rows of text with their line numbers.
+
+Pure functions without ORM. They never raise on what somebody pastes; what cannot be read is a row with a problem.
+"""
+
+import csv
+import io
+import re
+from typing import NamedTuple
+
+DELIMITERS = ";\t,"
+# What Excel makes of a long number, and how people keep it from doing so.
+SHORTENED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+[0-9]+")
+
+
+class Row(NamedTuple):
+    line: int  # where it begins, counted from 1
+    cells: tuple
+
+
+def decode(data):
+    """The text of a file: UTF-8 or UTF-16 as the file says, else Windows-1252, which any bytes are."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
+
+
+def read_rows(text):
+    """The rows that are not empty, with trimmed cells.
+
+    :rtype: list[Row]
+    """
+    text = text.removeprefix("\ufeff").replace("\0", "")
+    tables = [_read(text, delimiter) for delimiter in DELIMITERS]
+    # the delimiter by which most rows have several cells; a code or a name may have another one in it
+    return max(tables, key=lambda rows: sum(len(row.cells) > 1 for row in rows))
+
+
+def _read(text, delimiter):
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows, line = [], 1
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return rows
+        except csv.Error:
+            # a field without end: a quotation mark that is never closed
+            cells = ['"']
+        cells = [cell.strip() for cell in cells]
+        while cells and not cells[-1]:
+            cells.pop()
+        if cells:
+            rows.append(Row(line, tuple(cells)))
+        line = reader.line_num + 1
+
+
+def take_columns(rows, names):
+    """Which column is what: from the heading if there is one, else in the order of `names`.
+
+    :param list rows: of Row
+    :param dict names: column → names by which a heading may call it, lower case
+    :returns: the rows below the heading, and for each of them a dict of column → text
+    """
+    if not rows:
+        return []
+    heading = [" ".join(cell.lower().replace("_", " ").split()) for cell in rows[0].cells]
+    positions = {}
+    for column, known in names.items():
+        found = [position for position, cell in enumerate(heading) if cell in known]
+        if found:
+            positions[column] = found[0]
+    if len(positions) > 1:
+        rows = rows[1:]
+    else:
+        positions = {column: position for position, column in enumerate(names)}
+    return [
+        (row.line, {column: row.cells[at] if at < len(row.cells) else "" for column, at in positions.items()})
+        for row in rows
+    ]
+
+
+def find_damage(text):
+    """What a spreadsheet did to an id or a code: `shortened`, `marked`, `unclosed`, or an empty text."""
+    if SHORTENED.fullmatch(text):
+        return "shortened"
+    if text.startswith(("'", "=")):
+        return "marked"
+    if not text.isprintable() or text.startswith('"'):
+        return "unclosed"
+    return ""
+
+
+def write_rows(rows):
+    """CSV that Excel opens in columns, and that `read_rows` reads again."""
+    stream = io.StringIO(newline="")
+    csv.writer(stream, delimiter=";").writerows(rows)
+    return stream.getvalue()
