@@ -9,8 +9,19 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import clean_context
 
 from ..cloudsignal import CANCEL_CAUSES
-from ..tools.stage import MAKING, MILESTONES, STAGE_OF, STAGES, TERMINAL, Facts, derive_stage, fact_text, plan_signals
-from .cloudprinter_signal import LEDGER
+from ..tools.stage import (
+    MAKING,
+    MILESTONES,
+    STAGE_OF,
+    STAGES,
+    TERMINAL,
+    Facts,
+    derive_stage,
+    fact_text,
+    get_milestones,
+    plan_signals,
+)
+from .cloudprinter_signal import BEFORE, LEDGER
 
 _logger = logging.getLogger(__name__)
 
@@ -182,6 +193,20 @@ class CloudprinterItem(models.Model):
                 if item[name] != value:
                     item[name] = value
 
+    @api.model
+    def _get_stage_of(self, productions, moves, packed):
+        """The stage that an item would have that these documents are linked to.
+
+        :param packed: the moves that are wholly in packages
+        """
+        bound = moves._cloudprinter_bound_for_customer()
+        return derive_stage(
+            Facts(
+                productions=tuple(production._cloudprinter_fact() for production in productions),
+                moves=tuple(move._cloudprinter_fact(packed=move in packed) for move in bound),
+            )
+        )
+
     def _get_production_facts(self):
         return tuple(production._cloudprinter_fact() for production in self.production_ids)
 
@@ -279,6 +304,38 @@ class CloudprinterItem(models.Model):
                 vals_list += item._prepare_signals(plan.create, max(live.mapped("event_date"), default=None))
         if vals_list:
             signals.create([{**vals, **overrides} for vals in vals_list])
+
+    def _report_before(self, known):
+        """Write down what Cloudprinter was told before Odoo did it: none of it is sent, what follows is.
+
+        :param dict known: item → the stage that Cloudprinter knows
+        """
+        signals = self.env["cloudprinter.signal"].sudo()
+        rows = signals.search_fetch(
+            [
+                ("item_id", "in", self.ids),
+                ("type", "in", list(STAGE_OF)),
+                ("correction_of_id", "=", False),
+                ("failure_type", "!=", "withdrawn"),
+            ],
+            ["item_id", "type", "state", "attempt_count", "event_date"],
+        ).grouped("item_id")
+        vals_list, recorded = [], signals.browse()
+        for item in self:
+            reported = item.company_id._cloudprinter_config()._cloudprinter_reported_types()
+            told = get_milestones(known[item], reported)
+            live = rows.get(item, signals)
+            recorded += live.filtered(
+                lambda s: s.type in told and s.state in ("waiting", "outgoing") and not s.attempt_count  # noqa: B023
+            )
+            missing = set(told) - set(live.mapped("type"))
+            planned = [(signal_type, "before") for signal_type in told if signal_type in missing]
+            # what follows has happened later, so that it tells how late these can have been
+            ahead = [(t, "observed") for t in get_milestones(item.stage, reported) if t not in told]
+            if planned:
+                vals_list += item._prepare_signals(planned + ahead, False)[: len(planned)]
+        recorded._take_as_reported_before()
+        signals.with_context(cloudprinter_ledger=LEDGER).create([{**vals, **BEFORE} for vals in vals_list])
 
     def _follow_last_delivery(self, shipped, posted):
         """A shipped item was shipped again: its ItemShipped is made anew, or a person decides when it was posted.
@@ -579,7 +636,8 @@ class CloudprinterItem(models.Model):
         res = super().write(vals)
         if "order_id" in vals:
             for item in self:
-                item.signal_ids.sudo().write({"order_id": item.order_id.id, "company_id": item.company_id.id})
+                signals = item.signal_ids.sudo().with_context(cloudprinter_ledger=LEDGER)
+                signals.write({"order_id": item.order_id.id, "company_id": item.company_id.id})
         changed.signal_ids.sudo()._send_with_new_ids()
         cancelling = cancelling.filtered("item_id.cancel_cause")
         for (cause, message), signals in cancelling.grouped(
@@ -681,7 +739,7 @@ class CloudprinterItem(models.Model):
     def action_ignore_changes(self):
         """Take what an update of the add-on has found out about the items as reported before."""
         items = self._settle_update().with_context(cloudprinter_ledger=LEDGER)
-        items._make_due_signals(state="sent", failure_type=False, origin="before")
+        items._make_due_signals(**BEFORE)
         return True
 
     def _settle_update(self):

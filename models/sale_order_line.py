@@ -80,7 +80,8 @@ class SaleOrderLine(models.Model):
         if before:
             productions.cloudprinter_item_ids = [Command.unlink(before.id)]
         if item:
-            productions.cloudprinter_item_ids = [Command.link(item.id)]
+            missing = productions.filtered(lambda production: item not in production.cloudprinter_item_ids)
+            missing.cloudprinter_item_ids = [Command.link(item.id)]
 
     def _cloudprinter_productions(self):
         """The manufacturing orders of this line, without those of sub-assemblies and of subcontractors."""

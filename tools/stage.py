@@ -124,5 +124,17 @@ def plan_signals(stage, live, posted, reported=FILLED_IN + ("ItemPacked",)):
     return Plan(create, withdraw)
 
 
+def get_milestones(stage, reported=FILLED_IN + ("ItemPacked",)):
+    """What Cloudprinter was told of an item that it knows to be at `stage`: types in the API's order.
+
+    :param reported: the middle types that the company reports at all
+    """
+    own = MILESTONES.get(stage)
+    if own in (None, "ItemCanceled"):
+        return [own] if own else []
+    before = [t for t in FILLED_IN if _rank(t) < _rank(own) and (t == "ItemRegistered" or t in reported)]
+    return [*before, own]
+
+
 def _rank(signal_type):
     return STAGES.index(STAGE_OF[signal_type])

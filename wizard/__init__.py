@@ -3,6 +3,8 @@ from . import (
     cloudprinter_discard,
     cloudprinter_report,
     cloudprinter_report_line,
+    cloudprinter_link,
+    cloudprinter_link_line,
     cloudprinter_tracking_import,
     cloudprinter_tracking_import_line,
 )

@@ -1,0 +1,271 @@
+import base64
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError, ValidationError
+
+from ..tools.sheet import decode, find_damage, read_rows, take_columns
+from ..tools.stage import STAGE_OF
+from .cloudprinter_link_line import KNOWN
+
+COLUMNS = {
+    "document": {"sales order", "sale order", "manufacturing order", "document"},
+    "order_ref": {"order id", "cloudprinter order", "cloudprinter order id"},
+    "product": {"product or line", "product", "line"},
+    "item_ref": {"item id", "cloudprinter item", "cloudprinter item id"},
+    "known": {"already known", "cloudprinter already knows", "known"},
+}
+LINES_AT_MOST = 10000
+
+
+class CloudprinterLink(models.TransientModel):
+    """Links orders that are in progress to Cloudprinter, and says what Cloudprinter has been told of them.
+
+    The lines come from chosen documents or from a file. Those that are right are linked together, or none is; the
+    others stay, with what is wrong.
+    """
+
+    _name = "cloudprinter.link"
+    _description = "Link to Cloudprinter"
+
+    file = fields.Binary("CSV File", attachment=False)
+    filename = fields.Char()
+    text = fields.Text("Or Paste Here")
+    line_ids = fields.One2many("cloudprinter.link.line", "link_id", "Lines")
+    linked_count = fields.Integer(readonly=True)
+    problem_count = fields.Integer(compute="_compute_problem_count")
+
+    @api.depends("line_ids.problem")
+    def _compute_problem_count(self):
+        for wizard in self:
+            wizard.problem_count = len(wizard.line_ids.filtered("problem"))
+
+    @api.model
+    def _check_may_link(self):
+        if not self.env.user.has_group("cloudprinter.group_manager"):
+            raise AccessError(self.env._("Only managers of Cloudprinter may link orders in progress."))
+
+    @api.model
+    def _open_for(self, documents):
+        """The dialog with what can be linked of sales orders or manufacturing orders."""
+        self._check_may_link()
+        documents.check_access("read")
+        if documents._name == "sale.order":
+            lines = documents.order_line.filtered(lambda line: not line.display_type and not line.is_delivery)
+            vals_list = self._prepare_lines([(line, self.env["mrp.production"]) for line in lines])
+        else:
+            vals_list = self._prepare_lines([(self.env["sale.order.line"], production) for production in documents])
+        if not vals_list:
+            raise UserError(self.env._("There is nothing to link: these orders have no products."))
+        wizard = self.create({})
+        wizard.line_ids.create([{"link_id": wizard.id, "number": n, **vals} for n, vals in enumerate(vals_list, 1)])
+        return wizard._show()
+
+    def _show(self):
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Link to Cloudprinter"),
+            "res_model": self._name,
+            "res_id": self.id,
+            "view_mode": "form",
+            "target": "new",
+        }
+
+    @api.model
+    def _prepare_lines(self, documents):
+        """Values of lines, with what is linked already and what Odoo shows.
+
+        :param list documents: of (sales order line, manufacturing order), one of them empty
+        """
+        lines = self.env["sale.order.line"].union(*(line for line, _production in documents))
+        productions = self.env["mrp.production"].union(*(production for _line, production in documents))
+        of_lines, of_productions = self.env["cloudprinter.link.line"]._get_shown_stages(lines, productions)
+        vals_list = []
+        for line, production in documents:
+            line = line.with_prefetch(lines.ids)
+            production = production.with_prefetch(productions.ids)
+            sale = line.order_id
+            vals_list.append(
+                {
+                    "document": (sale or production).display_name,
+                    "sale_line_id": line.id,
+                    "production_id": production.id,
+                    "product": (line or production).product_id.display_name,
+                    "quantity": line.product_uom_qty if line else production.product_qty,
+                    "order_ref": sale.cloudprinter_order_ref or sale.client_order_ref
+                    if sale
+                    else production.cloudprinter_order_ref,
+                    "item_ref": (line or production).cloudprinter_item_ref,
+                    "known": of_lines[line.id] if line else of_productions[production.id],
+                }
+            )
+        return vals_list
+
+    # === from a file === #
+
+    def action_read(self):
+        """Show what each line of the file means."""
+        self.ensure_one()
+        self._check_may_link()
+        text = decode(base64.b64decode(self.file)) if self.file else self.text or ""
+        rows = take_columns(read_rows(text), COLUMNS)
+        if not rows:
+            raise UserError(self.env._("Drop a file, or paste lines with a sales order and Cloudprinter's ids."))
+        if len(rows) > LINES_AT_MOST:
+            raise UserError(
+                self.env._(
+                    "These are %(count)s lines. Link at most %(most)s at a time.", count=len(rows), most=LINES_AT_MOST
+                )
+            )
+        entries = [dict.fromkeys(COLUMNS, "") | cells for _line, cells in rows]
+        found = self._find_documents(entries)
+        prepared = iter(
+            self._prepare_lines([(line, production) for line, production, _problem in found if line or production])
+        )
+        vals_list = []
+        for (number, _cells), entry, (line, production, problem) in zip(rows, entries, found):
+            vals = (
+                next(prepared) if line or production else {"document": entry["document"], "product": entry["product"]}
+            )
+            known = self._read_known(entry["known"])
+            if known is None:
+                problem = problem or self.env._("%s is no stage that Cloudprinter can know.", entry["known"])
+            vals_list.append(
+                {
+                    **vals,
+                    "link_id": self.id,
+                    "number": number,
+                    "order_ref": entry["order_ref"],
+                    "item_ref": entry["item_ref"],
+                    "known": known or vals.get("known", "new"),
+                    "problem": problem or self._find_flaw(entry["order_ref"], entry["item_ref"]),
+                }
+            )
+        self.line_ids.unlink()
+        lines = self.line_ids.create(vals_list)
+        self.linked_count = 0
+        lines.filtered(lambda line: not line.problem)._mark_problems()
+        return self._show()
+
+    def action_back(self):
+        self.line_ids.unlink()
+        self.linked_count = 0
+        return self._show()
+
+    @api.model
+    def _read_known(self, text):
+        """The stage that somebody has written, False if he has left it to Odoo, None if it is none."""
+        text = " ".join(text.lower().replace("_", " ").split())
+        if not text:
+            return False
+        names = {"accepted": "registered"}
+        for stage, label in KNOWN:
+            names.update({stage.replace("_", " "): stage, label.lower(): stage})
+        names.update({signal_type.lower(): stage for signal_type, stage in STAGE_OF.items()})
+        return names.get(text)
+
+    def _find_documents(self, entries):
+        """For each entry the sales order line or the manufacturing order that it means, or why there is none.
+
+        :returns: list of (line, production, problem)
+        """
+        names = list({entry["document"] for entry in entries if entry["document"]})
+        sales, productions = self.env["sale.order"], self.env["mrp.production"]
+        # of what he may not see nothing is found
+        sales = sales.has_access("read") and sales.search([("name", "in", names)]) or sales
+        productions = productions.has_access("read") and productions.search([("name", "in", names)]) or productions
+        sales_by_name, productions_by_name = sales.grouped("name"), productions.grouped("name")
+        nothing = self.env["sale.order.line"], self.env["mrp.production"]
+        found = []
+        for entry in entries:
+            name = entry["document"]
+            sale, production = (
+                sales_by_name.get(name, sales.browse()),
+                productions_by_name.get(name, productions.browse()),
+            )
+            if not name:
+                found.append((*nothing, self.env._("The sales order or manufacturing order is missing.")))
+            elif not sale and not production:
+                found.append((*nothing, self.env._("No sales order or manufacturing order is called %s.", name)))
+            elif len(sale) + len(production) > 1:
+                found.append((*nothing, self.env._("Several documents are called %s.", name)))
+            elif production:
+                found.append((nothing[0], production, False))
+            else:
+                line, problem = self._find_line(sale, entry["product"])
+                found.append((line, nothing[1], problem))
+        return found
+
+    def _find_line(self, sale, text):
+        """The line of a sales order that `text` means: its product, its number, or the only one."""
+        lines = sale.order_line.filtered(lambda line: not line.display_type and not line.is_delivery)
+        wanted = text.lower()
+        called = lines.filtered(
+            lambda line: (
+                wanted
+                and wanted
+                in {
+                    (name or "").lower()
+                    for name in (line.product_id.default_code, line.product_id.name, line.product_id.display_name)
+                }
+            )
+        )
+        if not text:
+            called = lines
+        elif not called and text.isdecimal() and 1 <= int(text) <= len(lines):
+            called = lines[int(text) - 1]
+        if len(called) == 1:
+            return called, False
+        if called:
+            return called.browse(), self.env._("Several lines can be meant. Write the line's number: 1, 2, …")
+        return called.browse(), self.env._("%(sale)s has no line with %(text)s.", sale=sale.name, text=text)
+
+    @api.model
+    def _find_flaw(self, order_ref, item_ref):
+        """What is wrong with two ids by themselves, or False."""
+        clean_id = self.env["cloudprinter.order"]._clean_id
+        for ref, missing in (
+            (order_ref, self.env._("The order id is missing.")),
+            (item_ref, self.env._("The item id is missing.")),
+        ):
+            try:
+                ref = clean_id(ref)
+            except ValidationError as error:
+                return str(error)
+            if not ref:
+                return missing
+            damage = find_damage(ref)
+            if damage == "shortened":
+                return self.env._(
+                    "%s was shortened by Excel, its last digits are lost. Format the column as text and save again.",
+                    ref,
+                )
+            if damage:
+                return self.env._("%s begins with a mark that Excel needs and Cloudprinter does not. Remove it.", ref)
+        return False
+
+    # === linking === #
+
+    def action_link(self):
+        """Link all lines that are right, in one go."""
+        self.ensure_one()
+        self._check_may_link()
+        # a line without an item id is one that nobody wants to link, if it was not in a file
+        lines = self.line_ids.filtered(lambda line: line.item_ref or line.problem)
+        if not lines:
+            raise UserError(self.env._("Enter an item id first."))
+        lines._mark_problems()
+        right = lines.filtered(lambda line: not line.problem)
+        right._link()
+        self.linked_count += len(right)
+        right.unlink()
+        if self.problem_count:
+            return self._show()
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "message": self.env._("Linked to Cloudprinter: %s.", self.linked_count),
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
