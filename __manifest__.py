@@ -16,6 +16,7 @@
         "wizard/cloudprinter_connection_test_views.xml",
         "wizard/cloudprinter_discard_views.xml",
         "wizard/cloudprinter_link_views.xml",
+        "wizard/cloudprinter_release_views.xml",
         "wizard/cloudprinter_report_views.xml",
         "wizard/cloudprinter_tracking_import_views.xml",
         "views/account_move_views.xml",

@@ -7,7 +7,7 @@ from itertools import takewhile
 import pytz
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL, format_datetime, format_time
 
 from .. import cloudsignal
@@ -43,6 +43,9 @@ class ResCompany(models.Model):
     cloudprinter_retention_days = fields.Integer("Keep Failed Attempts (Days)", default=180)
     # Names the database in which the key was saved, so that a copy of it sends nothing.
     cloudprinter_fingerprint = fields.Char(groups="base.group_system", copy=False, readonly=True)
+    cloudprinter_key_date = fields.Datetime(
+        groups="base.group_system", copy=False, readonly=True, help="When the first key was saved."
+    )
     cloudprinter_resumed_request = fields.Integer(
         groups="base.group_system", copy=False, readonly=True, help="What was answered up to it is forgotten."
     )
@@ -111,6 +114,9 @@ class ResCompany(models.Model):
     def _cloudprinter_bind_to_database(self):
         """Remember that the key was saved in this database."""
         self.write({"cloudprinter_fingerprint": self._cloudprinter_database_fingerprint()})
+        self.filtered(lambda company: not company.cloudprinter_key_date).write(
+            {"cloudprinter_key_date": fields.Datetime.now()}
+        )
 
     @api.model
     def _cloudprinter_database_fingerprint(self):
@@ -151,6 +157,17 @@ class ResCompany(models.Model):
         if self._cloudprinter_count_refusals() >= REFUSALS_AT_MOST:
             return "refusals"
         return ""
+
+    def _cloudprinter_holders(self):
+        """The companies whose hold keeps the signals of this one: itself, and the one whose key it uses."""
+        self.ensure_one()
+        return (self._cloudprinter_config() | self.sudo()).filtered("cloudprinter_hold")
+
+    def _cloudprinter_held(self):
+        """The companies whose signals go when the hold of these is taken off."""
+        companies = self.sudo().search([("id", "child_of", self.ids)])
+        holders = {company: company._cloudprinter_holders() for company in companies}
+        return companies.filtered(lambda company: holders[company] and holders[company] <= self.sudo())
 
     def _cloudprinter_try_anew(self):
         """Somebody has changed what may have kept the signals, also of branches that use these settings."""
@@ -298,3 +315,13 @@ class ResCompany(models.Model):
             return text
         form = format_time if local.date() == date.date() else format_datetime
         return f"{text} ({form(self.env, date, tz='UTC')} UTC)"
+
+    def action_cloudprinter_release(self):
+        """Ask what of the recorded signals was already reported elsewhere, then send the rest."""
+        self.ensure_one()
+        self._cloudprinter_check_administrator()
+        if not self._cloudprinter_holders():
+            raise UserError(self.env._("Nothing is on hold."))
+        action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_release_action")
+        wizard = self.with_company(self).env["cloudprinter.release"].create({})
+        return {**action, "res_id": wizard.id}

@@ -44,3 +44,6 @@ class ResConfigSettings(models.TransientModel):
 
     def action_cloudprinter_this_is_live(self):
         self.company_id.action_cloudprinter_this_is_live()
+
+    def action_cloudprinter_release(self):
+        return self.company_id.action_cloudprinter_release()

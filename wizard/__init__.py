@@ -5,6 +5,7 @@ from . import (
     cloudprinter_report_line,
     cloudprinter_link,
     cloudprinter_link_line,
+    cloudprinter_release,
     cloudprinter_tracking_import,
     cloudprinter_tracking_import_line,
 )

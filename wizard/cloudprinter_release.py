@@ -1,0 +1,148 @@
+import logging
+from collections import Counter
+
+from markupsafe import Markup
+
+from odoo import Command, api, fields, models
+from odoo.exceptions import UserError
+
+_logger = logging.getLogger(__name__)
+
+# When it was known that an item exists; its other signals have a time of their own.
+DOCUMENT_DATES = {
+    "sale.order": "date_order",
+    "mrp.production": "create_date",
+    "stock.picking": "create_date",
+    "cloudprinter.order": "create_date",
+}
+
+
+class CloudprinterRelease(models.TransientModel):
+    """Ends a hold: says what was recorded meanwhile, and what of it Cloudprinter knows from elsewhere."""
+
+    _name = "cloudprinter.release"
+    _description = "Release Signals"
+
+    company_ids = fields.Many2many("res.company", string="Companies", required=True, readonly=True)
+    choice = fields.Selection(
+        [
+            ("before", "Older ones were already reported elsewhere"),
+            ("all", "Send all"),
+        ],
+        "What Was Recorded",
+        default="before",
+        required=True,
+    )
+    date = fields.Datetime(
+        "Older Than",
+        help="What happened before was reported by other means, for example in Cloudprinter's dashboard.",
+    )
+    signal_count = fields.Integer(compute="_compute_counts")
+    item_count = fields.Integer(compute="_compute_counts")
+    summary = fields.Html(compute="_compute_counts", sanitize=False)
+
+    @api.model
+    def default_get(self, fields_list):
+        values = super().default_get(fields_list)
+        holders = self.env.company._cloudprinter_holders()
+        values["company_ids"] = [Command.set(holders.ids)]
+        values["date"] = min(filter(None, holders.mapped("cloudprinter_key_date")), default=fields.Datetime.now())
+        return values
+
+    @api.depends("choice", "date", "company_ids")
+    def _compute_counts(self):
+        for wizard in self:
+            recorded = wizard._get_recorded()
+            before = wizard._get_reported_before(recorded)
+            wizard.signal_count = len(recorded)
+            wizard.item_count = len(recorded.item_id)
+            wizard.summary = wizard._prepare_summary(recorded, before)
+
+    def _prepare_summary(self, recorded, before):
+        """A table of what becomes of the signals, by type."""
+        waiting = recorded.filtered(lambda signal: signal.state == "waiting") - before
+        columns = [
+            (self.env._("Recorded"), recorded),
+            (self.env._("Already Reported"), before),
+            (self.env._("Sent Now"), recorded - before - waiting),
+            (self.env._("Needs Input"), waiting),
+        ]
+        counts = [Counter(signals.mapped("type")) for _label, signals in columns]
+        heading = Markup().join(Markup('<th class="text-end">%s</th>') % label for label, _signals in columns)
+        rows = Markup().join(
+            Markup("<tr><td>%s</td>%s</tr>")
+            % (
+                label,
+                Markup().join(Markup('<td class="text-end">%s</td>') % (count[signal_type] or "") for count in counts),
+            )
+            for signal_type, label in self.env["cloudprinter.signal"]._fields["type"]._description_selection(self.env)
+            if counts[0][signal_type]
+        )
+        return rows and Markup(
+            '<table class="table table-sm mb-0"><thead><tr><th>%s</th>%s</tr></thead><tbody>%s</tbody></table>'
+        ) % (self.env._("Signal"), heading, rows)
+
+    def _get_recorded(self):
+        """What the hold keeps, oldest first."""
+        return (
+            self.env["cloudprinter.signal"]
+            .sudo()
+            .search_fetch(
+                [
+                    ("company_id", "in", self.company_ids._cloudprinter_held().ids),
+                    ("state", "in", ("outgoing", "waiting")),
+                ],
+                ["item_id", "type", "state", "event_date", "attempt_count", "correction_of_id", "res_model", "res_id"],
+                order="id",
+            )
+        )
+
+    def _get_reported_before(self, recorded):
+        """Those that Cloudprinter was told by other means: what is older, and what is before that in their items."""
+        if self.choice != "before" or not self.date:
+            return recorded.browse()
+        candidates = recorded.filtered(lambda signal: not signal.attempt_count and not signal.correction_of_id)
+        old = candidates.filtered(lambda signal: signal.event_date < self.date)
+        registered = candidates.filtered(lambda signal: signal.type == "ItemRegistered").grouped("res_model")
+        for model, name in DOCUMENT_DATES.items():
+            signals = registered.get(model, recorded.browse())
+            documents = self.env[model].sudo().search([("id", "in", signals.mapped("res_id")), (name, "<", self.date)])
+            ids = set(documents.ids)
+            old |= signals.filtered(lambda signal: signal.res_id in ids)  # noqa: B023
+        last = {}
+        for signal in old:
+            item = signal.item_id.id
+            last[item] = max(signal.id, last.get(item, 0))
+        return candidates.filtered(lambda signal: signal.id <= last.get(signal.item_id.id, 0))
+
+    def action_release(self):
+        """Take the hold off; what is not reported already goes."""
+        self.ensure_one()
+        self.company_ids._cloudprinter_check_administrator()
+        if self.choice == "before" and not self.date:
+            raise UserError(self.env._("Enter the date: what is older was already reported elsewhere."))
+        recorded = self._get_recorded()
+        before = self._get_reported_before(recorded)
+        before._take_as_reported_before()
+        going = (recorded - before).filtered(lambda signal: signal.state == "outgoing")
+        self.company_ids.write({"cloudprinter_hold": False})
+        _logger.info(
+            "Cloudprinter: user %s released companies %s: %s signals were reported before, %s are sent",
+            self.env.uid,
+            self.company_ids.ids,
+            len(before),
+            len(going),
+        )
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "message": self.env._(
+                    "%(going)s signals are on their way, %(before)s were already reported.",
+                    going=len(going),
+                    before=len(before),
+                ),
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
