@@ -86,3 +86,44 @@ class TestBrowser(CloudprinterCase, HttpCase):
         paper = self.url_open(f"/report/html/cloudprinter.report_item_history/{item.id}")
         self.assertIn("Accepted by Cloudprinter", paper.text)
         self.assertIn("11/23/2027 15:02:11 UTC", paper.text)
+
+    def ship_from_stock(self, *orders):
+        """Shipped deliveries that wait for their code; returns the items."""
+        self.book.route_ids = False
+        self.env["stock.quant"]._update_available_quantity(self.book, self.warehouse.lot_stock_id, 1000)
+        items = self.env["cloudprinter.item"]
+        for order in orders:
+            items += self.sell_one(order=order)
+            self.deliver(items[-1].sale_line_id.order_id.picking_ids, tracking=None)
+        return items
+
+    def test_packer_types_and_scans(self):
+        items = self.ship_from_stock("o1", "o2")
+        url = "/odoo/action-cloudprinter.stock_picking_action_tracking"
+        self.start_tour(url, "cloudprinter_packer", login=self.packer.login)
+        shipped = self.get_outbox(items, type="ItemShipped")
+        self.assertEqual(shipped.mapped("tracking"), ["TYPED1", "SCANNED2"])
+        self.assertEqual(shipped.mapped("state"), ["outgoing"] * 2)
+        self.send()
+        codes = [signal["tracking"] for signal in self.server.accepted if signal["type"] == "ItemShipped"]
+        self.assertCountEqual(codes, ["TYPED1", "SCANNED2"])
+
+    def test_packer_imports_codes(self):
+        items = self.ship_from_stock("o1")
+        url = "/odoo/action-cloudprinter.stock_picking_action_tracking"
+        self.start_tour(url, "cloudprinter_import_tracking", login=self.packer.login)
+        self.assertEqual(self.get_outbox(items, type="ItemShipped").tracking, "CODE1")
+
+    def test_manager_links_an_order_in_progress(self):
+        self.manager.group_ids += self.env.ref("sales_team.group_sale_salesman_all_leads")
+        sale = self.sell((self.book, 5, None), order=False, client_order_ref="123456780000")
+        self.start_tour(f"/odoo/sales/{sale.id}", "cloudprinter_link_in_progress", login=self.manager.login)
+        item = sale.order_line.cloudprinter_item_id
+        self.assertEqual(self.get_outbox(item).mapped("origin"), ["before"])
+
+    def test_administrator_releases_what_was_held(self):
+        self.company.cloudprinter_hold = True
+        item = self.sell_one()
+        self.start_tour("/odoo/action-cloudprinter.res_config_settings_action", "cloudprinter_release", login="admin")
+        self.assertFalse(self.company.cloudprinter_hold)
+        self.assertEqual(self.get_outbox(item).state, "outgoing")

@@ -1,0 +1,75 @@
+import { registry } from "@web/core/registry";
+
+// A packer types a code, presses Enter and scans the next one.
+registry.category("web_tour.tours").add("cloudprinter_packer", {
+    steps: () => [
+        {
+            content: "The oldest delivery is on top",
+            trigger: ".o_list_view .o_data_row:nth-child(1) td[name=carrier_tracking_ref]",
+            run: "click",
+        },
+        {
+            trigger: ".o_data_row:nth-child(1).o_selected_row td[name=carrier_tracking_ref] input",
+            run: "edit TYPED1",
+        },
+        {
+            trigger: ".o_data_row:nth-child(1).o_selected_row td[name=carrier_tracking_ref] input",
+            run: "press Enter",
+        },
+        {
+            content: "The first is done, and the cursor is in the next line",
+            trigger: ".o_data_row:nth-child(1).text-success td[name=carrier_tracking_ref]:contains(TYPED1)",
+        },
+        {
+            trigger: ".o_data_row:nth-child(2).o_selected_row td[name=carrier_tracking_ref] input:focus",
+            run: "edit SCANNED2",
+        },
+        {
+            content: "A scanner ends with Enter",
+            trigger: ".o_data_row:nth-child(2).o_selected_row td[name=carrier_tracking_ref] input",
+            run: "press Enter",
+        },
+        {
+            trigger: ".o_data_row:nth-child(2).text-success td[name=carrier_tracking_ref]:contains(SCANNED2)",
+        },
+    ],
+});
+
+// The codes come as a table the next morning: paste, look, import.
+registry.category("web_tour.tours").add("cloudprinter_import_tracking", {
+    steps: () => [
+        {
+            trigger: "button:contains(Import Tracking Codes)",
+            run: "click",
+        },
+        {
+            trigger: ".modal div[name=text] textarea",
+            run: (helpers) => helpers.edit("o1;CODE1\nnever;CODE2"),
+        },
+        {
+            trigger: ".modal button[name=action_preview]",
+            run: "click",
+        },
+        {
+            trigger: ".modal .o_data_row:contains(o1):contains(WH/OUT)",
+        },
+        {
+            trigger: ".modal .o_data_row.text-danger:contains(No delivery, order or item is called never)",
+        },
+        {
+            trigger: ".modal button[name=action_import]",
+            run: "click",
+        },
+        {
+            trigger: ".modal .alert-success:contains(What waited for these codes is on its way)",
+        },
+        {
+            trigger: ".modal button[name=action_close]",
+            run: "click",
+        },
+        {
+            content: "The list shows what still waits",
+            trigger: "body:not(:has(.modal)) .o_view_nocontent:contains(No delivery waits for its tracking code)",
+        },
+    ],
+});
