@@ -98,6 +98,13 @@ class StockPicking(models.Model):
         )
         return [("id", "in" if True in value else "not in", waiting.subselect("res_id"))]
 
+    @api.model
+    def get_empty_list_help(self, help_message):
+        # Odoo would say that a transfer can be created here
+        if self.env.context.get("cloudprinter_tracking_list"):
+            return help_message
+        return super().get_empty_list_help(help_message)
+
     def copy_data(self, default=None):
         """Duplicate makes another transfer, not another delivery of the item."""
         vals_list = super().copy_data(default)

@@ -266,6 +266,6 @@ class CloudprinterLink(models.TransientModel):
             "params": {
                 "type": "success",
                 "message": self.env._("Linked to Cloudprinter: %s.", self.linked_count),
-                "next": {"type": "ir.actions.act_window_close"},
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
             },
         }

@@ -121,7 +121,8 @@ class CloudprinterTrackingImport(models.TransientModel):
         return self._show()
 
     def action_close(self):
-        return {"type": "ir.actions.act_window_close"}
+        """Close, and show the list as it is now."""
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     def _show(self):
         return {
