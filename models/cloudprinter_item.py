@@ -182,11 +182,14 @@ class CloudprinterItem(models.Model):
             _logger.exception("Cloudprinter: the stage of items %s could not be derived", self.ids)
 
     def _derive_stage(self):
+        # one order may make hundreds of items
+        states = {production.id: production._cloudprinter_fact() for production in self.production_ids}
+        productions = {item.id: tuple(states[id_] for id_ in item.production_ids._ids) for item in self}
         # packages say nothing while an item is being made
-        made = self.filtered(lambda item: not MAKING.intersection(item._get_production_facts()))
+        made = self.filtered(lambda item: not MAKING.intersection(productions[item.id]))
         packed = made.move_ids._cloudprinter_filter_packed()
         for item in self:
-            facts = item._collect_facts(packed)
+            facts = item._collect_facts(productions[item.id], packed)
             values = {"stage": derive_stage(facts), "facts": facts.as_text()}
             for name, value in values.items():
                 # an UPDATE without a change would make transactions collide that have nothing to do with each other
@@ -207,12 +210,10 @@ class CloudprinterItem(models.Model):
             )
         )
 
-    def _get_production_facts(self):
-        return tuple(production._cloudprinter_fact() for production in self.production_ids)
-
-    def _collect_facts(self, packed):
+    def _collect_facts(self, productions, packed):
         """What the rule needs to know of one item.
 
+        :param tuple productions: what is known of its manufacturing orders
         :param packed: the moves of all items that are wholly in packages
         """
         self.ensure_one()
@@ -221,7 +222,7 @@ class CloudprinterItem(models.Model):
         return Facts(
             accepted=bool(self.accepted_date),
             canceled=bool(self.cancel_cause),
-            productions=self._get_production_facts(),
+            productions=productions,
             moves=moves,
             enough=self._left_enough(bound, moves),
         )
@@ -284,22 +285,24 @@ class CloudprinterItem(models.Model):
             ],
             ["item_id", "type", "state", "attempt_count", "origin", "event_date", "res_model", "res_id"],
         ).grouped("item_id")
+        reported = {
+            company: company._cloudprinter_config()._cloudprinter_reported_types() for company in self.company_id
+        }
         vals_list = []
         for item in self:
             live = rows.get(item, signals)
             posted = live.filtered(lambda s: s.attempt_count or s.state == "sent" or s.origin in ("manual", "before"))
             if item.stage == "shipped":
                 live -= item._follow_last_delivery(live.filtered(lambda s: s.type == "ItemShipped"), posted)
-            config = item.company_id._cloudprinter_config()
-            plan = plan_signals(
-                item.stage, set(live.mapped("type")), set(posted.mapped("type")), config._cloudprinter_reported_types()
-            )
+            types, posted_types = set(live.mapped("type")), set(posted.mapped("type"))
+            plan = plan_signals(item.stage, types, posted_types, reported[item.company_id])
             if (plan.create or plan.withdraw) and not self.pool.ready:
                 # an upgrade may change the rule: a person decides what is told about the past
                 item.changed_by_update = True
             if item.changed_by_update:
                 continue
-            live.filtered(lambda s: s.type in plan.withdraw)._withdraw()  # noqa: B023
+            if plan.withdraw:
+                live.filtered(lambda s: s.type in plan.withdraw)._withdraw()  # noqa: B023
             if plan.create:
                 vals_list += item._prepare_signals(plan.create, max(live.mapped("event_date"), default=None))
         if vals_list:
