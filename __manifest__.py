@@ -41,6 +41,7 @@
         "views/account_menus.xml",
         "views/cloudprinter_menus.xml",
     ],
+    "demo": ["demo/cloudprinter_demo.xml"],
     "assets": {"web.assets_tests": ["cloudprinter/static/tests/tours/**/*"]},
     "uninstall_hook": "uninstall_hook",
     "application": True,

@@ -288,6 +288,7 @@ class CloudprinterItem(models.Model):
         reported = {
             company: company._cloudprinter_config()._cloudprinter_reported_types() for company in self.company_id
         }
+        is_ledger = self.env.context.get("cloudprinter_ledger") is LEDGER
         vals_list = []
         for item in self:
             live = rows.get(item, signals)
@@ -296,7 +297,7 @@ class CloudprinterItem(models.Model):
                 live -= item._follow_last_delivery(live.filtered(lambda s: s.type == "ItemShipped"), posted)
             types, posted_types = set(live.mapped("type")), set(posted.mapped("type"))
             plan = plan_signals(item.stage, types, posted_types, reported[item.company_id])
-            if (plan.create or plan.withdraw) and not self.pool.ready:
+            if (plan.create or plan.withdraw) and not self.pool.ready and not is_ledger:
                 # an upgrade may change the rule: a person decides what is told about the past
                 item.changed_by_update = True
             if item.changed_by_update:

@@ -127,6 +127,25 @@ def get_status(env):
     }
 
 
+def get_demo(env):
+    """What the demo data should show, and what there is of it, by kind."""
+    items, signals = env["cloudprinter.item"].search([]), env["cloudprinter.signal"].search([])
+
+    def compare(records, name):
+        return [list(records._fields[name].get_values(env)), records.mapped(name)]
+
+    orders = items.production_ids.filtered(lambda production: len(production.cloudprinter_item_ids) > 1)
+    late = items.filtered(lambda item: item.stage == "in_production" and item.promised_date < env.cr.now())
+    return {
+        "stages": compare(items, "stage"),
+        "reported stages": compare(items, "reported_stage"),
+        "kinds of attention": compare(items, "attention"),
+        "states of signals": [["waiting", "outgoing", "sent", "error"], signals.mapped("state")],
+        "outcomes": [["accepted", "refused", "no_answer"], signals.request_ids.mapped("outcome")],
+        "gang runs, late items, test orders": [[True], [bool(orders and late and items.order_id.filtered("is_test"))]],
+    }
+
+
 def send(env):
     """Run the sender here and now, as the scheduled action does."""
     env["cloudprinter.sender"]._cron_send()

@@ -1,0 +1,25 @@
+"""The demo data fill every screen, load in silence and send nothing."""
+
+import re
+
+from .common import ProcessCase
+
+
+class TestDemoData(ProcessCase):
+    def test_all_is_there(self):
+        database = f"{self.database}_data"
+        self.postgres.create(database, self.template)
+        self.addCleanup(self.postgres.drop, database)
+        self.addCleanup(self.stop_processes)
+        # as if Odoo's own had been loaded, which takes minutes
+        self.query("UPDATE ir_module_module SET demo = TRUE WHERE state = 'installed'", database)
+        log = self.run_odoo(database, "--init=cloudprinter", "--with-demo")
+        self.assertIn("cloudprinter_demo.xml", log)
+        self.assertEqual(re.findall(r"^.* (?:WARNING|ERROR|CRITICAL) .*$", log, re.MULTILINE), [])
+
+        demo = self.in_odoo("get_demo", database=database)
+        for kind, (wanted, found) in demo.items():
+            self.assertEqual(set(wanted) - set(found), set(), f"{kind} of which there is none")
+        status = self.in_odoo("get_status", database=database)
+        self.assertIn("on hold", status["status"]["reason"])
+        self.assertFalse(status["key"])
