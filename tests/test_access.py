@@ -41,7 +41,7 @@ class Screen:
         getattr(self, f"_open_{view_type}")(arch, list(domain), records, view_id)
 
     def _open_form(self, arch, domain, records, view_id):
-        if not records:
+        if not records and not self.prefix:
             Form(self.model, view=view_id or None)
         for record in records or ():
             record.web_read(self.get_specification(arch, self.model._name))
@@ -75,6 +75,8 @@ class Screen:
             "relativedelta": relativedelta,
         }
         for node in arch.iter("field", "filter"):
+            if self.prefix not in etree.tostring(node, encoding="unicode", with_tail=False):
+                continue
             text = node.get("domain" if node.tag == "filter" else "filter_domain")
             if text:
                 self.model.search(safe_eval(text, dict(names)), limit=1)
