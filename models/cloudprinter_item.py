@@ -2,7 +2,7 @@ import logging
 
 import psycopg2
 
-from odoo import api, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
@@ -368,7 +368,7 @@ class CloudprinterItem(models.Model):
         """
         now = fields.Datetime.now()
         # Odoo confirms and procures as superuser on the way
-        user_id = self.env.transaction.default_env.uid
+        user_id = self.env.uid if self.env.uid != SUPERUSER_ID else self.env.transaction.default_env.uid
         vals_list = []
         latest = now
         for signal_type, origin in reversed(planned):

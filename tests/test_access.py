@@ -241,7 +241,7 @@ class TestScreens(AccessCase):
                 view = view.inherit_id
             views |= view
         opened = set()
-        for view in views.filtered(lambda view: view.model not in own):
+        for view in views.filtered(lambda view: view.model and view.model not in own):
             for role, user in self.roles.items():
                 model = self.env[view.model].with_user(user)
                 if not model.has_access("read") or (model._name == "res.config.settings" and not user._is_admin()):

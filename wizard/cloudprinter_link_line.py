@@ -47,6 +47,9 @@ class CloudprinterLinkLine(models.TransientModel):
         items = self.env["cloudprinter.item"].sudo()
         lines, productions = lines.sudo(), productions.sudo()
         packed = lines.move_ids._cloudprinter_filter_packed()
+        # read at once what each line asks for
+        lines.move_ids._rollup_move_origs_fetch()
+        lines.move_ids.browse(lines.move_ids._rollup_move_origs()).fetch(["production_id"])
         return (
             {line.id: items._get_stage_of(line._cloudprinter_productions(), line.move_ids, packed) for line in lines},
             {
