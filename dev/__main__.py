@@ -1,4 +1,4 @@
-"""`make setup|test|faults|bench|demo|serve`."""
+"""`make setup|test|faults|bench|demo|serve|screenshots|odoo-tests`."""
 
 import argparse
 import signal
@@ -21,23 +21,28 @@ MODULES = (
 )
 
 
-def ensure_template(server, odoo):
+def ensure_template(server, odoo, kind="template", *options):
     """The database with Odoo's modules but without the add-on, made once for the same inputs; returns its name."""
     postgres = server.postgres
-    name = f"template_{key(MODULES, environment.odoo_identity(odoo), REQUIREMENTS.read_text())}"
+    name = f"{kind}_{key(MODULES, environment.odoo_identity(odoo), REQUIREMENTS.read_text())}"
     if name not in postgres.databases():
         for old in postgres.databases():
-            if old.startswith(("template_", "making_")) and old not in ("template0", "template1"):
+            if old.startswith((f"{kind}_", f"making_{kind}_")):
                 postgres.drop(old)
-        say("Database template (once)")
+        say(f"Database {kind} (once)")
         making = f"making_{name}"
         postgres.create(making)
         run(
             server.command(
-                making, f"--init={','.join(MODULES)}", "--stop-after-init", "--max-cron-threads=0", "--no-http"
+                making,
+                f"--init={','.join(MODULES)}",
+                *options,
+                "--stop-after-init",
+                "--max-cron-threads=0",
+                "--no-http",
             ),
             f"installing {', '.join(MODULES)}",
-            log=DEV / "log" / "template.log",
+            log=DEV / "log" / f"{kind}.log",
             env=server.environment,
         )
         postgres.rename(making, name)
@@ -46,7 +51,7 @@ def ensure_template(server, odoo):
 
 def main():
     parser = argparse.ArgumentParser(prog="make", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="setup|test|faults|bench|demo|serve")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("setup", help="download and prepare all; the others do it by themselves")
     test = commands.add_parser("test", help="run all tests")
     test.add_argument("--tags", help="only these of Odoo's test tags, for example /cloudprinter:TestStage")
@@ -56,6 +61,12 @@ def main():
     commands.add_parser("demo", help="run the main job and print what the endpoint received")
     serve = commands.add_parser("serve", help="the demo, then leave Odoo running for a browser")
     serve.add_argument("--port", type=int, default=8069)
+    screenshots = commands.add_parser("screenshots", help="take pictures of the main screens with the demo data")
+    screenshots.add_argument("--only", help="only those with this in their name, for example item")
+    odoo_tests = commands.add_parser(
+        "odoo-tests", help="run the tests of Odoo's own modules, without and with the add-on"
+    )
+    odoo_tests.add_argument("--modules", help="only of these, separated by commas, for example mrp,stock")
     options, arguments = parser.parse_known_args()
     if arguments and options.command != "bench":
         parser.error(f"unknown: {' '.join(arguments)}")
@@ -70,15 +81,24 @@ def main():
         with ExitStack() as stack:
             python = environment.ensure_python()
             odoo = environment.ensure_odoo()
-            if options.command in ("setup", "test"):
+            if options.command in ("setup", "test", "screenshots"):
                 environment.ensure_browser()
             postgres = stack.enter_context(Postgres(python).running(durable=options.command == "bench"))
             server = OdooServer(python, odoo, environment.ensure_addons(), postgres)
+            if options.command == "screenshots":
+                from .screenshots import run_screenshots
+
+                template = ensure_template(server, odoo, "demo_template", "--with-demo")
+                return run_screenshots(server, template, options.only)
             template = ensure_template(server, odoo)
             if options.command == "test":
                 from .test import run_tests
 
                 return run_tests(server, template, options.tags)
+            if options.command == "odoo-tests":
+                from .odoo_tests import run_odoo_tests
+
+                return run_odoo_tests(server, template, options.modules)
             if options.command == "faults":
                 from .test import run_fault_tests
 

@@ -12,7 +12,8 @@ class RpcError(Exception):
 class Session:
     def __init__(self, address, database, login, password):
         self.address = address
-        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        self.cookies = CookieJar()
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
         self._post("/web/session/authenticate", {"db": database, "login": login, "password": password})
 
     def _post(self, path, params):

@@ -1,0 +1,248 @@
+"""`make screenshots`: the main screens with the demo data, taken with headless Chromium.
+
+Those for the description page and the README go to static/description/, the others below .dev/.
+"""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import contextmanager
+from itertools import count
+from typing import NamedTuple
+
+from .environment import DEV, ROOT, SetupError, ensure_browser, run, say
+from .processes import LOOPBACK, free_port, running, wait_until
+from .rpc import RpcError, Session
+
+FOLDER = DEV / "screenshots"
+DESCRIPTION = ROOT / "static" / "description"
+WIDTHS = (1440, 1024)
+HEIGHT = 900
+DATABASE = "screenshots"
+TIMEOUT = 40  # seconds until a screen is there
+SETTLE = 1.0  # seconds for fonts, pictures and what fades in
+USERS = {
+    "olga": ("mrp.group_mrp_user",),
+    # Odoo's delivery methods with ZIP codes are read by salesmen only, and the form of a transfer reads them
+    "paul": ("stock.group_stock_user", "stock.group_tracking_lot", "sales_team.group_sale_salesman_all_leads"),
+    "mia": ("mrp.group_mrp_manager", "stock.group_stock_user", "sales_team.group_sale_manager"),
+    "anna": ("account.group_account_invoice", "account.group_account_readonly"),
+}
+LIST, FORM, PIVOT = (
+    ".o_list_view .o_data_row",
+    ".o_form_view .o_form_sheet, .o_form_view .app_settings_block",
+    ".o_pivot",
+)
+
+
+class Screen(NamedTuple):
+    name: str
+    user: str
+    action: str  # its external id, or a path
+    ready: str  # CSS selector of what must be there
+    record: tuple = ()  # model and domain: the first one found is opened as a form
+    click: str = ""  # CSS selector of what is then clicked
+    then: str = ""  # CSS selector of what must be there after the click
+    published: bool = False  # wide, into static/description/
+
+
+ITEMS, SIGNALS = "cloudprinter.cloudprinter_item_action", "cloudprinter.cloudprinter_signal_action"
+CANCELED_OPEN = ("cloudprinter.item", [("attention", "=", "canceled_open")])
+SCREENS = (
+    Screen("items", "mia", ITEMS, LIST, published=True),
+    Screen("item", "mia", ITEMS, FORM, ("cloudprinter.item", [("attention", "=", "missing_tracking")]), published=True),
+    Screen("item_canceled", "mia", ITEMS, FORM, CANCELED_OPEN),
+    Screen("signals", "mia", SIGNALS, LIST, published=True),
+    Screen(
+        "signal", "mia", SIGNALS, FORM, ("cloudprinter.signal", [("type", "=", "ItemShipped"), ("state", "=", "sent")])
+    ),
+    Screen("orders", "mia", "cloudprinter.cloudprinter_order_action", LIST),
+    Screen(
+        "production",
+        "olga",
+        "mrp.mrp_production_action",
+        FORM,
+        ("mrp.production", [("cloudprinter_item_ids.attention", "=", "canceled_open")]),
+        published=True,
+    ),
+    Screen(
+        "gang_run",
+        "olga",
+        "mrp.mrp_production_action",
+        FORM,
+        ("mrp.production", [("product_id.name", "=", "Business Cards")]),
+    ),
+    Screen(
+        "transfer",
+        "paul",
+        "/odoo/deliveries",
+        FORM,
+        ("stock.picking", [("move_ids.cloudprinter_item_id.attention", "=", "missing_tracking")]),
+    ),
+    Screen("sale", "mia", "sale.action_orders", FORM, ("sale.order", [("cloudprinter_order_id", "!=", False)])),
+    Screen("settings", "admin", "cloudprinter.res_config_settings_action", FORM),
+)
+
+
+class Browser:
+    """Chromium, driven by the DevTools protocol."""
+
+    def __init__(self, port):
+        import websocket  # of the virtual environment
+
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{port}/json") as answer:
+            page = next(target for target in json.load(answer) if target["type"] == "page")
+        self.socket = websocket.create_connection(page["webSocketDebuggerUrl"], timeout=TIMEOUT, suppress_origin=True)
+        self.numbers = count(1)
+
+    def tell(self, method, **parameters):
+        number = next(self.numbers)
+        self.socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        while True:
+            answer = json.loads(self.socket.recv())
+            if answer.get("id") == number:
+                return answer.get("result", {})
+
+    def run(self, expression):
+        return self.tell("Runtime.evaluate", expression=expression, returnByValue=True).get("result", {}).get("value")
+
+    def wait_for(self, selector):
+        """:raises SetupError: it does not come"""
+        visible = f"document.readyState === 'complete' && !!document.querySelector({json.dumps(selector)})"
+        deadline = time.monotonic() + TIMEOUT
+        while not self.run(visible):
+            if time.monotonic() > deadline:
+                raise SetupError(f"There is no {selector} at {self.run('location.href')}")
+            time.sleep(0.1)
+
+    def open(self, address):
+        # another address with the same path would not load the page anew
+        self.tell("Page.navigate", url="about:blank")
+        self.tell("Page.navigate", url=address)
+
+    def click(self, selector):
+        self.run(f"document.querySelector({json.dumps(selector)}).click()")
+
+    def resize(self, width):
+        self.tell("Emulation.setDeviceMetricsOverride", width=width, height=HEIGHT, deviceScaleFactor=1, mobile=False)
+
+    def login(self, session):
+        [cookie] = [cookie for cookie in session.cookies if cookie.name == "session_id"]
+        self.tell("Network.clearBrowserCookies")
+        self.tell("Network.setCookie", name="session_id", value=cookie.value, url=session.address)
+
+    def take(self, path):
+        time.sleep(SETTLE)
+        path.write_bytes(base64.b64decode(self.tell("Page.captureScreenshot", format="png")["data"]))
+
+
+def run_screenshots(server, template, only=None):
+    """Make a database with all demo data, serve it and take the pictures; returns the exit code."""
+    server.postgres.create(DATABASE, template)
+    run(
+        server.command(
+            DATABASE, "--init=cloudprinter", "--with-demo", "--stop-after-init", "--max-cron-threads=0", "--no-http"
+        ),
+        "installing cloudprinter with demo data",
+        log=DEV / "log" / "screenshots-install.log",
+        env=server.environment,
+    )
+    with server.serving(DATABASE, "--max-cron-threads=0") as address:
+        command = [str(server.python), "-m", "dev.screenshots", address, *([only] if only else [])]
+        return subprocess.run(command, cwd=ROOT, env=dict(os.environ), check=False).returncode
+
+
+@contextmanager
+def _browsing():
+    port = free_port()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        command = [
+            ensure_browser(),
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            f"--remote-debugging-port={port}",
+            f"--user-data-dir={profile}",
+            "about:blank",
+        ]
+        with running(command, DEV / "log" / "chromium.log", env=dict(os.environ, HOME=profile)) as process:
+            wait_until(lambda: _is_listening(port), "Chromium", process)
+            yield Browser(port)
+
+
+def _is_listening(port):
+    try:
+        urllib.request.urlopen(f"http://{LOOPBACK}:{port}/json/version", timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+def _hire(admin, address, login, groups):
+    """A person who may do what belongs to his work."""
+    ids = []
+    for group in ("base.group_user", *groups):
+        module, name = group.split(".")
+        ids += [
+            row["res_id"]
+            for row in admin.search("ir.model.data", [("module", "=", module), ("name", "=", name)], "res_id")
+        ]
+    values = {"login": login, "name": login.capitalize(), "password": f"{login}{login}", "group_ids": [[6, 0, ids]]}
+    admin.create("res.users", values)
+    return Session(address, DATABASE, login, f"{login}{login}")
+
+
+def _take(browser, screen, admin, sessions):
+    browser.login(sessions[screen.user])
+    path = screen.action if screen.action.startswith("/") else f"/odoo/action-{screen.action}"
+    if screen.record:
+        model, domain = screen.record
+        rows = admin.search(model, domain, "id", limit=1)
+        if not rows:
+            raise SetupError(f"{screen.name}: the demo data have no {model} with {domain}")
+        path += f"/{rows[0]['id']}"
+    for width in WIDTHS:
+        browser.resize(width)
+        browser.open(sessions[screen.user].address + path)
+        browser.wait_for(screen.ready)
+        if screen.click:
+            browser.wait_for(screen.click)
+            browser.click(screen.click)
+            browser.wait_for(screen.then)
+        if screen.published and width == max(WIDTHS):
+            browser.take(DESCRIPTION / f"{screen.name}.png")
+        else:
+            browser.take(FOLDER / f"{screen.name}_{width}.png")
+
+
+def main(address, only=""):
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    admin = Session(address, DATABASE, "admin", "admin")
+    sessions = {"admin": admin}
+    missing = []
+    with _browsing() as browser:
+        for screen in SCREENS:
+            if only not in screen.name:
+                continue
+            if screen.user not in sessions:
+                sessions[screen.user] = _hire(admin, address, screen.user, USERS[screen.user])
+            say(f"  {screen.name}, {screen.user}")
+            try:
+                _take(browser, screen, admin, sessions)
+            except (RpcError, SetupError) as error:
+                missing.append(f"{screen.name}: {error}")
+    for text in missing:
+        say(f"MISSING: {text}")
+    size = sum(path.stat().st_size for path in DESCRIPTION.glob("*.png"))
+    say(f"Pictures: {DESCRIPTION} ({size / 1024:.0f} KB) and {FOLDER}")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
