@@ -13,7 +13,6 @@ from ..tools.run import Endpoint
 FIRST_ORDER = 200000010000
 PAUSE = timedelta(hours=4)  # between two steps
 TO_ANSWER = timedelta(seconds=2)
-SHIPPING = 4.5
 
 
 class Story(NamedTuple):
@@ -122,8 +121,7 @@ class _Shop:
                 "is_test": story.is_test,
                 "currency_id": self.company.currency_id.id,
                 "amount_items": amount,
-                "amount_shipping": SHIPPING,
-                "amount_total": amount + SHIPPING,
+                "amount_total": amount,
             }
         )
         self.env["sale.order"].create(
@@ -139,6 +137,8 @@ class _Shop:
                         {
                             "product_id": product.id,
                             "product_uom_qty": quantity,
+                            # Cloudprinter's amounts are without taxes
+                            "tax_ids": [Command.clear()],
                             "cloudprinter_item_ref": str(int(name) + position),
                         }
                     )

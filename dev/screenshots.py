@@ -28,13 +28,13 @@ TIMEOUT = 40  # seconds until a screen is there
 SETTLE = 1.0  # seconds for fonts, pictures and what fades in
 USERS = {
     "olga": ("mrp.group_mrp_user",),
-    # Odoo's delivery methods with ZIP codes are read by salesmen only, and the form of a transfer reads them
-    "paul": ("stock.group_stock_user", "stock.group_tracking_lot", "sales_team.group_sale_salesman_all_leads"),
+    "paul": ("stock.group_stock_user", "stock.group_tracking_lot"),
     "mia": ("mrp.group_mrp_manager", "stock.group_stock_user", "sales_team.group_sale_manager"),
     "anna": ("account.group_account_invoice", "account.group_account_readonly"),
 }
-LIST, FORM, PIVOT = (
+LIST, KANBAN, FORM, PIVOT = (
     ".o_list_view .o_data_row",
+    ".o_kanban_view .o_kanban_record",
     ".o_form_view .o_form_sheet, .o_form_view .app_settings_block",
     ".o_pivot",
 )
@@ -85,6 +85,52 @@ SCREENS = (
         ("stock.picking", [("move_ids.cloudprinter_item_id.attention", "=", "missing_tracking")]),
     ),
     Screen("sale", "mia", "sale.action_orders", FORM, ("sale.order", [("cloudprinter_order_id", "!=", False)])),
+    Screen(
+        "cancel",
+        "mia",
+        "sale.action_orders",
+        FORM,
+        ("sale.order", [("cloudprinter_order_id.item_ids.stage", "=", "in_production")]),
+        click=".o_statusbar_buttons button[name=action_cloudprinter_report]",
+        then=".modal .o_list_view .o_data_row",
+        published=True,
+    ),
+    Screen("work_orders", "olga", "mrp.mrp_workorder_todo", LIST),
+    Screen("tracking", "paul", "cloudprinter.stock_picking_action_tracking", LIST, published=True),
+    Screen(
+        "tracking_import",
+        "paul",
+        "cloudprinter.stock_picking_action_tracking",
+        LIST,
+        click=".o_control_panel_main_buttons .btn-secondary",
+        then=".modal .o_form_view",
+    ),
+    Screen("kanban", "mia", ITEMS, LIST, click=".o_switch_view.o_kanban", then=KANBAN),
+    Screen("analysis", "mia", "cloudprinter.cloudprinter_signal_action_analysis", PIVOT),
+    Screen("lead_time", "mia", "cloudprinter.cloudprinter_lead_time_action", PIVOT),
+    Screen("ledger", "anna", "cloudprinter.cloudprinter_ledger_action", LIST),
+    Screen("reconcile", "anna", "cloudprinter.cloudprinter_order_reconcile_action", LIST, published=True),
+    Screen(
+        "history",
+        "anna",
+        "/report/html/cloudprinter.report_order_history/1",
+        ".page",
+        published=True,
+    ),
+    Screen(
+        "link",
+        "mia",
+        "cloudprinter.cloudprinter_link_action",
+        ".o_form_view",
+    ),
+    Screen(
+        "release",
+        "admin",
+        "cloudprinter.res_config_settings_action",
+        FORM,
+        click="button[name=action_cloudprinter_release]",
+        then=".modal .o_form_view",
+    ),
     Screen("settings", "admin", "cloudprinter.res_config_settings_action", FORM),
 )
 
