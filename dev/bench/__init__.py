@@ -15,6 +15,7 @@ PARTS = {
     "d": "from commit to receipt",
     "e": "with a grown ledger",
     "f": "memory",
+    "g": "many items at once",
 }
 
 

@@ -20,6 +20,7 @@ from .drain import Broken, measure_backlog, measure_memory
 from .endpoint import listening
 from .latency import measure_latency
 from .ledger import measure_ledger
+from .many import measure_many
 from .measure import Table
 from .peers import measure_peers
 
@@ -30,6 +31,7 @@ MEASURE = {
     "d": measure_latency,
     "e": measure_ledger,
     "f": measure_memory,
+    "g": measure_many,
 }
 
 

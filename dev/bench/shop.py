@@ -4,10 +4,10 @@ import gc
 import time
 from datetime import timedelta
 
-from odoo import fields
+from odoo import Command, fields
 from odoo.tools import SQL
 
-from ..process_tests.scripts import check_done, configure, count_queries, make_clicks, make_set
+from ..process_tests.scripts import check_done, configure, count_queries, get_worker, make_clicks, make_set
 
 # called by name
 __all__ = ["configure", "count_queries"]
@@ -204,6 +204,61 @@ def time_create(env, count):
     ]
     start = time.perf_counter()
     env["cloudprinter.signal"].create(vals_list)
+    env.cr.flush()
+    seconds = time.perf_counter() - start
+    env.cr.rollback()
+    return seconds
+
+
+# === many at once === #
+
+
+def time_gang(env, count):
+    """Milliseconds of starting a work order of so many items, 0 for one that is not linked; leaves nothing behind."""
+    bom = make_set(env, 1)
+    items = env["cloudprinter.item"].browse(make_items(env, count, "8888"))
+    production = env["mrp.production"].create(
+        {
+            "product_id": bom.product_tmpl_id.product_variant_id.id,
+            "product_qty": 100,
+            "bom_id": bom.id,
+            "cloudprinter_item_ids": [Command.set(items.ids)],
+        }
+    )
+    production.action_confirm()
+    production = production.with_user(get_worker(env))
+    env.cr.flush()
+    env.invalidate_all()
+    gc.collect()
+    start = time.perf_counter()
+    production.workorder_ids.button_start()
+    env.cr.flush()
+    milliseconds = 1000 * (time.perf_counter() - start)
+    made = env["cloudprinter.signal"].search_count([("item_id", "in", items.ids), ("type", "=", "ItemProduce")])
+    assert made == count, made
+    env.cr.rollback()
+    return milliseconds
+
+
+def time_bulk(env, action, count):
+    """Seconds of what a manager does about so many items; leaves nothing behind."""
+    item_ids = make_items(env, count, "8888")
+    accept(env, item_ids)
+    signals = env["cloudprinter.signal"].search([("item_id", "in", item_ids)])
+    if action in ("action_send", "action_discard"):
+        signals.write({"state": "error", "failure_type": "refused", "attempt_count": 1, "http_status": 400})
+    env.cr.flush()
+    env.invalidate_all()
+    manager = env.ref("base.user_admin")
+    items, signals = env["cloudprinter.item"].browse(item_ids).with_user(manager), signals.with_user(manager)
+    click = {
+        "report_delay": lambda: items.report_delay(24, "Machine breakdown"),
+        "report_cancel": lambda: items.report_cancel("CancelPageCount", "The file has 3 pages"),
+        "action_send": signals.action_send,
+        "action_discard": signals.action_discard,
+    }[action]
+    start = time.perf_counter()
+    click()
     env.cr.flush()
     seconds = time.perf_counter() - start
     env.cr.rollback()

@@ -196,18 +196,23 @@ def make_set(env, moves):
     )
 
 
+def get_worker(env):
+    """A user with ordinary rights in manufacturing and inventory."""
+    groups = env.ref("base.group_user") | env.ref("mrp.group_mrp_user") | env.ref("stock.group_stock_user")
+    # Odoo's mrp_account reads journal entries in the name of who produces
+    groups |= env.ref("account.group_account_readonly")
+    return env["res.users"].search([("login", "=", "counter")]) or env["res.users"].create(
+        {"name": "Counter", "login": "counter", "group_ids": groups.ids}
+    )
+
+
 def make_clicks(env, bom, linked=False, item_per_move=False):
     """A manufacturing order of a set, a delivery of its parts, and what a user with ordinary rights does with them.
 
     Works without the add-on too. `item_per_move`: every move of the delivery is of an item of its own.
     Returns {click: function} and the two documents.
     """
-    groups = env.ref("base.group_user") | env.ref("mrp.group_mrp_user") | env.ref("stock.group_stock_user")
-    # Odoo's mrp_account reads journal entries in the name of who produces
-    groups |= env.ref("account.group_account_readonly")
-    user = env["res.users"].search([("login", "=", "counter")]) or env["res.users"].create(
-        {"name": "Counter", "login": "counter", "group_ids": groups.ids}
-    )
+    user = get_worker(env)
     warehouse = env["stock.warehouse"].search([], limit=1)
     customers = env.ref("stock.stock_location_customers")
     parts = bom.bom_line_ids.product_id
