@@ -270,13 +270,10 @@ class CloudprinterItem(models.Model):
                 return
             _logger.exception("Cloudprinter: no signals were made for item %s; the daily check will", items.ids)
 
-    def _make_due_signals(self, **overrides):
-        """Bring the outbox to what the stage says. May be called any number of times.
-
-        :param overrides: values that new signals get instead of their own
-        """
+    def _get_milestone_signals(self):
+        """The signals that stand for the items' milestones, by item: no corrections, and none that was withdrawn."""
         signals = self.env["cloudprinter.signal"].sudo()
-        rows = signals.search_fetch(
+        return signals.search_fetch(
             [
                 ("item_id", "in", self.ids),
                 ("type", "in", list(STAGE_OF)),
@@ -285,6 +282,14 @@ class CloudprinterItem(models.Model):
             ],
             ["item_id", "type", "state", "attempt_count", "origin", "event_date", "res_model", "res_id"],
         ).grouped("item_id")
+
+    def _make_due_signals(self, **overrides):
+        """Bring the outbox to what the stage says. May be called any number of times.
+
+        :param overrides: values that new signals get instead of their own
+        """
+        signals = self.env["cloudprinter.signal"].sudo()
+        rows = self._get_milestone_signals()
         reported = {
             company: company._cloudprinter_config()._cloudprinter_reported_types() for company in self.company_id
         }
@@ -315,15 +320,7 @@ class CloudprinterItem(models.Model):
         :param dict known: item → the stage that Cloudprinter knows
         """
         signals = self.env["cloudprinter.signal"].sudo()
-        rows = signals.search_fetch(
-            [
-                ("item_id", "in", self.ids),
-                ("type", "in", list(STAGE_OF)),
-                ("correction_of_id", "=", False),
-                ("failure_type", "!=", "withdrawn"),
-            ],
-            ["item_id", "type", "state", "attempt_count", "event_date"],
-        ).grouped("item_id")
+        rows = self._get_milestone_signals()
         vals_list, recorded = [], signals.browse()
         for item in self:
             reported = item.company_id._cloudprinter_config()._cloudprinter_reported_types()

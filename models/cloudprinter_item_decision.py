@@ -2,7 +2,7 @@ from odoo import models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import format_datetime
 
-from ..tools.stage import FILLED_IN, MILESTONES, STAGE_OF, STAGES, TERMINAL
+from ..tools.stage import FILLED_IN, STAGE_OF, STAGES, TERMINAL
 
 OPEN_PRODUCTION = ("draft", "confirmed", "progress", "to_close")
 NAMED_AT_MOST = 3
@@ -168,10 +168,10 @@ class CloudprinterItem(models.Model):
             raise UserError(self.env._("%(signal)s cannot be reported by hand.", signal=signal_type))
         self._check_not_over()
         details = {"tracking": tracking, "shipping_option": shipping_option} if signal_type == "ItemShipped" else {}
-        live = self._get_live_milestones()
+        rows_of = self._get_milestone_signals()
         vals_list = []
         for item in self:
-            rows = live.get(item, self.env["cloudprinter.signal"])
+            rows = rows_of.get(item, self.env["cloudprinter.signal"]).filtered(lambda s: s.state != "canceled")
             own = rows.filtered(lambda s: s.type == signal_type)
             if own:
                 # it waits for what is entered now
@@ -197,19 +197,3 @@ class CloudprinterItem(models.Model):
                     vals_list.append(item._prepare_report(other, **values))
         self.env["cloudprinter.signal"].sudo().create(vals_list)
         return True
-
-    def _get_live_milestones(self):
-        """The milestones in the outbox that are neither withdrawn nor corrections, by item."""
-        return (
-            self.env["cloudprinter.signal"]
-            .sudo()
-            .search(
-                [
-                    ("item_id", "in", self.ids),
-                    ("type", "in", list(MILESTONES.values())),
-                    ("correction_of_id", "=", False),
-                    ("state", "!=", "canceled"),
-                ]
-            )
-            .grouped("item_id")
-        )

@@ -21,10 +21,10 @@ class CloudprinterReportLine(models.TransientModel):
     @api.depends("report_id.kind", "report_id.scope", "report_id.step")
     def _compute_problem(self):
         items = self.item_id
-        live = items._get_live_milestones()
+        rows_of = items._get_milestone_signals()
         for line in self:
-            rows = live.get(line.item_id._origin, self.env["cloudprinter.signal"])
-            line.problem = line._get_problem(rows)
+            rows = rows_of.get(line.item_id._origin, self.env["cloudprinter.signal"])
+            line.problem = line._get_problem(rows.filtered(lambda signal: signal.state != "canceled"))
 
     def _get_problem(self, rows):
         """Why the item cannot be reported as the dialog says, or False.
