@@ -312,7 +312,7 @@ class CloudprinterItem(models.Model):
             if plan.create:
                 vals_list += item._prepare_signals(plan.create, max(live.mapped("event_date"), default=None))
         if vals_list:
-            signals.create([{**vals, **overrides} for vals in vals_list])
+            signals._insert([{**vals, **overrides} for vals in vals_list])
 
     def _report_before(self, known):
         """Write down what Cloudprinter was told before Odoo did it: none of it is sent, what follows is.
@@ -336,7 +336,8 @@ class CloudprinterItem(models.Model):
             if planned:
                 vals_list += item._prepare_signals(planned + ahead, False)[: len(planned)]
         recorded._take_as_reported_before()
-        signals.with_context(cloudprinter_ledger=LEDGER).create([{**vals, **BEFORE} for vals in vals_list])
+        if vals_list:
+            signals._insert([{**vals, **BEFORE} for vals in vals_list])
 
     def _follow_last_delivery(self, shipped, posted):
         """A shipped item was shipped again: its ItemShipped is made anew, or a person decides when it was posted.

@@ -13,6 +13,7 @@ MILESTONES_ONLY = "type NOT IN ('ItemDelay', 'ItemError')"
 # In the context as `cloudprinter_ledger` it allows to touch what is evidence. Over RPC nobody can name this object,
 # whatever rights he has.
 LEDGER = object()
+DETAILS = ("tracking", "shipping_option", "cause", "message", "delay")
 # What Cloudprinter was told by other means, before Odoo did it: never sent, and never made again.
 BEFORE = {"state": "sent", "failure_type": False, "origin": "before"}
 
@@ -175,17 +176,21 @@ class CloudprinterSignal(models.Model):
             # the ids are checked where they are typed, and most types have no other field
             if signal.state != "outgoing" or not any(cloudsignal.FIELDS[signal.type]):
                 continue
-            try:
-                signal._to_cloudsignal().validate()
-            except cloudsignal.SignalError as error:
-                raise ValidationError(
-                    self.env._(
-                        "%(signal)s of item %(item)s cannot be sent. %(reason)s",
-                        signal=signal.type,
-                        item=signal.item_id.name,
-                        reason=error,
-                    )
-                ) from error
+            self._validate(signal._to_cloudsignal(), signal.item_id)
+
+    def _validate(self, signal, item):
+        """:raises ValidationError: the API would not take this signal of `cloudsignal`"""
+        try:
+            signal.validate()
+        except cloudsignal.SignalError as error:
+            raise ValidationError(
+                self.env._(
+                    "%(signal)s of item %(item)s cannot be sent. %(reason)s",
+                    signal=signal.type,
+                    item=item.name,
+                    reason=error,
+                )
+            ) from error
 
     def _check_ids_are_free(self):
         """Ids may be corrected until the first acceptance, then never: the ledger has them.
@@ -241,16 +246,61 @@ class CloudprinterSignal(models.Model):
         self = self.with_context(clean_context(self.env.context))
         if any(vals.get("state") == "sent" or vals.get("number") for vals in vals_list):
             self._check_is_ledger()
+        self._complete_values(vals_list)
+        signals = super().create(vals_list)
+        if any(signal.state == "outgoing" for signal in signals):
+            self._wake_sender()
+        return signals
+
+    @api.model
+    def _complete_values(self, vals_list):
+        """Add what follows from the items, and bring texts into the API's form; returns the items."""
         items = self.env["cloudprinter.item"].browse(vals["item_id"] for vals in vals_list)
         for vals, item in zip(vals_list, items):
             vals.update(order_id=item.order_id.id, company_id=item.company_id.id)
             for name in ("tracking", "shipping_option", "cause", "message"):
                 if vals.get(name):
                     vals[name] = self._clean_text(vals[name])
-        signals = super().create(vals_list)
-        if any(signal.state == "outgoing" for signal in signals):
+        return items
+
+    @api.model
+    def _insert(self, vals_list):
+        """Put derived signals into the outbox, in this order.
+
+        Not by the ORM, which takes twice as long: it happens in somebody's click, for a gang run by the hundred, and
+        neither the rights nor the defaults of whoever clicks matter. An override of `create` does not see them.
+        """
+        items = self._complete_values(vals_list)
+        now = self.env.cr.now()
+        common = {
+            "state": "outgoing",
+            "attempt_count": 0,
+            "next_attempt_date": fields.Datetime.now(),
+            "create_uid": self.env.uid,
+            "create_date": now,
+            "write_uid": self.env.uid,
+            "write_date": now,
+        }
+        rows = [{**common, **vals} for vals in vals_list]
+        for row, item in zip(rows, items):
+            if row["state"] == "outgoing" and any(cloudsignal.FIELDS[row["type"]]):
+                self._validate(self._build(row, item), item)
+        names = sorted({name for row in rows for name in row})
+        columns = [self._fields[name].convert_to_column_insert for name in names]
+        ids = self.env.execute_query(
+            SQL(
+                "INSERT INTO cloudprinter_signal (%s) VALUES %s RETURNING id",
+                SQL(", ").join(map(SQL.identifier, names)),
+                SQL(", ").join(
+                    tuple(convert(row.get(name), self, row) for name, convert in zip(names, columns)) for row in rows
+                ),
+            )
+        )
+        for records in (items, items.order_id):
+            records.invalidate_recordset(["signal_ids"], flush=False)
+        self.browse(id_ for (id_,) in ids).modified(names, create=True)
+        if any(row["state"] == "outgoing" for row in rows):
             self._wake_sender()
-        return signals
 
     def write(self, vals):
         made_up = vals.get("state") == "sent" or not vals.keys().isdisjoint(("number", "sent_date"))
@@ -318,16 +368,17 @@ class CloudprinterSignal(models.Model):
     def _to_cloudsignal(self):
         """This row as the API's signal; raises nothing, see its `validate()`."""
         self.ensure_one()
+        return self._build({name: self[name] for name in ("type", "event_date", *DETAILS)}, self.item_id)
+
+    @api.model
+    def _build(self, vals, item):
+        """The API's signal of these values."""
         return cloudsignal.Signal(
-            type=self.type,
-            order=self.order_id.name,
-            item=self.item_id.name,
-            datetime=self.event_date,
-            tracking=self.tracking or "",
-            shipping_option=self.shipping_option or "",
-            cause=self.cause or "",
-            message=self.message or "",
-            delay=self.delay or "",
+            type=vals["type"],
+            order=item.order_id.name,
+            item=item.name,
+            datetime=vals["event_date"],
+            **{name: vals.get(name) or "" for name in DETAILS},
         )
 
     def _get_pickings(self):
