@@ -308,6 +308,45 @@ class TestCompanies(AccessCase):
         here = new_test_user(self.env, login="cp_here", groups=groups)
         self.assertEqual(self.read_all(here), everything, "it is not for want of rows")
 
+    def test_dialog_tells_nothing_of_another_company(self):
+        item = self.sell_one()
+        self.produce(item.production_ids)
+        self.deliver(item.move_ids.picking_id, tracking="1A2B")
+        other = self.env["res.company"].create({"name": "Other Shop"})
+        user = new_test_user(
+            self.env,
+            login="cp_stranger",
+            groups="base.group_user,mrp.group_mrp_user,stock.group_stock_user",
+            company_id=other.id,
+            company_ids=[Command.set(other.ids)],
+        )
+        self.env.invalidate_all()
+        reports = self.env(user=user, context={"allowed_company_ids": other.ids})["cloudprinter.report"]
+        values = {"kind": "shipped", "line_ids": [Command.create({"item_id": item.id})]}
+        self.assertFalse(reports.new(values).tracking)
+        with self.assertRaises(AccessError):
+            reports.create(values)
+
+    def test_dialogs_are_ones_own(self):
+        item = self.sell_one()
+        for model, user in (
+            ("cloudprinter.report", self.operator),
+            ("cloudprinter.tracking.import", self.packer),
+            ("cloudprinter.link", self.manager),
+            ("cloudprinter.discard", self.manager),
+        ):
+            dialog = self.env[model].with_user(user).create({})
+            self.env.invalidate_all()
+            dialog.with_user(user).read()
+            another = self.env.ref("base.user_admin")
+            another.group_ids += user.group_ids
+            with self.assertRaises(AccessError, msg=model):
+                dialog.with_user(another).read()
+        report = self.env["cloudprinter.report"].with_user(self.operator).create({"kind": "delay"})
+        self.env["cloudprinter.report.line"].with_user(self.packer).create({"report_id": report.id, "item_id": item.id})
+        self.env.invalidate_all()
+        self.assertFalse(report.line_ids, "what others write into it is not reported")
+
     def test_branch_works_with_its_parents_key(self):
         """An operator who knows his branch alone."""
         branch = self.env["res.company"].create({"name": "Branch", "parent_id": self.company.id})

@@ -137,7 +137,8 @@ class CloudprinterReport(models.TransientModel):
         for report in self:
             report.tracking = report.shipping_option = False
             item = report.line_ids.item_id
-            if report.kind == "shipped" and len(item) == 1:
+            # who writes an id into the dialog learns no more of the item than what he may read
+            if report.kind == "shipped" and len(item) == 1 and item._origin.sudo(False).has_access("read"):
                 item = item._origin.sudo()
                 picking = item._get_last_delivery()[0]
                 details = self.env["cloudprinter.signal"]._prepare_shipping(picking, item.order_id)

@@ -11,12 +11,17 @@ class CloudprinterReportLine(models.TransientModel):
 
     report_id = fields.Many2one("cloudprinter.report", "Dialog", required=True, index=True, ondelete="cascade")
     item_id = fields.Many2one("cloudprinter.item", "Item", required=True, ondelete="cascade")
-    order_id = fields.Many2one(related="item_id.order_id")
-    product_id = fields.Many2one(related="item_id.product_id")
-    stage = fields.Selection(related="item_id.stage")
-    reported_stage = fields.Selection(related="item_id.reported_stage")
-    is_chosen = fields.Boolean("Report", compute="_compute_is_chosen", store=True, readonly=False)
+    order_id = fields.Many2one(related="item_id.order_id", related_sudo=False)
+    product_id = fields.Many2one(related="item_id.product_id", related_sudo=False)
+    stage = fields.Selection(related="item_id.stage", related_sudo=False)
+    reported_stage = fields.Selection(related="item_id.reported_stage", related_sudo=False)
+    is_chosen = fields.Boolean("Report", compute="_compute_is_chosen", store=True, readonly=False, precompute=True)
     problem = fields.Char("Not Possible", compute="_compute_problem")
+
+    @api.constrains("item_id")
+    def _check_item_id(self):
+        # Odoo checks as superuser; the dialog shows of an item what its reader may know
+        self.item_id.sudo(False).check_access("read")
 
     @api.depends("report_id.kind", "report_id.scope", "report_id.step")
     def _compute_problem(self):
