@@ -117,10 +117,19 @@ class CloudprinterItem(models.Model):
     def action_settle(self):
         """Cancel what is still open in Odoo of items that are cancelled."""
         self._check_may_decide()
-        self._settle_productions()
-        self._settle_deliveries()
-        self._settle_sale_lines()
+        items = self._filter_canceled()
+        if not items:
+            # it was when the button was shown
+            raise UserError(self.env._("None of these items is canceled."))
+        items._settle_productions()
+        items._settle_deliveries()
+        items._settle_sale_lines()
         return True
+
+    def _filter_canceled(self):
+        """Those that are cancelled here, or of which Cloudprinter knows it, also from before Odoo."""
+        told = self.sudo().signal_ids.filtered(lambda s: s.type == "ItemCanceled" and s.state == "sent").item_id
+        return self.filtered(lambda item: item.stage == "canceled" or item in told)
 
     def _check_may_decide(self):
         if not self.env.user.has_group("cloudprinter.group_manager"):
@@ -130,11 +139,9 @@ class CloudprinterItem(models.Model):
     def _settle_productions(self):
         """Cancel the open manufacturing orders in which nothing else is made."""
         # who may cancel the item may cancel what is made for it
-        productions = self.sudo().production_ids.filtered(
-            lambda mo: (
-                mo.state in OPEN_PRODUCTION and all(item.stage == "canceled" for item in mo.cloudprinter_item_ids)
-            )
-        )
+        productions = self.sudo().production_ids.filtered(lambda mo: mo.state in OPEN_PRODUCTION)
+        canceled = productions.cloudprinter_item_ids._filter_canceled()
+        productions = productions.filtered(lambda mo: mo.cloudprinter_item_ids <= canceled)
         productions.with_env(productions.env(su=True)).action_cancel()
 
     def _settle_deliveries(self):
@@ -146,10 +153,16 @@ class CloudprinterItem(models.Model):
         for sale, lines in self.sudo().sale_line_ids.grouped("order_id").items():
             if sale.state not in ("draft", "sent", "sale") or sale.locked:
                 continue
-            if all(item.stage == "canceled" for item in sale.order_line.cloudprinter_item_id):
+            sold = sale.order_line.filtered(
+                lambda line: not line.display_type and not line.is_delivery and line.product_uom_qty
+            )
+            canceled = sold.cloudprinter_item_id._filter_canceled()
+            # a line without an item is the customer's business with the shop alone
+            if all(line.cloudprinter_item_id in canceled and not line.qty_delivered for line in sold):
                 sale._action_cancel()
             else:
-                lines.write({"product_uom_qty": 0})
+                # Odoo lets nobody order less than was delivered
+                lines.filtered(lambda line: not line.qty_delivered).write({"product_uom_qty": 0})
 
     # === by hand === #
 

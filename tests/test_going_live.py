@@ -137,6 +137,16 @@ class TestLink(GoingLiveCase):
         self.send()
         self.assert_received(item, ["ItemShipped"])
 
+    def test_cancelled_at_cloudprinter_long_ago(self):
+        """A person sees it on the item, and *Cancel Here Too* ends what is open."""
+        sale = self.sell_before()
+        item = self.link(sale, "1", known="canceled")
+        self.assertEqual(item.attention, "canceled_open")
+        item.with_user(self.manager).action_next_step()
+        self.env.invalidate_all()
+        self.assertEqual((item.production_ids.state, sale.state), ("cancel", "cancel"))
+        self.assertFalse(item.attention)
+
     def test_cloudprinter_knows_nothing(self):
         item = self.link(self.sell_before(), "1", known="new")
         self.assertFalse(self.get_before(item))

@@ -110,6 +110,22 @@ class TestCancel(DialogCase):
         for item in items:
             self.assert_received(item, ["ItemRegistered", "ItemCanceled"])
 
+    def test_what_is_not_cloudprinters_stays(self):
+        sale = self.sell((self.book, 5, "123456780001"), (self.poster, 2, None))
+        book, poster = sale.order_line
+        self.choose(self.open(sale, "cancel"))
+        self.assertEqual(book.cloudprinter_item_id.stage, "canceled")
+        self.assertEqual((sale.state, book.product_uom_qty, poster.product_uom_qty), ("sale", 0, 2))
+        self.assertNotIn("cancel", poster.move_ids.mapped("state"))
+
+    def test_only_what_is_cancelled_is_settled(self):
+        """The button is pressed on a page that is old."""
+        item = self.sell_one()
+        with self.assertRaisesRegex(UserError, "None of these items is canceled"):
+            item.with_user(self.manager).action_settle()
+        self.assertEqual((item.stage, item.sale_line_id.product_uom_qty), ("registered", 5))
+        self.assertNotIn("cancel", item.move_ids.mapped("state"))
+
     def test_one_item_of_an_order(self):
         sale = self.sell((self.book, 5, "123456780001"), (self.poster, 2, "123456780002"))
         book, poster = sale.cloudprinter_item_ids.sorted("name")
