@@ -180,7 +180,11 @@ class CloudprinterItem(models.Model):
         if signal_type not in STAGE_OF or signal_type == "ItemCanceled":
             raise UserError(self.env._("%(signal)s cannot be reported by hand.", signal=signal_type))
         self._check_not_over()
-        details = {"tracking": tracking, "shipping_option": shipping_option} if signal_type == "ItemShipped" else {}
+        details = {}
+        if signal_type == "ItemShipped":
+            # what is pasted has line breaks
+            clean = self.env["cloudprinter.signal"]._clean_text
+            details = {"tracking": clean(tracking or ""), "shipping_option": clean(shipping_option or "")}
         rows_of = self._get_milestone_signals()
         vals_list = []
         for item in self:

@@ -260,6 +260,14 @@ class TestByHand(DialogCase):
         self.assert_received(item, ALL_BUT_PACKED)
         self.assertEqual(self.get_outbox(item, type="ItemShipped").tracking, "ABC")
 
+    def test_pasted_code_has_a_line_break(self):
+        item = self.sell_one()
+        self.produce(item.production_ids)
+        self.deliver(item.move_ids.picking_id, tracking=False)
+        item.with_user(self.manager).report_step("ItemShipped", " 1A\n2B\t", "GLS\n")
+        shipped = self.get_outbox(item, type="ItemShipped")
+        self.assertEqual((shipped.state, shipped.tracking, shipped.shipping_option), ("outgoing", "1A 2B", "GLS"))
+
     def test_work_in_odoo_goes_on_after_it(self):
         item = self.sell_one()
         self.choose(self.open(item, "step"), step="produced")
