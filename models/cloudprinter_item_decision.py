@@ -110,6 +110,9 @@ class CloudprinterItem(models.Model):
         if not product:
             raise UserError(self.env._("Enter the product of item %(item)s first.", item=self.name))
         quantity = self._get_ordered_and_left()[0] or last.product_uom_qty or 1
+        if last and self.sale_line_id and last.product_id != self.sudo().sale_line_id.product_id:
+            # a part of a kit, of which the line does not know how many there are in it
+            quantity = last.product_uom_qty
         return last._cloudprinter_reprint(self, product, quantity)._get_records_action()
 
     # === cancelling here what is cancelled at Cloudprinter === #

@@ -288,6 +288,22 @@ class TestByHand(DialogCase):
             with self.assertRaises(UserError):
                 item.with_user(self.manager).report_step(signal_type)
 
+    def test_reprint_of_a_part_of_a_kit(self):
+        card = self._create_product("Card")
+        box = self.env["product.product"].create({"name": "Box of Cards", "is_storable": True})
+        self.env["mrp.bom"].create(
+            {
+                "product_tmpl_id": box.product_tmpl_id.id,
+                "type": "phantom",
+                "bom_line_ids": [Command.create({"product_id": card.id, "product_qty": 4})],
+            }
+        )
+        item = self.sell_one(box, quantity=5)
+        item.production_ids.action_cancel()
+        action = item.with_user(self.manager).action_reprint()
+        again = self.env["mrp.production"].browse(action["res_id"])
+        self.assertEqual((again.product_id, again.product_qty), (card, 20))
+
     def test_reprint(self):
         item = self.sell_one()
         self.produce(item.production_ids)
