@@ -6,6 +6,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL, clean_context, format_datetime
 
 from .. import cloudsignal
+from ..tools.stage import TERMINAL
 
 _logger = logging.getLogger(__name__)
 
@@ -214,7 +215,8 @@ class CloudprinterSignal(models.Model):
 
     def _send_with_new_ids(self):
         """Somebody corrected the ids: what Cloudprinter has refused goes again."""
-        refused = self.filtered(lambda signal: signal.failure_type == "refused")
+        over = self.item_id.signal_ids.filtered(lambda s: s.state == "sent" and s.type in TERMINAL).item_id
+        refused = self.filtered(lambda signal: signal.failure_type == "refused" and signal.item_id not in over)
         if refused:
             refused.action_send()
 

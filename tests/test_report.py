@@ -345,6 +345,15 @@ class TestDecide(DialogCase):
         self.send()
         self.assert_received(item, ["ItemRegistered"])
 
+    def test_order_id_is_corrected_although_an_item_is_over(self):
+        item = self.refuse()
+        self.env["cloudprinter.signal"].create(
+            {"item_id": item.id, "type": "ItemDelay", "state": "error", "failure_type": "refused"}
+        )
+        item._report_before({item: "shipped"})
+        item.order_id.with_user(self.manager).name = "123456780099"
+        self.assertEqual(item.order_id.name, "123456780099")
+
     def test_discard_with_a_reason(self):
         item = self.refuse()
         action = item.with_user(self.manager).action_discard()
