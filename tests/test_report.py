@@ -81,6 +81,20 @@ class TestDelay(DialogCase):
         with self.assertRaisesRegex(UserError, "Tick at least one"):
             self.choose(form, reason="Public holiday")
 
+    def test_nothing_follows_a_queued_cancellation(self):
+        """Cloudprinter gets it first, and would refuse the delay."""
+        item = self.sell_one()
+        item.with_user(self.manager).report_cancel("CancelUserRequest", "Not needed any more")
+        self.env.cr.flush()
+        form = self.open(item.production_ids, "delay", self.operator)
+        self.assertIn("ItemCanceled goes first", self.get_problem(form))
+
+    def test_button_is_only_for_those_who_may(self):
+        for user, expected in ((self.operator, 1), (self.packer, 1), (self.salesman, 0)):
+            views = self.env["cloudprinter.item"].with_user(user).get_views([(False, "list")])
+            arch = views["views"]["list"]["arch"]
+            self.assertEqual(arch.count('string="Report a Delay"'), expected, user.login)
+
     def test_a_reason_is_needed(self):
         item = self.sell_one()
         with self.assertRaises(AssertionError):
@@ -179,6 +193,32 @@ class TestCancel(DialogCase):
         self.deliver(item.move_ids.picking_id)
         self.assert_outbox(item, ALL_BUT_PACKED)
 
+    def test_nothing_is_made_again_of_what_was_cancelled_meanwhile(self):
+        item = self.sell_one()
+        production = item.production_ids
+        form = self.open(production, "cancel")
+        item.with_user(self.manager).report_cancel("CancelUserRequest", "Not needed any more")
+        self.choose(form, scope="document")
+        self.assertEqual(production.state, "cancel")
+        self.assertFalse(self.env["mrp.production"].search([("id", ">", production.id)]))
+
+    def test_unticked_stays_unticked(self):
+        sale = self.sell((self.book, 5, "123456780001"), (self.poster, 2, "123456780002"))
+        book, poster = sale.cloudprinter_item_ids.sorted("name")
+        form = self.open(sale, "cancel")
+        self.untick(form, poster)
+        form.scope = "document"
+        form.scope = "item"
+        self.choose(form)
+        self.assertEqual((book.stage, poster.stage), ("canceled", "registered"))
+
+    def test_dialog_without_a_document(self):
+        values = {"kind": "cancel", "scope": "document", "line_ids": [Command.create({"item_id": self.sell_one().id})]}
+        for document in ({}, {"res_model": "mrp.workorder", "res_id": 1}, {"res_model": "stock.picking"}):
+            report = self.env["cloudprinter.report"].with_user(self.operator).create({**values, **document})
+            with self.assertRaisesRegex(UserError, "no document"):
+                report.action_report()
+
     def test_operator_cancels_only_his_document(self):
         item = self.sell_one()
         form = self.open(item.production_ids, "cancel", self.operator)
@@ -245,8 +285,11 @@ class TestByHand(DialogCase):
         self.company.cloudprinter_report_produce = False
         item = self.make_test_order()
         self.choose(self.open(item, "step"), step="packed")
+        form = self.open(item, "step")
+        form.step = "in_production"
+        self.assertIn("reported already", self.get_problem(form))
         with self.assertRaisesRegex(UserError, "beyond"):
-            self.choose(self.open(item, "step"), step="in_production")
+            item.with_user(self.manager).report_step("ItemProduce")
 
     def test_shipped_by_hand_completes_what_waits(self):
         item = self.sell_one()

@@ -223,11 +223,17 @@ class CloudprinterReport(models.TransientModel):
 
     def _cancel_document(self):
         """Cancel the document alone; what a manufacturing order makes is made again by another one."""
+        if self.res_model not in ("mrp.production", "stock.picking", "sale.order") or not self.res_id:
+            raise UserError(self.env._("There is no document to cancel."))
         document = self.env[self.res_model].browse(self.res_id)
         if document._name != "mrp.production":
             document.action_cancel()
             return {"type": "ir.actions.act_window_close"}
         items = document.cloudprinter_item_ids.filtered(lambda item: item.stage != "canceled")
+        if not items:
+            # they were cancelled while the dialog was open, and nobody wants them again
+            document.action_cancel()
+            return {"type": "ir.actions.act_window_close"}
         again = document._cloudprinter_reprint(items, document.product_id, document.product_uom_qty)
         document.action_cancel()
         return again._get_records_action()

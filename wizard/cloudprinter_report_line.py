@@ -43,17 +43,22 @@ class CloudprinterReportLine(models.TransientModel):
         ended = posted.filtered(lambda s: s.type in TERMINAL)[:1]
         if ended:
             return self.env._("%(signal)s was reported. It is final.", signal=ended.type)
+        queued = rows.filtered(lambda s: s.type in TERMINAL and s.state == "outgoing")[:1]
+        if report.kind == "delay" and queued:
+            return self.env._("%(signal)s goes first, and it is final.", signal=queued.type)
         if report.kind == "cancel":
             moves = self.item_id.sudo().move_ids._cloudprinter_bound_for_customer()
             if moves.filtered(lambda move: move.state == "done" and move.location_dest_id._is_outgoing()):
                 return self.env._("It has left the house, or a part of it has.")
         if report.kind == "step" and report.step:
-            reached = max((STAGES.index(STAGE_OF[s.type]) for s in rows if s.state == "sent"), default=-1)
-            if reached >= STAGES.index(report.step):
+            stage = STAGES.index(report.step)
+            later = rows.filtered(lambda s: STAGES.index(STAGE_OF[s.type]) > stage)
+            if later or rows.filtered(lambda s: STAGE_OF[s.type] == report.step and s.state == "sent"):
                 return self.env._("This was reported already.")
         return False
 
     @api.depends("problem")
     def _compute_is_chosen(self):
         for line in self:
-            line.is_chosen = not line.problem
+            # what a person has unticked stays so, whatever else is chosen in the dialog
+            line.is_chosen = not line.problem and (line.is_chosen or not line._origin)
