@@ -1,8 +1,10 @@
-from odoo import models
-from odoo.exceptions import AccessError, UserError
+from odoo import fields, models
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import format_datetime
 
+from ..cloudsignal import CANCEL_CAUSES
 from ..tools.stage import FILLED_IN, STAGE_OF, STAGES, TERMINAL
+from .cloudprinter_signal import BEFORE, LEDGER
 
 OPEN_PRODUCTION = ("draft", "confirmed", "progress", "to_close")
 NAMED_AT_MOST = 3
@@ -167,7 +169,7 @@ class CloudprinterItem(models.Model):
                 # Odoo lets nobody order less than was delivered
                 lines.filtered(lambda line: not line.qty_delivered).write({"product_uom_qty": 0})
 
-    # === by hand === #
+    # === what a person reports === #
 
     def report_step(self, signal_type, tracking="", shipping_option=""):
         """Report a milestone by hand: of a test order, or of work that was done outside of Odoo.
@@ -196,7 +198,8 @@ class CloudprinterItem(models.Model):
             if own:
                 # it waits for what is entered now
                 own._check_not_flying()
-                own.write(details)
+                if details:
+                    own.write(details)
                 own.action_send()
                 continue
             reached = max((STAGES.index(STAGE_OF[s.type]) for s in rows), default=-1)
@@ -217,3 +220,75 @@ class CloudprinterItem(models.Model):
                     vals_list.append(item._prepare_report(other, **values))
         self.env["cloudprinter.signal"].sudo().create(vals_list)
         return True
+
+    def report_delay(self, hours, cause):
+        """Tell Cloudprinter that the items will be late.
+
+        :param int hours: from now until they are ready
+        :param str cause: English text for Cloudprinter and its client
+        :raises ValidationError: hours are no whole number from 1 to 9999, or the cause is empty
+        """
+        if not self.env.user.has_groups("mrp.group_mrp_user,stock.group_stock_user,cloudprinter.group_manager"):
+            raise AccessError(self.env._("Only manufacturing and inventory users may report a delay."))
+        self.check_access("read")
+        if not isinstance(cause, str) or not cause.strip():
+            raise ValidationError(self.env._("Write the reason of the delay, in English."))
+        hours = str(hours).strip()
+        if not hours.isdecimal() or not 1 <= int(hours) <= 9999:
+            raise ValidationError(self.env._("Enter the delay in whole hours, from 1 to 9999."))
+        self._check_not_over()
+        types = {
+            company: company._cloudprinter_config().cloudprinter_delay_type or "ItemDelay"
+            for company in self.company_id
+        }
+        items = self.sudo()
+        items.env["cloudprinter.signal"].create(
+            [item._prepare_report(types[item.company_id], cause=cause, delay=hours) for item in items]
+        )
+        items.promised_date = fields.Datetime.add(fields.Datetime.now(), hours=int(hours))
+        return True
+
+    def report_cancel(self, cause, message):
+        """Cancel the items at Cloudprinter. This cannot be taken back there.
+
+        :param str cause: one of the 21 codes
+        :param str message: English text for Cloudprinter and its client
+        """
+        if not self.env.user.has_group("cloudprinter.group_manager"):
+            raise AccessError(self.env._("Only managers of Cloudprinter may cancel an item."))
+        self.check_access("read")
+        if not isinstance(cause, str) or cause not in CANCEL_CAUSES:
+            raise ValidationError(
+                self.env._("%(cause)s is none of Cloudprinter's cancellation causes.", cause=cause or "“”")
+            )
+        self.sudo().write({"cancel_cause": cause, "cancel_message": message})
+        return True
+
+    def action_report_changes(self):
+        """Report what an update of the add-on has found out about the items."""
+        self._settle_update()._queue_signals()
+        return True
+
+    def action_ignore_changes(self):
+        """Take what an update of the add-on has found out about the items as reported before."""
+        items = self._settle_update().with_context(cloudprinter_ledger=LEDGER)
+        items._make_due_signals(**BEFORE)
+        return True
+
+    def _settle_update(self):
+        self._check_may_decide()
+        items = self.sudo().filtered("changed_by_update")
+        items.changed_by_update = False
+        return items
+
+    def _prepare_report(self, signal_type, **values):
+        """Values of a signal that a person reports."""
+        self.ensure_one()
+        return {
+            "item_id": self.id,
+            "type": signal_type,
+            "origin": "manual",
+            "user_id": self.env.uid,
+            **self.env["cloudprinter.signal"]._prepare_source(self),
+            **values,
+        }
