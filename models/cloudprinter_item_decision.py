@@ -237,6 +237,9 @@ class CloudprinterItem(models.Model):
         if not hours.isdecimal() or not 1 <= int(hours) <= 9999:
             raise ValidationError(self.env._("Enter the delay in whole hours, from 1 to 9999."))
         self._check_not_over()
+        ending = self.sudo().signal_ids.filtered(lambda s: s.type in TERMINAL and s.state == "outgoing")[:1]
+        if ending:
+            raise UserError(self.env._("%(signal)s is on its way. Nothing follows it.", signal=ending.display_name))
         types = {
             company: company._cloudprinter_config().cloudprinter_delay_type or "ItemDelay"
             for company in self.company_id

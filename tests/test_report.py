@@ -95,6 +95,14 @@ class TestDelay(DialogCase):
             arch = views["views"]["list"]["arch"]
             self.assertEqual(arch.count('string="Report a Delay"'), expected, user.login)
 
+    def test_item_that_was_shipped_while_the_dialog_was_open(self):
+        item = self.sell_one()
+        form = self.open(item, "delay", self.operator)
+        self.produce(item.production_ids)
+        self.deliver(item.move_ids.picking_id)
+        with self.assertRaisesRegex(UserError, "on its way"):
+            self.choose(form, reason="Public holiday")
+
     def test_a_reason_is_needed(self):
         item = self.sell_one()
         with self.assertRaises(AssertionError):

@@ -60,7 +60,7 @@ class CloudprinterReport(models.TransientModel):
     cause = fields.Selection([(code, cloudsignal.CANCEL_CAUSES[code]) for code in CAUSES])
     settle_productions = fields.Boolean("Open manufacturing orders", default=True)
     settle_deliveries = fields.Boolean("Open deliveries", default=True)
-    settle_sale_lines = fields.Boolean("Sales order lines", default=True)
+    settle_sale_lines = fields.Boolean("Sales order lines, with their deliveries", default=True)
     # delay and cancellation
     message = fields.Char(
         "Text in English",
