@@ -147,5 +147,5 @@ class MrpProduction(models.Model):
 
     def _cloudprinter_start_date(self):
         """When work on it began, as far as work orders tell; naive UTC or False."""
-        started = self.workorder_ids.filtered(lambda order: order.state in ("progress", "done") and order.date_start)
-        return min(started.mapped("date_start"), default=False)
+        dates = [order.date_start for order in self.workorder_ids if order.state in ("progress", "done")]
+        return min(filter(None, dates), default=False)
