@@ -1,12 +1,12 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import format_datetime
 
 from ..cloudsignal import CANCEL_CAUSES
 from ..tools.stage import FILLED_IN, STAGE_OF, STAGES, TERMINAL
+from .cloudprinter_item import OPEN_PRODUCTION
 from .cloudprinter_signal import BEFORE, LEDGER
 
-OPEN_PRODUCTION = ("draft", "confirmed", "progress", "to_close")
 NAMED_AT_MOST = 3
 
 
@@ -20,6 +20,14 @@ class CloudprinterItem(models.Model):
     def _get_ref(self):
         """The item's id, or how many there are: a gang run is no list of ids."""
         return self.env._("%(count)s items", count=len(self)) if len(self) > 1 else self.name
+
+    @api.model
+    def _join_names(self, names):
+        """The first few names, and how many more there are."""
+        shown = names[:NAMED_AT_MOST]
+        if len(names) > NAMED_AT_MOST:
+            shown = [*shown, self.env._("%(count)s more", count=len(names) - NAMED_AT_MOST)]
+        return ", ".join(shown)
 
     def _describe_attention(self):
         """What needs a person, for the banner of a document.
@@ -38,12 +46,10 @@ class CloudprinterItem(models.Model):
             if not kind:
                 continue
             details = items._get_attention_details(kind)
-            named = [" ".join(filter(None, (item.name, details.get(item)))) for item in items[:NAMED_AT_MOST]]
+            named = [" ".join(filter(None, (item.name, details.get(item)))) for item in items]
             if len(self) == 1:
                 named = [details[self]] if self in details else []
-            if len(items) > NAMED_AT_MOST:
-                named.append(self.env._("%(count)s more", count=len(items) - NAMED_AT_MOST))
-            lines.append(f"{labels[kind]} ({', '.join(named)})" if named else labels[kind])
+            lines.append(f"{labels[kind]} ({items._join_names(named)})" if named else labels[kind])
         return lines
 
     def _get_attention_details(self, kind):
@@ -147,7 +153,7 @@ class CloudprinterItem(models.Model):
         productions = self.sudo().production_ids.filtered(lambda mo: mo.state in OPEN_PRODUCTION)
         canceled = productions.cloudprinter_item_ids._filter_canceled()
         productions = productions.filtered(lambda mo: mo.cloudprinter_item_ids <= canceled)
-        productions.with_env(productions.env(su=True)).action_cancel()
+        productions.action_cancel()
 
     def _settle_deliveries(self):
         moves = self.sudo().move_ids._cloudprinter_bound_for_customer()

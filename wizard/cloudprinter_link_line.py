@@ -3,17 +3,10 @@ from collections import defaultdict
 from odoo import Command, api, fields, models
 from odoo.tools import clean_context
 
+from ..models.cloudprinter_item import STAGE_LABELS
 from ..tools.stage import STAGES
 
-KNOWN = [
-    ("new", "Nothing"),
-    ("registered", "Confirmed"),
-    ("in_production", "In Production"),
-    ("produced", "Produced"),
-    ("packed", "Packed"),
-    ("shipped", "Shipped"),
-    ("canceled", "Canceled"),
-]
+KNOWN = [("new", "Nothing"), *STAGE_LABELS[1:]]
 
 
 class CloudprinterLinkLine(models.TransientModel):

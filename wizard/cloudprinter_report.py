@@ -2,6 +2,7 @@ from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 
 from .. import cloudsignal
+from ..models.cloudprinter_item import STAGE_LABELS
 from ..tools.stage import MILESTONES
 
 # The value is sent, in English; the label is what the person reads in his language.
@@ -22,8 +23,8 @@ FREQUENT_CAUSES = (
     "CancelInvalidAddress",
     "CancelMiscError",
 )
+STEPS = ("registered", "in_production", "produced", "packed")
 CAUSES = sorted(cloudsignal.CANCEL_CAUSES, key=lambda code: code not in FREQUENT_CAUSES)
-NAMED_AT_MOST = 3
 
 
 class CloudprinterReport(models.TransientModel):
@@ -73,14 +74,7 @@ class CloudprinterReport(models.TransientModel):
     tracking = fields.Char("Tracking Reference", compute="_compute_shipping", store=True, readonly=False)
     shipping_option = fields.Char(compute="_compute_shipping", store=True, readonly=False)
     # another step
-    step = fields.Selection(
-        [
-            ("registered", "Confirmed"),
-            ("in_production", "In Production"),
-            ("produced", "Produced"),
-            ("packed", "Packed"),
-        ]
-    )
+    step = fields.Selection([(stage, label) for stage, label in STAGE_LABELS if stage in STEPS])
     preview = fields.Text("Will Be Sent", compute="_compute_preview")
 
     @api.model
@@ -157,10 +151,7 @@ class CloudprinterReport(models.TransientModel):
             elif not values:
                 report.preview = self.env._("Nothing. The items stay open at Cloudprinter.")
             else:
-                names = ", ".join(items[:NAMED_AT_MOST].mapped("name"))
-                if len(items) > NAMED_AT_MOST:
-                    more = self.env._("%(count)s more", count=len(items) - NAMED_AT_MOST)
-                    names = f"{names}, {more}"
+                names = items._join_names(items.mapped("name"))
                 details = [f"{name}: {value}" for name, value in values.items() if name != "type" and value]
                 report.preview = "\n".join([f"{values['type'] or '…'}  {names}", *details])
 
@@ -226,14 +217,10 @@ class CloudprinterReport(models.TransientModel):
         if self.res_model not in ("mrp.production", "stock.picking", "sale.order") or not self.res_id:
             raise UserError(self.env._("There is no document to cancel."))
         document = self.env[self.res_model].browse(self.res_id)
-        if document._name != "mrp.production":
-            document.action_cancel()
-            return {"type": "ir.actions.act_window_close"}
+        # some may have been cancelled while the dialog was open, and nobody wants them again
         items = document.cloudprinter_item_ids.filtered(lambda item: item.stage != "canceled")
-        if not items:
-            # they were cancelled while the dialog was open, and nobody wants them again
-            document.action_cancel()
-            return {"type": "ir.actions.act_window_close"}
-        again = document._cloudprinter_reprint(items, document.product_id, document.product_uom_qty)
+        again = self.env["mrp.production"]
+        if document._name == again._name and items:
+            again = document._cloudprinter_reprint(items, document.product_id, document.product_uom_qty)
         document.action_cancel()
-        return again._get_records_action()
+        return again._get_records_action() if again else {"type": "ir.actions.act_window_close"}
