@@ -103,6 +103,18 @@ class CloudprinterItem(models.Model):
     accepted_date = fields.Datetime(related="order_id.accepted_date", store=True)
     product_id = fields.Many2one("product.product")
     quantity = fields.Float(digits="Product Unit", help="Only used where no sales order line is linked.")
+    title = fields.Char(readonly=True, help="What Cloudprinter's client calls it.")
+    specification = fields.Text(readonly=True, help="Pages and options, as Cloudprinter ordered them.")
+    reorder_cause = fields.Char(
+        readonly=True, help="Why Cloudprinter wants it once more. The print partner pays for it."
+    )
+    original_item_id = fields.Many2one(
+        "cloudprinter.item",
+        "Reorder of",
+        readonly=True,
+        index="btree_not_null",
+        help="The item that is made once more.",
+    )
     sale_line_ids = fields.One2many("sale.order.line", "cloudprinter_item_id", "Linked Sales Order Lines")
     sale_line_id = fields.Many2one(
         "sale.order.line", "Sales Order Line", compute="_compute_sale_line_id", search="_search_sale_line_id"

@@ -47,6 +47,7 @@ class CloudprinterOrder(models.Model):
     item_ids = fields.One2many("cloudprinter.item", "order_id", "Items")
     signal_ids = fields.One2many("cloudprinter.signal", "order_id", "Signals")
     sale_order_ids = fields.One2many("sale.order", "cloudprinter_order_id", "Linked Sales Orders")
+    document_ids = fields.One2many("cloudprinter.order.document", "order_id", "Incoming Documents")
     sale_order_id = fields.Many2one(
         "sale.order", "Sales Order", compute="_compute_sale_order_id", search="_search_sale_order_id"
     )
@@ -116,6 +117,7 @@ class CloudprinterOrder(models.Model):
     invoice_ids = fields.Many2many(
         "account.move", string="Invoices", compute="_compute_invoice_ids", groups=ACCOUNTANTS
     )
+    has_open_items = fields.Boolean(compute="_compute_has_open_items")
     production_count = fields.Integer("Manufacturing Orders", compute="_compute_document_counts")
     picking_count = fields.Integer("Transfers", compute="_compute_document_counts")
 
@@ -130,6 +132,11 @@ class CloudprinterOrder(models.Model):
 
     def _search_sale_order_id(self, operator, value):
         return [("sale_order_ids", operator, value)]
+
+    @api.depends("item_ids.stage")
+    def _compute_has_open_items(self):
+        for order in self:
+            order.has_open_items = any(item.stage not in ("shipped", "canceled") for item in order.item_ids)
 
     @api.depends("item_ids")
     def _compute_document_counts(self):
@@ -148,6 +155,14 @@ class CloudprinterOrder(models.Model):
 
     def action_open_pickings(self):
         return self.item_ids.move_ids.picking_id._get_records_action(name=self.env._("Transfers"))
+
+    def action_open_documents(self):
+        return self.document_ids._get_records_action(name=self.env._("Incoming Orders"))
+
+    def action_reject(self):
+        """Open the dialog in which a person says why the order cannot be made."""
+        self.ensure_one()
+        return self.env["cloudprinter.reject"]._open(order=self)
 
     @api.model
     def _clean_id(self, value):

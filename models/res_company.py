@@ -19,6 +19,10 @@ _logger = logging.getLogger(__name__)
 NO_WORKER_AFTER = timedelta(minutes=30)
 
 
+def _digest(text):
+    return hashlib.sha256(text.encode()).digest()
+
+
 class ResCompany(models.Model):
     _inherit = "res.company"
 
@@ -41,6 +45,21 @@ class ResCompany(models.Model):
         [("all", "All answers"), ("problems", "Problems only")], "Notes on Documents", default="all"
     )
     cloudprinter_retention_days = fields.Integer("Keep Failed Attempts (Days)", default=180)
+    cloudprinter_order_api_key = fields.Char(
+        "Key for Incoming Orders",
+        groups="base.group_system",
+        copy=False,
+        help="Of Cloudprinter's Production Interface.",
+    )
+    cloudprinter_partner_id = fields.Many2one(
+        "res.partner",
+        "Customer of Incoming Orders",
+        help="Its pricelist, fiscal position and payment terms are those of all orders.",
+    )
+    cloudprinter_confirm_orders = fields.Boolean(
+        "Confirm Incoming Orders", help="Sales orders are confirmed and their items registered without a person."
+    )
+    cloudprinter_anonymize_months = fields.Integer("Anonymize Readers After (Months)")
     # Names the database in which the key was saved, so that a copy of it sends nothing.
     cloudprinter_fingerprint = fields.Char(groups="base.group_system", copy=False, readonly=True)
     cloudprinter_key_date = fields.Datetime(
@@ -60,13 +79,33 @@ class ResCompany(models.Model):
                     self.env._("The CloudSignal address cannot be used: %(reason)s", reason=error)
                 ) from error
 
-    @api.constrains("cloudprinter_short_tolerance", "cloudprinter_tracking_hours", "cloudprinter_retention_days")
+    @api.constrains("cloudprinter_order_api_key")
+    def _check_cloudprinter_order_api_key(self):
+        """A document says by its key alone for whom it is."""
+        for company in self.sudo().filtered("cloudprinter_order_api_key"):
+            key = company.cloudprinter_order_api_key
+            if self.sudo().search_count([("cloudprinter_order_api_key", "=", key), ("id", "!=", company.id)], limit=1):
+                raise ValidationError(self.env._("Another company has this key for incoming orders already."))
+
+    @api.constrains(
+        "cloudprinter_short_tolerance",
+        "cloudprinter_tracking_hours",
+        "cloudprinter_retention_days",
+        "cloudprinter_anonymize_months",
+    )
     def _check_cloudprinter_numbers(self):
         for company in self:
             if not 0 <= company.cloudprinter_short_tolerance <= 100:
                 raise ValidationError(self.env._("The short shipment tolerance is a percentage from 0 to 100."))
-            if company.cloudprinter_tracking_hours < 0 or company.cloudprinter_retention_days < 0:
-                raise ValidationError(self.env._("Hours and days cannot be negative."))
+            if (
+                min(
+                    company.cloudprinter_tracking_hours,
+                    company.cloudprinter_retention_days,
+                    company.cloudprinter_anonymize_months,
+                )
+                < 0
+            ):
+                raise ValidationError(self.env._("Hours, days and months cannot be negative."))
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -84,15 +123,19 @@ class ResCompany(models.Model):
 
     @api.model
     def _cloudprinter_clean_key(self, vals):
-        key = vals.get("cloudprinter_signal_api_key")
-        if not key:
-            return vals
-        key = str(key).strip()
-        if not key.isascii() or not key.isprintable() or " " in key:
-            raise ValidationError(
-                self.env._("The CloudSignal API key has characters that no key has. Copy it again from Cloudprinter.")
-            )
-        return dict(vals, cloudprinter_signal_api_key=key)
+        vals = dict(vals)
+        for name in ("cloudprinter_signal_api_key", "cloudprinter_order_api_key"):
+            if not vals.get(name):
+                continue
+            vals[name] = key = str(vals[name]).strip()
+            if not key.isascii() or not key.isprintable() or " " in key:
+                raise ValidationError(
+                    self.env._(
+                        "The %(field)s has characters that no key has. Copy it again from Cloudprinter.",
+                        field=self._fields[name]._description_string(self.env),
+                    )
+                )
+        return vals
 
     def _cloudprinter_config(self):
         """The company whose key and choices are used: this one, else the nearest parent that has a key."""
@@ -101,6 +144,21 @@ class ResCompany(models.Model):
         while not company.cloudprinter_signal_api_key and company.parent_id:
             company = company.parent_id
         return company if company.cloudprinter_signal_api_key else self.sudo()
+
+    @api.model
+    def _cloudprinter_get_by_order_key(self, key):
+        """The company with this key for incoming orders, or none.
+
+        However alike two keys are, comparing them takes as long, and always all are compared.
+        """
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT id, cloudprinter_order_api_key FROM res_company"
+                " WHERE cloudprinter_order_api_key > '' AND active"
+            )
+        )
+        digest = _digest(key)
+        return self.browse([id_ for id_, own in rows if hmac.compare_digest(_digest(own), digest)])
 
     def _cloudprinter_reported_types(self):
         """The types between acceptance and shipping that this company reports at all."""

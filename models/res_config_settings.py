@@ -16,9 +16,28 @@ class ResConfigSettings(models.TransientModel):
     cloudprinter_short_tolerance = fields.Float(related="company_id.cloudprinter_short_tolerance", readonly=False)
     cloudprinter_chatter = fields.Selection(related="company_id.cloudprinter_chatter", readonly=False)
     cloudprinter_retention_days = fields.Integer(related="company_id.cloudprinter_retention_days", readonly=False)
+    cloudprinter_order_api_key = fields.Char(related="company_id.cloudprinter_order_api_key", readonly=False)
+    cloudprinter_partner_id = fields.Many2one(related="company_id.cloudprinter_partner_id", readonly=False)
+    cloudprinter_confirm_orders = fields.Boolean(related="company_id.cloudprinter_confirm_orders", readonly=False)
+    cloudprinter_anonymize_months = fields.Integer(related="company_id.cloudprinter_anonymize_months", readonly=False)
+    cloudprinter_partner_warning = fields.Char(compute="_compute_cloudprinter_partner_warning")
     cloudprinter_obstacle = fields.Char(compute="_compute_cloudprinter_reason")
     cloudprinter_reason = fields.Char("Why Nothing Is Sent", compute="_compute_cloudprinter_reason")
     cloudprinter_counts = fields.Char("What Waits", compute="_compute_cloudprinter_reason")
+
+    @api.depends("company_id", "cloudprinter_partner_id")
+    def _compute_cloudprinter_partner_warning(self):
+        """What Odoo would decide by itself, from the readers' countries or the company's defaults."""
+        for settings in self:
+            customer = settings.cloudprinter_partner_id.with_company(settings.company_id)
+            missing = [
+                customer._fields[name]._description_string(self.env)
+                for name in ("property_account_position_id", "property_payment_term_id", "property_product_pricelist")
+                if name in customer._fields and customer and not customer[name]
+            ]
+            settings.cloudprinter_partner_warning = (
+                self.env._("This contact has no: %(names)s.", names=", ".join(missing)) if missing else False
+            )
 
     @api.depends("company_id")
     def _compute_cloudprinter_reason(self):

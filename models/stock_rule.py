@@ -28,4 +28,6 @@ class StockRule(models.Model):
         )
         if items := self._cloudprinter_items(values):
             res["cloudprinter_item_ids"] = [Command.set(items.ids)]
+            if any(items.mapped("reorder_cause")):
+                res["priority"] = "1"
         return res

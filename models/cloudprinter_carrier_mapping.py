@@ -1,0 +1,26 @@
+from odoo import fields, models
+
+
+class CloudprinterCarrierMapping(models.Model):
+    """By which carrier of Odoo the orders of a shipping method of Cloudprinter are sent."""
+
+    _name = "cloudprinter.carrier.mapping"
+    _description = "Cloudprinter Shipping Method"
+    _order = "name, id"
+    _check_company_auto = True
+
+    name = fields.Char(
+        "Cloudprinter Shipping Method", required=True, help="Cloudprinter's code, for example fedex_national_2_day."
+    )
+    carrier_id = fields.Many2one("delivery.carrier", check_company=True, ondelete="restrict")
+    company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
+
+    _name_uniq = models.Constraint("unique (company_id, name)", "This shipping method is in the list already.")
+
+    def _find_carrier(self, company, method):
+        return self.search([("company_id", "=", company.id), ("name", "=", method)]).carrier_id
+
+    def _add_missing(self, company, method):
+        """Put a method into the list that a person has to map."""
+        if not self.search_count([("company_id", "=", company.id), ("name", "=", method)], limit=1):
+            self.create({"company_id": company.id, "name": method})

@@ -1,0 +1,507 @@
+from odoo import Command, api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import float_compare, float_is_zero
+
+from ..tools.changes import find_changes
+
+SHOWN_AT_MOST = 20  # differences
+READER = ("addresses", "other")
+
+
+class Unmatched(UserError):
+    """Something of the document has no counterpart in Odoo yet.
+
+    :param list reasons: what a person has to do, one line each
+    :param company: whose lists the names belong in
+    :param set products: of Cloudprinter, that are not mapped
+    :param str method: of shipping, that is not mapped
+    """
+
+    def __init__(self, reasons, company, products=(), method=""):
+        super().__init__("\n".join(reasons))
+        self.company, self.products, self.method = company, products, method
+
+    def list_what_is_missing(self, env):
+        """Put what is not mapped into the lists, where a person only chooses."""
+        if self.products:
+            env["cloudprinter.product.mapping"]._add_missing(self.company, sorted(self.products))
+        if self.method:
+            env["cloudprinter.carrier.mapping"]._add_missing(self.company, self.method)
+
+
+class Changed(UserError):
+    """The document says other things than the order, and a person decides."""
+
+
+class CloudprinterIntake(models.AbstractModel):
+    """Makes Odoo's sales order of an order document, or attaches the document to the one that somebody typed.
+
+    First everything is looked up, and all that is missing is said at once; then everything is written.
+    """
+
+    _name = "cloudprinter.intake"
+    _description = "Cloudprinter Order Intake"
+
+    @api.model
+    def _take_in(self, document, order_document):
+        """The order that the document is about, made if there is none.
+
+        :param document: the stored one
+        :param order_document: what it says, see `order_document.Order`
+        :returns: the order, and whether somebody had typed it
+        :raises Unmatched: a person has to map or to set up something first
+        :raises Changed: the order is there already and differs
+        """
+        earlier = document._get_earlier()
+        if earlier:
+            raise Changed(self._describe_changes(earlier, document))
+        order = self._find_order(document)
+        sale = order.sale_order_ids[:1] or self._find_typed(document)
+        if sale:
+            return self._attach(document, order_document, order, sale), True
+        if order.item_ids.production_ids or order.item_ids.move_ids:
+            # a shop without sales orders
+            self._check_items(order_document, order)
+            self._write_order(order, order_document)
+            self._write_items(order, order_document)
+            return order, True
+        return self._make(document, order_document, order), False
+
+    @api.model
+    def _find_order(self, document):
+        return self.env["cloudprinter.order"].search(
+            [("company_id", "=", document.company_id.id), ("name", "=", document.name)]
+        )
+
+    @api.model
+    def _find_typed(self, document):
+        """A sales order that has Cloudprinter's order id as the customer's reference alone."""
+        customer = self._get_customer(document.company_id)
+        return customer and self.env["sale.order"].search(
+            [
+                ("client_order_ref", "=", document.name),
+                ("cloudprinter_order_id", "=", False),
+                ("partner_id", "child_of", customer.commercial_partner_id.id),
+                ("company_id", "=", document.company_id.id),
+                ("state", "!=", "cancel"),
+            ],
+            limit=1,
+        )
+
+    @api.model
+    def _get_customer(self, company):
+        return company._cloudprinter_config().cloudprinter_partner_id
+
+    # === a new order === #
+
+    def _make(self, document, order_document, order):
+        company = document.company_id
+        matched = self._match(company, order_document)
+        order = order or self.env["cloudprinter.order"].create({"name": document.name, "company_id": company.id})
+        self._write_order(order, order_document)
+        items = self._write_items(order, order_document, matched["products"])
+        sale = self.env["sale.order"].create(
+            {
+                "company_id": company.id,
+                "partner_id": matched["customer"].id,
+                "partner_invoice_id": matched["customer"].address_get(["invoice"])["invoice"],
+                "partner_shipping_id": matched["customer"]._cloudprinter_get_address(matched["address"]).id,
+                # the reader's country has nothing to do with what Cloudprinter is billed
+                "fiscal_position_id": self.env["account.fiscal.position"]
+                .with_company(company)
+                ._get_fiscal_position(matched["customer"])
+                .id,
+                "client_order_ref": order.name,
+                "commitment_date": order_document.shipping_date,
+                "cloudprinter_order_id": order.id,
+                "order_line": [
+                    Command.create(
+                        {
+                            "product_id": matched["products"][item.id].id,
+                            "product_uom_qty": item.count,
+                            "cloudprinter_item_id": items[item.id].id,
+                        }
+                    )
+                    for item in order_document.items
+                ],
+            }
+        )
+        self._check_currency(sale, order_document)
+        self._write_prices(sale, order_document)
+        self._write_freight(sale, order_document, matched["carrier"])
+        return order
+
+    def _match(self, company, order_document):
+        """What the document means in Odoo.
+
+        :returns: dict of `customer`, `address` (values of a contact), `carrier`, `products` (by item id)
+        :raises Unmatched: with everything that is missing
+        """
+        reasons, method = [], order_document.shipping.method
+        customer = self._get_customer(company)
+        if not customer:
+            reasons.append(self.env._("Choose the customer of incoming orders in Cloudprinter's settings."))
+        found = self.env["cloudprinter.product.mapping"]._find_products(company, order_document.items)
+        missing = set()
+        for item in order_document.items:
+            products = found[item.id]
+            if len(products) == 1:
+                continue
+            if not item.product:
+                reasons.append(self.env._("Item %(item)s has no product.", item=item.id))
+            elif products:
+                reasons.append(
+                    self.env._(
+                        "Several products can be meant by Cloudprinter's product %(name)s of item %(item)s:"
+                        " %(products)s. Choose one in Configuration ▸ Products.",
+                        name=item.product,
+                        item=item.id,
+                        products=", ".join(products.mapped("display_name")),
+                    )
+                )
+            missing.add(item.product)
+        for name in sorted(filter(None, missing)):
+            if not any(found[item.id] for item in order_document.items if item.product == name):
+                reasons.append(
+                    self.env._("Choose the product for Cloudprinter's %(name)s in Configuration ▸ Products.", name=name)
+                )
+        carrier = self.env["cloudprinter.carrier.mapping"]._find_carrier(company, method) if method else None
+        if method and not carrier:
+            reasons.append(
+                self.env._(
+                    "Choose the carrier for Cloudprinter's shipping method %(method)s in Configuration ▸ Shipping"
+                    " Methods.",
+                    method=method,
+                )
+            )
+        address, flaws = self._prepare_address(order_document.delivery_address)
+        reasons += flaws
+        reasons += self._find_currency_flaws(order_document)
+        if reasons:
+            raise Unmatched(reasons, company, set(filter(None, missing)), "" if carrier else method)
+        return {"customer": customer, "address": address, "carrier": carrier, "products": found}
+
+    def _prepare_address(self, address):
+        """Values of the contact that a delivery address becomes, and what is wrong with it."""
+        if not address:
+            return {}, [
+                self.env._(
+                    "The document has no delivery address. Reject the order, or enter it by hand with its id: the"
+                    " document is attached to it then."
+                )
+            ]
+        flaws = []
+        country = self.env["res.country"].search([("code", "=", address.country)], limit=1)
+        if not country:
+            flaws.append(
+                self.env._(
+                    "The delivery address has no country that exists (“%(code)s”). Reject the order, or enter it by"
+                    " hand with its id: the document is attached to it then.",
+                    code=address.country,
+                )
+            )
+        wanted = address.state.lower()
+        state = country.state_ids.filtered(lambda state: wanted in (state.code.lower(), state.name.lower()))[:1]
+        if country.state_required and not state:
+            flaws.append(
+                self.env._(
+                    "The delivery address in %(country)s has no state that exists (“%(code)s”). Reject the order, or"
+                    " enter it by hand with its id: the document is attached to it then.",
+                    country=country.name,
+                    code=address.state,
+                )
+            )
+        return {
+            "name": address.name or address.company or "?",
+            "company_name": address.company if address.name else False,
+            "street": address.street1,
+            "street2": address.street2,
+            "zip": address.zip,
+            # a name of a region that Odoo does not know is still needed on the label
+            "city": address.city if state or not address.state else f"{address.city}, {address.state}".strip(", "),
+            "state_id": state.id,
+            "country_id": country.id,
+            "email": address.email,
+            "phone": address.phone,
+        }, flaws
+
+    def _get_currency(self, order_document):
+        """The currency of the document's amounts, also an archived one, or none."""
+        name = order_document.costs.currency or order_document.shipping.currency
+        return self.env["res.currency"].with_context(active_test=False).search([("name", "=", name)], limit=1)
+
+    def _find_currency_flaws(self, order_document):
+        costs, shipping = order_document.costs, order_document.shipping
+        names = {part.currency for part in (costs, shipping) if part.currency}
+        if len(names) > 1:
+            return [
+                self.env._(
+                    "The document has amounts in several currencies: %(names)s. Reject the order, or enter it by hand"
+                    " with its id: the document is attached to it then.",
+                    names=", ".join(sorted(names)),
+                )
+            ]
+        currency = self._get_currency(order_document)
+        if names and not currency.active:
+            return [self.env._("Activate the currency %(name)s in Odoo.", name=names.pop())]
+        return []
+
+    def _check_currency(self, sale, order_document):
+        currency = self._get_currency(order_document)
+        if currency and currency != sale.currency_id:
+            raise UserError(
+                self.env._(
+                    "The amounts are in %(currency)s, but orders of %(customer)s are in %(other)s. Give the customer a"
+                    " pricelist in %(currency)s.",
+                    currency=currency.name,
+                    customer=sale.partner_id.display_name,
+                    other=sale.currency_id.name,
+                )
+            )
+
+    def _write_prices(self, sale, order_document):
+        """The lines cost together what Cloudprinter pays for the items; a reorder costs nothing.
+
+        The documents have no price of a single item: the total is shared out as the pricelist's prices are, and by
+        quantity where there are none. Without a total the pricelist's prices stay.
+        """
+        reordered = {item.id for item in order_document.items if item.reorder}
+        free = sale.order_line.filtered(lambda line: line.cloudprinter_item_id.name in reordered)
+        free.write({"price_unit": 0, "discount": 0})
+        lines, total = sale.order_line - free, order_document.costs.items
+        if not lines or total is None:
+            return
+        lines.discount = 0
+        listed = sum(lines.mapped("price_subtotal"))
+        if float_is_zero(listed, precision_rounding=sale.currency_id.rounding):
+            lines.price_unit = 1
+            listed = sum(lines.mapped("price_subtotal"))
+        for line in lines:
+            line.price_unit *= float(total) / listed
+        # each line is rounded by itself
+        largest = max(lines, key=lambda line: line.price_subtotal)
+        rest = sale.currency_id.round(float(total)) - sum(lines.mapped("price_subtotal"))
+        if largest.price_subtotal:
+            largest.price_unit *= (largest.price_subtotal + rest) / largest.price_subtotal
+
+    def _write_freight(self, sale, order_document, carrier):
+        """The freight that Cloudprinter pays, never what the carrier asks for."""
+        if not carrier:
+            return
+        costs, shipping = order_document.costs, order_document.shipping
+        amount = shipping.total if costs.shipping is None else costs.shipping
+        if order_document.is_reorder:
+            amount = 0
+        if amount is None:
+            sale.carrier_id = carrier
+        else:
+            sale.set_delivery_line(carrier, float(amount))
+
+    # === what Cloudprinter's order and its items say === #
+
+    def _write_order(self, order, order_document, overwrite=True):
+        """Write down what the document says of the order.
+
+        :param overwrite: also what is there already
+        """
+        costs, shipping = order_document.costs, order_document.shipping
+        freight = shipping.total if costs.shipping is None else costs.shipping
+        values = {
+            "reference": order_document.client.reference,
+            "shipping_method": shipping.method,
+            "shipping_date": order_document.shipping_date,
+            "priority": order_document.priority,
+            "consignor": shipping.consignor,
+            "is_test": order_document.is_test,
+            "is_reorder": order_document.is_reorder,
+            "original_order": next((i.reorder.order_id for i in order_document.items if i.reorder), False),
+            "currency_id": self._get_currency(order_document).id,
+            "amount_items": float(costs.items or 0),
+            "amount_shipping": float(freight or 0),
+            "amount_tax": float(costs.vat or 0),
+            "amount_total": float(
+                sum(filter(None, (costs.items, freight, costs.vat))) if costs.total is None else costs.total
+            ),
+        }
+        order.write({name: value for name, value in values.items() if value and (overwrite or not order[name])})
+
+    def _write_items(self, order, order_document, products=None):
+        """The order's items, those that are missing made.
+
+        :returns: items by their ids
+        """
+        originals = self._find_originals(order, order_document)
+        known = order.item_ids.grouped("name")
+        items = {}
+        for item in order_document.items:
+            values = {
+                "title": item.title,
+                "specification": self._describe(item),
+                "quantity": item.count,
+            }
+            if products:
+                values["product_id"] = products[item.id].id
+            if item.reorder:
+                values["reorder_cause"] = " ".join(
+                    filter(None, (item.reorder.cause, item.reorder.description))
+                ) or self.env._("Reorder")
+                values["original_item_id"] = originals.get((item.reorder.order_id, item.reorder.item_id))
+            if item.id in known:
+                items[item.id] = known[item.id]
+                known[item.id].write({name: value for name, value in values.items() if not known[item.id][name]})
+            else:
+                items[item.id] = self.env["cloudprinter.item"].create({"name": item.id, "order_id": order.id, **values})
+        self._write_files(order, order_document, items)
+        return items
+
+    def _find_originals(self, order, order_document):
+        """The items that are made once more, by order and item id."""
+        reorders = [item.reorder for item in order_document.items if item.reorder]
+        found = self.env["cloudprinter.item"].search(
+            [
+                ("company_id", "=", order.company_id.id),
+                ("name", "in", [reorder.item_id for reorder in reorders]),
+                ("order_id.name", "in", [reorder.order_id for reorder in reorders]),
+            ]
+        )
+        return {(item.order_id.name, item.name): item.id for item in found}
+
+    def _describe(self, item):
+        """What is to be made, for people: one line each of pages and options."""
+        lines = [item.description] if item.description else []
+        if item.pages is not None:
+            lines.append(self.env._("Pages: %s", item.pages))
+        for option in item.options:
+            text = option.description or option.reference
+            lines.append(f"{text} ({option.count})" if option.count else text)
+        return "\n".join(lines)
+
+    def _write_files(self, order, order_document, items):
+        """The links of the files, those that are new."""
+        files = self.env["cloudprinter.order.file"]
+        known = {(file.item_id, file.type, file.url) for file in order.file_ids}
+        vals_list = []
+        for item, new in [
+            (self.env["cloudprinter.item"], order_document.files),
+            *((items[item.id], item.files) for item in order_document.items),
+        ]:
+            new = [file for file in new if (item, file.type, file.url) not in known]
+            vals_list += files._prepare_files(new, order, item)
+        files.create(vals_list)
+
+    # === an order that is there already === #
+
+    def _attach(self, document, order_document, order, sale):
+        """Bring what somebody typed and the document together: nothing that is there is changed."""
+        order = order or self.env["cloudprinter.order"].create(
+            {"name": document.name, "company_id": document.company_id.id}
+        )
+        if not sale.cloudprinter_order_id:
+            sale.cloudprinter_order_id = order
+        self._link_lines(document.company_id, order_document, order, sale)
+        self._write_order(order, order_document, overwrite=False)
+        self._write_items(order, order_document)
+        if not sale.commitment_date:
+            sale.commitment_date = order_document.shipping_date
+        return order
+
+    def _link_lines(self, company, order_document, order, sale):
+        """Find the line of each item: by the id that was typed, else by product and quantity.
+
+        :raises Changed: with what differs
+        """
+        products = self.env["cloudprinter.product.mapping"]._find_products(company, order_document.items)
+        lines = sale.order_line.filtered(lambda line: not line.display_type and not line.is_delivery)
+        by_id = {line.cloudprinter_item_id.name: line for line in lines if line.cloudprinter_item_id}
+        free = lines.filtered(lambda line: not line.cloudprinter_item_id)
+        differences = []
+        for item in order_document.items:
+            line = by_id.get(item.id)
+            if not line:
+                line = free.filtered(
+                    lambda line: line.product_id in products[item.id] and line.product_uom_qty == item.count  # noqa: B023
+                )[:1]
+                free -= line
+                line.cloudprinter_item_ref = item.id
+            if not line:
+                differences.append(
+                    self.env._(
+                        "%(sale)s has no line for item %(item)s: %(count)s × %(product)s.",
+                        sale=sale.name,
+                        item=item.id,
+                        count=item.count,
+                        product=item.product or item.title,
+                    )
+                )
+            elif float_compare(line.product_uom_qty, item.count, precision_rounding=line.product_uom_id.rounding):
+                differences.append(
+                    self.env._(
+                        "Item %(item)s: %(sale)s has %(quantity)s, Cloudprinter ordered %(count)s.",
+                        item=item.id,
+                        sale=sale.name,
+                        quantity=f"{line.product_uom_qty:g}",
+                        count=item.count,
+                    )
+                )
+        if differences:
+            raise Changed("\n".join(differences))
+
+    def _check_items(self, order_document, order):
+        missing = {item.id for item in order_document.items} - set(order.item_ids.mapped("name"))
+        if missing:
+            raise Changed(
+                self.env._(
+                    "Order %(order)s was entered without these items: %(items)s.",
+                    order=order.name,
+                    items=", ".join(sorted(missing)),
+                )
+            )
+
+    def _take_over(self, document, order_document):
+        """Write what a changed document says of the order, its address, shipping and files.
+
+        What its lines say is noted on the sales order, and a person changes them: production may have begun.
+        """
+        order = self._find_order(document)
+        sale = order.sale_order_ids[:1] or self._find_typed(document)
+        address, flaws = self._prepare_address(order_document.delivery_address)
+        if flaws:
+            raise UserError("\n".join(flaws))
+        self._write_order(order, order_document)
+        by_id = order.item_ids.grouped("name")
+        self._write_files(
+            order, order_document, {i.id: by_id.get(i.id, order.item_ids.browse()) for i in order_document.items}
+        )
+        if sale:
+            sale.write({"commitment_date": order_document.shipping_date or sale.commitment_date})
+            reader = sale.partner_id._cloudprinter_get_address(address)
+            if reader != sale.partner_shipping_id:
+                sale.partner_shipping_id = reader
+                sale.picking_ids.filtered(lambda p: p.state not in ("done", "cancel")).partner_id = reader
+            sale._message_log(body=self.env._("Changed by Cloudprinter:\n%s", document.problem))
+        return order
+
+    def _describe_changes(self, earlier, document):
+        """What another document of the same order says differently, one line each."""
+        if not earlier.content:
+            return self.env._("Cloudprinter sent this order again, long after it was made.")
+        changes = find_changes(earlier._parse(), document._parse())
+        lines = [self.env._("Cloudprinter sent this order again with other content:")]
+        for path, old, new in changes[:SHOWN_AT_MOST]:
+            # what is noted on the sales order stays when the reader is forgotten
+            lines.append(path if path.startswith(READER) else f"{path}: {old or '–'} → {new or '–'}")
+        if len(changes) > SHOWN_AT_MOST:
+            lines.append(self.env._("and %(count)s more", count=len(changes) - SHOWN_AT_MOST))
+        return "\n".join(lines)
+
+    # === acceptance === #
+
+    def _accept(self, order):
+        """Confirm the order if the company lets Odoo do so; this registers its items."""
+        if not order.company_id._cloudprinter_config().cloudprinter_confirm_orders:
+            return
+        order.accepted_date = order.accepted_date or fields.Datetime.now()
+        sale = order.sale_order_ids[:1]
+        # nobody prints a test order: what it needs is reported by hand
+        if not order.is_test and sale.state in ("draft", "sent"):
+            sale.action_confirm()

@@ -1,0 +1,353 @@
+import logging
+from datetime import timedelta
+
+from dateutil.relativedelta import relativedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import SQL
+
+from .. import order_document
+from .cloudprinter_intake import Changed, Unmatched
+
+_logger = logging.getLogger(__name__)
+
+ANSWER_WITHIN = timedelta(minutes=15)  # Cloudprinter's "process it within 15 minutes"
+RETRY_MINUTES = (1, 5, 30, 120)
+FORGET_AT_MOST = 500  # in one go; the others follow
+
+
+class CloudprinterOrderDocument(models.Model):
+    """An order document as Cloudprinter sent it, and what has become of it.
+
+    It is stored before anything is made of it, and never changed: what Cloudprinter sends again with other content is
+    a document of its own. A worker makes the sales order; all or nothing. What a person has to do first is written
+    down in `problem`, and the document waits.
+    """
+
+    _name = "cloudprinter.order.document"
+    _description = "Incoming Order"
+    _inherit = ["mail.activity.mixin"]
+    _order = "id desc"
+
+    name = fields.Char("Order ID", required=True, readonly=True, index="trigram")
+    company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
+    order_id = fields.Many2one("cloudprinter.order", readonly=True, index="btree_not_null", ondelete="restrict")
+    sale_order_id = fields.Many2one(related="order_id.sale_order_id")
+    format = fields.Selection([("json", "JSON"), ("xml", "XML")], required=True, readonly=True)
+    content = fields.Text("Document", readonly=True, help="As it was received, without the key.")
+    digest = fields.Char(required=True, readonly=True)
+    received_date = fields.Datetime(required=True, readonly=True)
+    user_id = fields.Many2one("res.users", "Imported By", readonly=True)
+    is_test = fields.Boolean("Test Order", readonly=True)
+    is_reorder = fields.Boolean("Reorder", readonly=True)
+    priority = fields.Char(readonly=True)
+    shipping_date = fields.Datetime("Ship By", readonly=True)
+    state = fields.Selection(
+        [
+            ("received", "Received"),
+            ("checking", "Fetching Files"),
+            ("waiting", "Needs Input"),
+            ("done", "Done"),
+            ("rejected", "Rejected"),
+            ("ignored", "Ignored"),
+        ],
+        required=True,
+        readonly=True,
+        default="received",
+    )
+    failure_type = fields.Selection(
+        [("unmatched", "Something Is Not Mapped"), ("changed", "Differs From the Order"), ("error", "Failed")],
+        "Failure",
+        readonly=True,
+    )
+    problem = fields.Text("What Is Needed", readonly=True)
+    attempt_count = fields.Integer(readonly=True)
+    next_attempt_date = fields.Datetime(readonly=True)
+    answer_date = fields.Datetime(
+        "Answer Until",
+        compute="_compute_answer_date",
+        help="Cloudprinter wants to know within 15 minutes whether the order is taken or rejected.",
+    )
+
+    # the same order with the same content is one document, however often it is sent
+    _content_uniq = models.UniqueIndex("(company_id, name, digest)")
+    _due_idx = models.Index("(next_attempt_date) WHERE state IN ('received', 'checking')")
+    _waiting_idx = models.Index("(company_id) WHERE state = 'waiting'")
+
+    @api.depends("name")
+    def _compute_display_name(self):
+        for document in self:
+            document.display_name = self.env._("Incoming order %s", document.name)
+
+    @api.depends("received_date", "state")
+    def _compute_answer_date(self):
+        for document in self:
+            is_open = document.state in ("received", "checking", "waiting") and document.failure_type != "changed"
+            document.answer_date = is_open and document.received_date + ANSWER_WITHIN
+
+    # === receiving === #
+
+    @api.model
+    def _receive(self, company, document, user=None):
+        """Store a document and wake the worker.
+
+        :param order_document.Document document: what was sent
+        :param user: who imported it
+        :returns: whether it is new; of what is known already nothing changes
+        """
+        order = document.order
+        now = fields.Datetime.now()
+        values = {
+            "name": order.id,
+            "company_id": company.id,
+            "format": document.format,
+            "content": document.text,
+            "digest": document.digest,
+            "received_date": now,
+            "user_id": user and user.id,
+            "is_test": order.is_test,
+            "is_reorder": order.is_reorder,
+            "priority": order.priority or None,
+            "shipping_date": order.shipping_date,
+            "state": "received",
+            "attempt_count": 0,
+            "next_attempt_date": now,
+            "create_uid": self.env.uid,
+            "create_date": now,
+            "write_uid": self.env.uid,
+            "write_date": now,
+        }
+        # Odoo would log the values of a statement that fails, and they hold an address
+        self.env.cr.execute(
+            SQL(
+                "INSERT INTO cloudprinter_order_document (%s) VALUES %s ON CONFLICT DO NOTHING RETURNING id",
+                SQL(", ").join(map(SQL.identifier, values)),
+                tuple(values.values()),
+            ),
+            log_exceptions=False,
+        )
+        is_new = bool(self.env.cr.fetchall())
+        if is_new:
+            self._wake_worker()
+        return is_new
+
+    @api.model
+    def _wake_worker(self):
+        cron = self.env.ref("cloudprinter.ir_cron_take_in", raise_if_not_found=False)
+        if cron:
+            cron.sudo()._trigger()
+
+    # === taking in === #
+
+    @api.model
+    def _get_due_domain(self):
+        return Domain("state", "in", ("received", "checking")) & Domain(
+            "next_attempt_date", "<=", fields.Datetime.now()
+        )
+
+    @api.model
+    def _cron_take_in(self):
+        """Make sales orders of what was received: reorders first, then by priority."""
+        documents = self.search(self._get_due_domain(), order="is_reorder desc, priority, id", limit=1000)
+        progress = self.env["ir.cron"]._commit_progress
+        progress(remaining=len(documents))
+        for document in documents:
+            document = document.try_lock_for_update().filtered_domain(self._get_due_domain())
+            if document:
+                # before it is tried: what kills the worker is not tried for ever
+                document._delay()
+                self.env.cr.commit()
+                try:
+                    document._take_in()
+                except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                    self.env.cr.rollback()
+            if not progress(1):
+                break
+        if self.search_count(self._get_due_domain(), limit=1):
+            self._wake_worker()
+
+    def _delay(self):
+        count = self.attempt_count
+        wait = timedelta(minutes=RETRY_MINUTES[min(count, len(RETRY_MINUTES) - 1)])
+        self.write({"attempt_count": count + 1, "next_attempt_date": fields.Datetime.now() + wait})
+
+    def _take_in(self):
+        """Go on with one document as far as it goes: make the order, wait for its files, accept it."""
+        self.ensure_one()
+        user = self.company_id._cloudprinter_config().cloudprinter_user_id
+        lang = user.lang or self.company_id.partner_id.lang or self.env.lang
+        document = self.with_context(lang=lang).with_company(self.company_id).sudo()
+        try:
+            with self.env.cr.savepoint():
+                document._take_next_steps()
+        except Unmatched as error:
+            document._wait("unmatched", error)
+            error.list_what_is_missing(document.env)
+        except Changed as error:
+            document._wait("changed", error)
+        except UserError as error:
+            document._wait("error", error)
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception:
+            _logger.exception("Cloudprinter: order document %s could not be taken in", self.id)
+            if self.attempt_count > len(RETRY_MINUTES):
+                document._wait(
+                    "error",
+                    document.env._(
+                        "An error occurred that nobody has foreseen. An administrator finds it in the log by the"
+                        " number %s of this document.",
+                        self.id,
+                    ),
+                )
+
+    def _take_next_steps(self):
+        intake = self.env["cloudprinter.intake"]
+        if not self.order_id:
+            order, is_attached = intake._take_in(self, self._parse())
+            self.write({"order_id": order.id, "state": "done" if is_attached else "checking"})
+        if self.state == "checking" and self.order_id._are_files_there():
+            intake._accept(self.order_id)
+            self.state = "done"
+        self.write({"failure_type": False, "problem": False})
+
+    def _parse(self):
+        return order_document.parse(self.content, self.format)
+
+    def _wait(self, failure_type, problem):
+        self.write({"state": "waiting", "failure_type": failure_type, "problem": str(problem)})
+
+    def _get_earlier(self):
+        """The document that made or last changed the order."""
+        self.ensure_one()
+        domain = [
+            ("company_id", "=", self.company_id.id),
+            ("name", "=", self.name),
+            ("id", "<", self.id),
+            ("state", "!=", "ignored"),
+        ]
+        return self.search(domain, limit=1)
+
+    # === what a person decides === #
+
+    def _check_may_decide(self, *states):
+        if not self.env.user.has_group("cloudprinter.group_manager"):
+            raise AccessError(self.env._("Only managers of Cloudprinter may decide this."))
+        self.check_access("read")
+        if self.filtered(lambda document: document.state not in states):
+            raise UserError(self.env._("This does not wait any more. Reload the page."))
+
+    def action_take_in(self):
+        """Go on after a person has mapped or corrected what was missing: one at once, many by the worker."""
+        self._check_may_decide("waiting", "received", "checking")
+        documents = self.sudo()
+        for document in documents:
+            document.state = "checking" if document.order_id else "received"
+        documents.write({"attempt_count": 0, "next_attempt_date": fields.Datetime.now()})
+        if len(self) == 1:
+            documents._take_in()
+            if not documents.problem:
+                return True
+            # the new reason is shown where the old one was
+            return {"type": "ir.actions.client", "tag": "soft_reload"}
+        self._wake_worker()
+        return True
+
+    def action_take_over(self):
+        """Change the order as the new document says; what its lines say is left to a person."""
+        self._check_may_decide("waiting")
+        for document in self.sudo():
+            if document.failure_type != "changed":
+                raise UserError(self.env._("This document differs from no order."))
+            order = (
+                document.with_company(document.company_id)
+                .env["cloudprinter.intake"]
+                ._take_over(document, document._parse())
+            )
+            document.write({"order_id": order.id, "state": "done", "failure_type": False, "problem": False})
+        return True
+
+    def action_ignore(self):
+        """Leave the order as it is."""
+        self._check_may_decide("waiting")
+        for document in self.sudo():
+            order = document.env["cloudprinter.intake"]._find_order(document)
+            document.write({"order_id": order.id, "state": "ignored", "failure_type": False, "problem": False})
+        return True
+
+    def action_reject(self):
+        """Open the dialog in which a person says why the order cannot be made."""
+        self.ensure_one()
+        self._check_may_decide("received", "checking", "waiting")
+        return self.env["cloudprinter.reject"]._open(document=self)
+
+    def _make_order_to_reject(self):
+        """The order and its items, which Cloudprinter has to be told about although nothing is made of them."""
+        self.ensure_one()
+        intake = self.sudo().env["cloudprinter.intake"]
+        order = intake._find_order(self)
+        if not order:
+            order = order.create({"name": self.name, "company_id": self.company_id.id})
+            for item in self.sudo()._parse().items:
+                order.item_ids.create(
+                    {"order_id": order.id, "name": item.id, "title": item.title, "quantity": item.count}
+                )
+        return order.with_env(self.env)
+
+    def _set_rejected(self, order):
+        self.sudo().write({"order_id": order.id, "state": "rejected", "failure_type": False, "problem": False})
+
+    def action_open_mappings(self):
+        action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_product_mapping_action")
+        return {**action, "context": {"search_default_to_map": 1}}
+
+    def action_open_carrier_mappings(self):
+        action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_carrier_mapping_action")
+        return {**action, "context": {"search_default_to_map": 1}}
+
+    # === forgetting readers === #
+
+    @api.autovacuum
+    def _gc_readers(self):
+        """Forget the addresses of orders that were shipped, or given up, as long ago as the company wants.
+
+        :returns: how many documents were cleared, and whether there are more
+        """
+        for company in self.env["res.company"].search([]):
+            months = company._cloudprinter_config().cloudprinter_anonymize_months
+            if not months:
+                continue
+            limit = fields.Datetime.now() - relativedelta(months=months)
+            documents = self.search(
+                [
+                    ("company_id", "=", company.id),
+                    ("content", "!=", False),
+                    ("received_date", "<", limit),
+                    ("state", "in", ("done", "rejected", "ignored")),
+                    ("order_id.item_ids", "not any", [("stage", "not in", ("shipped", "canceled"))]),
+                    "|",
+                    ("order_id.shipped_date", "=", False),
+                    ("order_id.shipped_date", "<", limit),
+                ],
+                order="id",
+                limit=FORGET_AT_MOST,
+            )
+            # an address belongs to all orders that went there
+            sales = documents.order_id.sale_order_ids
+            kept = self.env["sale.order"]._read_group(
+                [
+                    ("partner_shipping_id", "in", sales.partner_shipping_id.ids),
+                    ("id", "not in", sales.ids),
+                    ("cloudprinter_order_id.document_ids.content", "!=", False),
+                ],
+                ["partner_shipping_id"],
+            )
+            readers = sales.partner_shipping_id - self.env["res.partner"].union(*(partner for [partner] in kept))
+            readers._cloudprinter_anonymize()
+            documents.content = False
+            if len(documents) == FORGET_AT_MOST:
+                return FORGET_AT_MOST, 1
+        return 0, 0

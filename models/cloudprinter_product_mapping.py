@@ -1,0 +1,52 @@
+from odoo import fields, models
+
+
+class CloudprinterProductMapping(models.Model):
+    """Which product is made for a product of Cloudprinter, or for one of its variants."""
+
+    _name = "cloudprinter.product.mapping"
+    _description = "Cloudprinter Product"
+    _order = "name, option, id"
+    _check_company_auto = True
+
+    name = fields.Char("Cloudprinter Product", required=True, help="Cloudprinter's reference, for example poster_a3.")
+    option = fields.Char(
+        "Only With Option",
+        help="A reference of one of the item's options, for example paper_250mcs: only items with it are this product.",
+    )
+    product_id = fields.Many2one(
+        "product.product", check_company=True, domain=[("sale_ok", "=", True)], ondelete="restrict"
+    )
+    company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
+
+    _name_uniq = models.UniqueIndex(
+        "(company_id, name, COALESCE(option, ''))", "This product of Cloudprinter is in the list already."
+    )
+
+    def _find_products(self, company, items):
+        """The product of each item of a document: as mapped, else the one with this internal reference.
+
+        :param items: list of `order_document.Item`
+        :returns: item id → products; one where all is well, none or several where a person has to decide
+        """
+        names = list({item.product for item in items if item.product})
+        rows = self.search([("company_id", "=", company.id), ("name", "in", names)])
+        rows_of = rows.grouped("name")
+        products = self.env["product.product"].with_company(company)
+        unmapped = [name for name in names if name not in rows.filtered("product_id").mapped("name")]
+        coded = products.search(
+            [("default_code", "in", unmapped), ("company_id", "in", (False, company.id)), ("sale_ok", "=", True)]
+        ).grouped("default_code")
+        found = {}
+        for item in items:
+            mine = rows_of.get(item.product, rows.browse()).filtered("product_id")
+            references = {option.reference for option in item.options}
+            special = mine.filtered(lambda row: row.option in references)  # noqa: B023
+            general = mine.filtered(lambda row: not row.option)
+            found[item.id] = (special or general).product_id.with_env(products.env) or coded.get(item.product, products)
+        return found
+
+    def _add_missing(self, company, names):
+        """Put names into the list that a person has to map."""
+        known = set(self.search([("company_id", "=", company.id), ("name", "in", names)]).mapped("name"))
+        self.create([{"company_id": company.id, "name": name} for name in names if name not in known])
