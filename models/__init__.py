@@ -9,6 +9,7 @@ from . import (
     cloudprinter_ledger,
     cloudprinter_order,
     cloudprinter_order_document,
+    cloudprinter_order_file,
     cloudprinter_product_mapping,
     cloudprinter_request,
     cloudprinter_sender,

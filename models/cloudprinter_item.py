@@ -129,6 +129,7 @@ class CloudprinterItem(models.Model):
     )
     move_ids = fields.One2many("stock.move", "cloudprinter_item_id", "Stock Moves")
     signal_ids = fields.One2many("cloudprinter.signal", "item_id", "Signals")
+    file_ids = fields.One2many("cloudprinter.order.file", "item_id", "Files")
     stage = fields.Selection(
         STAGE_LABELS,
         compute="_compute_stage",
@@ -652,6 +653,7 @@ class CloudprinterItem(models.Model):
             for item in self:
                 signals = item.signal_ids.sudo().with_context(cloudprinter_ledger=LEDGER)
                 signals.write({"order_id": item.order_id.id, "company_id": item.company_id.id})
+            self.sudo().file_ids.order_id = vals["order_id"]
         changed.signal_ids.sudo()._send_with_new_ids()
         cancelling = cancelling.filtered("item_id.cancel_cause")
         for (cause, message), signals in cancelling.grouped(

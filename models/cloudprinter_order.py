@@ -46,6 +46,7 @@ class CloudprinterOrder(models.Model):
     )
     item_ids = fields.One2many("cloudprinter.item", "order_id", "Items")
     signal_ids = fields.One2many("cloudprinter.signal", "order_id", "Signals")
+    file_ids = fields.One2many("cloudprinter.order.file", "order_id", "Files")
     sale_order_ids = fields.One2many("sale.order", "cloudprinter_order_id", "Linked Sales Orders")
     document_ids = fields.One2many("cloudprinter.order.document", "order_id", "Incoming Documents")
     sale_order_id = fields.Many2one(
@@ -246,6 +247,16 @@ class CloudprinterOrder(models.Model):
                 )
             )
         return other
+
+    # === files === #
+
+    def _are_files_there(self):
+        """False while a file that is to be fetched is not there; those of canceled items do not matter."""
+        files = self.sudo().file_ids.filtered(lambda file: file.item_id.stage != "canceled")
+        return {"waiting", "error"}.isdisjoint(files.mapped("state"))
+
+    def _on_files_settled(self):
+        """Hook: nothing of these orders is to be fetched any more; what failed waits for a person."""
 
     # === reconciliation === #
 

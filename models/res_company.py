@@ -11,6 +11,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL, format_datetime, format_time
 
 from .. import cloudsignal
+from ..tools.download import parse_hosts
 from ..tools.poster import REFUSALS_AT_MOST
 from .cloudprinter_request import FAILURES
 
@@ -60,6 +61,17 @@ class ResCompany(models.Model):
         "Confirm Incoming Orders", help="Sales orders are confirmed and their items registered without a person."
     )
     cloudprinter_anonymize_months = fields.Integer("Anonymize Readers After (Months)")
+    cloudprinter_fetch_files = fields.Boolean(
+        "Fetch Files", help="Files of incoming orders are downloaded and attached; otherwise their links are kept."
+    )
+    cloudprinter_file_hosts = fields.Char(
+        "Hosts of Files",
+        help="From which files are downloaded, separated by commas or spaces. example.com allows exactly this host,"
+        " .example.com also those below it.",
+    )
+    cloudprinter_file_days = fields.Integer(
+        "Keep Fetched Files (Days)", default=30, help="After shipping; 0 keeps them for ever."
+    )
     # Names the database in which the key was saved, so that a copy of it sends nothing.
     cloudprinter_fingerprint = fields.Char(groups="base.group_system", copy=False, readonly=True)
     cloudprinter_key_date = fields.Datetime(
@@ -106,6 +118,26 @@ class ResCompany(models.Model):
                 < 0
             ):
                 raise ValidationError(self.env._("Hours, days and months cannot be negative."))
+
+    @api.constrains("cloudprinter_fetch_files", "cloudprinter_file_hosts", "cloudprinter_file_days")
+    def _check_cloudprinter_files(self):
+        for company in self:
+            try:
+                hosts = parse_hosts(company.cloudprinter_file_hosts)
+            except ValueError as error:
+                raise ValidationError(
+                    self.env._(
+                        "“%(name)s” is no host of files. Write names such as files.example.com, without https://,"
+                        " separated by commas or spaces.",
+                        name=error,
+                    )
+                ) from error
+            if company.cloudprinter_fetch_files and not hosts:
+                raise ValidationError(
+                    self.env._("Enter the hosts from which files may be fetched: those in the links of your orders.")
+                )
+            if company.cloudprinter_file_days < 0:
+                raise ValidationError(self.env._("The days for which fetched files are kept cannot be negative."))
 
     @api.model_create_multi
     def create(self, vals_list):

@@ -1,0 +1,365 @@
+import logging
+import os
+import re
+import tempfile
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import config, human_size
+
+from ..tools.download import MEGABYTE, Result, download, parse_hosts
+
+_logger = logging.getLogger(__name__)
+
+# Seconds from one attempt to the next; after so many and one more the file has failed.
+SCHEDULE = (60, 300, 900, 3600)
+ATTEMPTS_AT_MOST = len(SCHEDULE) + 1
+AT_ONCE = 8
+SIZE_LIMIT = 500  # MB
+BUDGET_AT_MOST = 300  # seconds
+# What a browser or a viewer may show; all else is only downloaded, whatever is in it.
+MIMETYPES = {
+    "jpeg": "image/jpeg",
+    "jpg": "image/jpeg",
+    "pdf": "application/pdf",
+    "png": "image/png",
+    "tif": "image/tiff",
+    "tiff": "image/tiff",
+    "zip": "application/zip",
+}
+# not octet-stream, for which Odoo would look into the file and might find HTML
+OTHER_MIMETYPE = "application/x-binary"
+VACUUM_AT_MOST = 500  # in one go
+
+
+class CloudprinterOrderFile(models.Model):
+    """A file of an order: of an item (`cover`, `book`, …), or of the order as a whole (`shipping_label`).
+
+    A link is all that is kept, unless the company fetches files. Then `waiting` → `fetched` → `deleted`, or `error`,
+    which waits for a person. Written by the import and by the worker, as superuser.
+    """
+
+    _name = "cloudprinter.order.file"
+    _description = "Cloudprinter File"
+    _order = "id"
+
+    order_id = fields.Many2one("cloudprinter.order", required=True, readonly=True, index=True, ondelete="cascade")
+    item_id = fields.Many2one("cloudprinter.item", readonly=True, index="btree_not_null", ondelete="cascade")
+    company_id = fields.Many2one(related="order_id.company_id", store=True)
+    type = fields.Char(readonly=True, help="As Cloudprinter calls it: cover, book, shipping_label …")
+    format = fields.Char(readonly=True)
+    url = fields.Char("Link", required=True, readonly=True)
+    md5sum = fields.Char("MD5 Checksum", readonly=True, help="Hexadecimal.")
+    # an Integer ends at 2 GB
+    size = fields.Float("Size (Bytes)", digits=(16, 0), readonly=True, aggregator=None)
+    size_text = fields.Char("Size", compute="_compute_size_text")
+    state = fields.Selection(
+        [
+            ("link", "Link"),
+            ("waiting", "To Fetch"),
+            ("fetched", "Fetched"),
+            ("error", "Failed"),
+            ("deleted", "Deleted"),
+        ],
+        "Status",
+        required=True,
+        readonly=True,
+        default="link",
+    )
+    failure_type = fields.Selection(
+        [("download", "It could not be downloaded"), ("corrupt", "It is damaged")], readonly=True
+    )
+    problem = fields.Char(readonly=True, help="What is wrong, and what to do.")
+    attempt_count = fields.Integer("Attempts", required=True, readonly=True, default=0)
+    next_attempt_date = fields.Datetime("Next Attempt", readonly=True, default=fields.Datetime.now)
+    attachment_id = fields.Many2one("ir.attachment", "File", readonly=True, ondelete="set null")
+
+    _waiting_idx = models.Index("(next_attempt_date) WHERE state = 'waiting'")
+    _error_idx = models.Index("(order_id) WHERE state = 'error'")
+
+    @api.depends("type", "order_id.name", "item_id.name")
+    def _compute_display_name(self):
+        for file in self:
+            file.display_name = " ".join(filter(None, (file.item_id.name or file.order_id.name, file.type)))
+
+    @api.depends("size")
+    def _compute_size_text(self):
+        for file in self:
+            file.size_text = human_size(file.size)
+
+    @api.model
+    def _prepare_files(self, files, order, item=None):
+        """Values for the files of an order document.
+
+        :param files: of `order_document.File`
+        :param order: the cloudprinter.order
+        :param item: the cloudprinter.item that they are of, or None for those of the order
+        :rtype: list[dict]
+        """
+        fetches = order.company_id._cloudprinter_config().cloudprinter_fetch_files
+        return [
+            {
+                "order_id": order.id,
+                "item_id": item.id if item else False,
+                "type": file.type,
+                "format": file.format,
+                "url": file.url,
+                "md5sum": file.md5sum.lower(),
+                "size": file.size or 0,
+                "state": "waiting" if fetches else "link",
+            }
+            for file in files
+        ]
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        files = super().create(vals_list)
+        if "waiting" in files.mapped("state"):
+            self._wake_worker()
+        return files
+
+    @api.model
+    def _wake_worker(self, at=None):
+        """Have files fetched when this transaction is committed, or at a later time."""
+        cron_id = self.env["ir.model.data"]._xmlid_to_res_id("cloudprinter.ir_cron_fetch")
+        if cron_id:
+            self.env["ir.cron"].browse(cron_id).sudo()._trigger(at)
+        else:
+            _logger.warning("Cloudprinter: the scheduled action that fetches files is missing; update the add-on")
+
+    # === fetching === #
+
+    @api.model
+    def _cron_fetch(self):
+        """Fetch some of the files that are due.
+
+        One batch and no more, so that other jobs get their turn; what is left wakes the worker again. An attempt is
+        counted ahead and committed, as the sender does: whatever a file does to the process, it comes to an end.
+        """
+        hosts = self._get_hosts()
+        batch = self._claim(list(hosts))
+        if batch:
+            self._fetch(batch, hosts)
+        [[next_date]] = self._read_group(
+            [("state", "=", "waiting"), ("company_id", "in", list(hosts))], aggregates=["next_attempt_date:min"]
+        )
+        if next_date:
+            self._wake_worker(max(next_date, fields.Datetime.now()))
+        self.env["ir.cron"]._commit_progress(len(batch), remaining=0)
+
+    @api.model
+    def _get_hosts(self):
+        """The companies that may fetch what waits: id → hosts. Where files are not fetched any more, links remain."""
+        hosts = {}
+        for company, files in self._read_group([("state", "=", "waiting")], ["company_id"], ["id:recordset"]):
+            settings = company._cloudprinter_config()
+            if not settings.cloudprinter_fetch_files:
+                files.write({"state": "link", "failure_type": False, "problem": False})
+                files._tell_orders()
+            elif company._cloudprinter_obstacle() not in ("copy", "neutralized"):
+                hosts[company.id] = parse_hosts(settings.cloudprinter_file_hosts)
+        return hosts
+
+    @api.model
+    def _claim(self, company_ids):
+        """Count the attempt of what is fetched now, and commit.
+
+        What was never tried goes first. The more often files have failed, the fewer are fetched together: they have
+        the line to themselves, and who killed the process is alone in the end.
+        """
+        now = fields.Datetime.now()
+        due = self.search(
+            [("state", "=", "waiting"), ("company_id", "in", company_ids), ("next_attempt_date", "<=", now)],
+            order="attempt_count, next_attempt_date, id",
+            limit=AT_ONCE,
+        ).try_lock_for_update(allow_referencing=True)
+        for file in due.filtered(lambda file: file.attempt_count >= ATTEMPTS_AT_MOST):
+            # also the last attempt has left no result
+            file._fail(Result("download", "the download never came to an end"))
+        attempts = due[:1].attempt_count
+        batch = due.filtered(lambda file: file.state == "waiting" and file.attempt_count == attempts)
+        batch = batch[: AT_ONCE >> attempts or 1]
+        batch.write(
+            {
+                "attempt_count": attempts + 1,
+                "next_attempt_date": now + timedelta(seconds=SCHEDULE[min(attempts, len(SCHEDULE) - 1)]),
+            }
+        )
+        # a crash must not find them unclaimed
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+        return batch
+
+    @api.model
+    def _get_budget(self):
+        """Seconds for a batch: half of what Odoo's watchdog allows, for the files must be stored as well."""
+        limit = config["limit_time_real_cron"]
+        limit = config["limit_time_real"] if limit < 0 else limit
+        return min(limit / 2 or BUDGET_AT_MOST, BUDGET_AT_MOST)
+
+    def _fetch(self, batch, hosts):
+        """Download files in threads, and store each when it is there; the ORM stays on this thread."""
+        # an attachment ends at 2 GB
+        limit = self.env["cloudprinter.sender"]._get_parameter("file_size_limit", SIZE_LIMIT, at_most=2000)
+        deadline = self._get_budget()
+        with ExitStack() as stack:
+            threads = stack.enter_context(ThreadPoolExecutor(len(batch), thread_name_prefix="cloudprinter-file"))
+            flying = {}
+            for file in batch:
+                # where there is room for it in the end, which /tmp may not have; it is gone when it is closed
+                target = stack.enter_context(tempfile.TemporaryFile(dir=config["data_dir"]))
+                allowed = hosts[file.company_id.id]
+                arguments = (allowed, limit * MEGABYTE, file.md5sum or "", int(file.size), deadline)
+                flying[threads.submit(download, file.url, target, *arguments)] = file, target
+            # nothing is kept open while it is waited
+            self.env.cr.commit()  # pylint: disable=invalid-commit
+            for future in as_completed(flying):
+                file, target = flying[future]
+                try:
+                    file._record(future.result(), target)
+                    self.env.cr.commit()  # pylint: disable=invalid-commit
+                except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                    self.env.cr.rollback()
+                except Exception:
+                    # the others have theirs; this one is tried again when its date is reached
+                    self.env.cr.rollback()
+                    _logger.exception("Cloudprinter: file %s could not be stored", file.id)
+                finally:
+                    target.close()
+
+    def _record(self, result, target):
+        """Write down what came of a download."""
+        if not self.try_lock_for_update(allow_referencing=True) or self.state != "waiting":
+            # deleted meanwhile, or in somebody's hands: then it is fetched again
+            return
+        if not result:
+            self._fail(result)
+            return
+        target.seek(0)
+        # a print file stays as it is, also where Odoo would make an image smaller
+        attachments = self.env["ir.attachment"].sudo().with_context(image_no_postprocess=True)
+        attachment = attachments.create(self._prepare_attachment(target.read()))
+        self.write(
+            {
+                "state": "fetched",
+                "failure_type": False,
+                "problem": False,
+                "size": result.size,
+                "attachment_id": attachment.id,
+            }
+        )
+        self._tell_orders()
+
+    def _prepare_attachment(self, content):
+        owner = self.item_id or self.order_id
+        extension = self.format or os.path.splitext(urlsplit(self.url).path)[1]
+        extension = re.sub(r"[^a-z0-9]", "", extension.lower())[:10]
+        name = re.sub(r"[^\w.-]+", "_", "_".join(filter(None, (owner.name, self.type)))).lstrip(".")
+        return {
+            "name": f"{name}.{extension}" if extension else name,
+            "raw": content,
+            "mimetype": MIMETYPES.get(extension, OTHER_MIMETYPE),
+            "res_model": owner._name,
+            "res_id": owner.id,
+            "company_id": self.company_id.id,
+        }
+
+    def _fail(self, result):
+        """Try again later, or leave it to a person."""
+        failure_type = "corrupt" if result.kind == "corrupt" else "download"
+        again = (
+            result.may_pass
+            and self.attempt_count < ATTEMPTS_AT_MOST
+            # what was damaged on the way is right the second time
+            and not self.failure_type == failure_type == "corrupt"
+        )
+        self = self.with_context(lang=self.company_id.partner_id.lang or self.env.lang)
+        if again:
+            remedy = self.env._("It is tried again by itself.")
+        elif result.kind == "refused":
+            remedy = self.env._("An administrator may allow it in the settings; else cancel the item.")
+        elif result.kind == "corrupt":
+            remedy = self.env._("Try again when Cloudprinter has replaced it, or cancel the item.")
+        else:
+            remedy = self.env._("Try again, or cancel the item.")
+        self.write(
+            {
+                "state": "waiting" if again else "error",
+                "failure_type": failure_type,
+                "problem": f"{self._get_place()}: {result.reason}. {remedy}",
+            }
+        )
+        if not again:
+            self._tell_orders()
+
+    def _get_place(self):
+        """Where the file is, without what may be a secret."""
+        try:
+            parts = urlsplit(self.url)
+            return f"{parts.hostname or ''}{parts.path}"[:200]
+        except ValueError:
+            return self.display_name
+
+    def _tell_orders(self):
+        """Tell the orders of which nothing is to be fetched any more."""
+        orders = self.order_id.filtered(lambda order: "waiting" not in order.file_ids.mapped("state"))
+        if orders:
+            orders._on_files_settled()
+
+    def action_fetch_again(self):
+        """Fetch what has failed, as if it had never been tried."""
+        if not self.env.user.has_group("cloudprinter.group_manager"):
+            raise AccessError(self.env._("Only managers of Cloudprinter may decide this."))
+        self.check_access("read")
+        failed = self.sudo().filtered(lambda file: file.state == "error")
+        if not failed:
+            raise UserError(self.env._("None of these files has failed."))
+        failed.write(
+            {
+                "state": "waiting",
+                "failure_type": False,
+                "problem": False,
+                "attempt_count": 0,
+                "next_attempt_date": fields.Datetime.now(),
+            }
+        )
+        self._wake_worker()
+        return True
+
+    # === deletion === #
+
+    @api.autovacuum
+    def _gc_files(self):
+        """Delete fetched files of orders that were shipped, or canceled, as long ago as the company keeps them.
+
+        :returns: how many were deleted, and whether there are more
+        """
+        for company in self.env["res.company"].search([]):
+            days = company._cloudprinter_config().cloudprinter_file_days
+            if not days:
+                continue
+            limit = fields.Datetime.now() - timedelta(days=days)
+            kept = [("state", "=", "fetched"), ("company_id", "=", company.id), ("write_date", "<", limit)]
+            # only of these is asked when they were shipped
+            orders = self.env["cloudprinter.order"].browse(order.id for [order] in self._read_group(kept, ["order_id"]))
+            over = orders.search(
+                [
+                    ("id", "in", orders.ids),
+                    "|",
+                    ("shipped_date", "<", limit),
+                    "&",
+                    ("item_ids", "not any", [("stage", "!=", "canceled")]),
+                    ("signal_ids", "not any", [("type", "=", "ItemCanceled"), ("event_date", ">=", limit)]),
+                ]
+            )
+            files = self.search([*kept, ("order_id", "in", over.ids)], limit=VACUUM_AT_MOST)
+            if files:
+                files.attachment_id.unlink()
+                files.state = "deleted"
+                # this company or another one may have more
+                return len(files), True
+        return 0, False

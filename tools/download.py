@@ -1,0 +1,298 @@
+"""Downloads one file from a host that is allowed. Nothing here knows the ORM.
+
+The addresses come from outside, so that none of them may reach what only this network can reach. Connections are
+direct: a proxy would resolve the name itself, and nobody could tell which address it found.
+"""
+
+import functools
+import hashlib
+import http.client
+import io
+import ipaddress
+import re
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+import requests
+
+CONNECT_TIMEOUT = 10.0  # seconds, for each address of a host
+READ_TIMEOUT = 20.0  # seconds of silence
+CHUNK = 256 * 1024  # bytes
+REDIRECTS_AT_MOST = 3
+MEGABYTE = 1000 * 1000
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+HOST = re.compile(r"\.?(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+PASSING_STATUSES = (408, 425, 429)  # and those from 500
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a download. No text in it has what follows the ? of an address.
+
+    :param kind: "" if the file is there, "download" if it could not be had, "corrupt" if it is not what was announced,
+        "refused" if it was not even tried, or given up, for what it is
+    :param reason: why, on one line
+    :param may_pass: whether trying again makes sense
+    :param size: bytes that were written
+    """
+
+    kind: str = ""
+    reason: str = ""
+    may_pass: bool = False
+    size: int = 0
+
+    def __bool__(self):
+        return not self.kind
+
+
+class _Failure(Exception):
+    """With the first three values of a `Result`."""
+
+    def __init__(self, kind, reason, may_pass=False):
+        super().__init__(kind, reason, may_pass)
+
+
+# The first that an error is one of explains it.
+_EXPLANATIONS = (
+    (ssl.SSLCertVerificationError, "the certificate of the host could not be verified"),
+    (ssl.SSLError, "no secure connection could be made"),
+    (ConnectionRefusedError, "the connection was refused"),
+    (TimeoutError, "the host does not answer"),
+    (http.client.IncompleteRead, "the connection was cut before the end"),
+    ((http.client.HTTPException, ValueError), "the answer is not HTTP"),
+    (OSError, "the connection broke"),
+)
+
+
+# === hosts and addresses === #
+
+
+def parse_hosts(text):
+    """Return the hosts of a setting, separated by commas or spaces, in lower case.
+
+    :raise ValueError: with the first that is none
+    """
+    hosts = tuple((text or "").lower().replace(",", " ").split())
+    for host in hosts:
+        if host not in LOOPBACK_HOSTS and not (HOST.fullmatch(host) and len(host) <= 254):
+            raise ValueError(host)
+    return hosts
+
+
+def is_allowed(host, hosts):
+    """True if `hosts` has this one: "example.com" is itself alone, ".example.com" also what is below it."""
+    return any(host == name.removeprefix(".") or (name[0] == "." and host.endswith(name)) for name in hosts)
+
+
+def is_public(address):
+    """True if an IP address is one of the Internet, also where it holds an IPv4 address in an IPv6 one."""
+    address = ipaddress.ip_address(address)
+    if address.version == 6:
+        if address in NAT64:
+            return is_public(int(address) & 0xFFFFFFFF)
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner:
+            return is_public(inner)
+        if address.is_site_local or address.teredo or address.scope_id:
+            return False
+    return address.is_global and not (address.is_multicast or address.is_reserved)
+
+
+def _check_url(url, hosts):
+    """Return the parts of an address from which may be downloaded."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise _Failure("refused", "the link is no web address") from None
+    if not host or parts.scheme not in ("http", "https") or re.search(r"[\x00-\x20\x7f\\]", parts.netloc):
+        raise _Failure("refused", "the link is no web address that begins with https://")
+    if "@" in parts.netloc:
+        raise _Failure("refused", "the link has a user name or a password")
+    if not is_allowed(host, hosts):
+        raise _Failure("refused", f"{host} is not among the hosts of files")
+    # for tests, and only where somebody has listed it
+    if parts.scheme == "http" and host not in LOOPBACK_HOSTS:
+        raise _Failure("refused", "the link does not begin with https://")
+    return parts, host, port or (443 if parts.scheme == "https" else 80)
+
+
+def _resolve(host, port):
+    """Return the addresses of a host as `getaddrinfo` does. One that is not public refuses them all."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise _Failure("download", f"the name of {host} could not be resolved", may_pass=True) from None
+    for *_kind, (address, *_more) in found:
+        fine = ipaddress.ip_address(address).is_loopback if host in LOOPBACK_HOSTS else is_public(address)
+        if not fine:
+            raise _Failure("refused", f"{host} is not a host of the Internet: its address is {address}")
+    return found
+
+
+# === the download === #
+
+
+def download(url, target_file, hosts, size_limit, md5sum="", size=None, deadline=60.0):
+    """Download a file; trouble of the remote or the network never raises.
+
+    :param str url: https, or http to this very machine
+    :param target_file: a binary file, open for writing and empty; what is in it counts only if all went well
+    :param hosts: from `parse_hosts`
+    :param int size_limit: bytes
+    :param str md5sum: hexadecimal, "" if it is not known
+    :param int size: bytes that were announced, None or 0 if they are not known
+    :param float deadline: seconds for all of it, however slowly it drips. Only resolving the host's name may overrun
+        it; then nothing is asked for any more.
+    :rtype: Result
+    """
+    expires = time.monotonic() + deadline
+    received = _Received(target_file, size_limit, size)
+    try:
+        if size and size > size_limit:
+            raise _too_large(size_limit)
+        _follow(url, hosts, expires, received)
+        received.check(md5sum)
+    except _Failure as failure:
+        return Result(*failure.args, received.size)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = next(reason for kind, reason in _EXPLANATIONS if isinstance(error, kind))
+        if isinstance(error, TimeoutError) and time.monotonic() >= expires:
+            reason = f"{received.size / MEGABYTE:.1f} MB had arrived after {deadline:.0f} s, which was too slow"
+        return Result("download", reason, True, received.size)
+    return Result(size=received.size)
+
+
+def _too_large(limit):
+    return _Failure("refused", f"it is larger than {limit / MEGABYTE:g} MB")
+
+
+class _Received:
+    """What has arrived of a file."""
+
+    def __init__(self, file, limit, announced):
+        self.size = 0
+        self._file = file
+        self.limit = limit
+        self._announced = announced
+        self._md5 = hashlib.md5(usedforsecurity=False)
+
+    def add(self, chunk):
+        self.size += len(chunk)
+        if self._announced and self.size > self._announced:
+            raise _Failure("corrupt", f"it has more than the {self._announced} bytes announced", may_pass=True)
+        if self.size > self.limit:
+            raise _too_large(self.limit)
+        self._md5.update(chunk)
+        self._file.write(chunk)
+
+    def check(self, md5sum):
+        if not self.size:
+            raise _Failure("corrupt", "it is empty", may_pass=True)
+        if self._announced and self.size != self._announced:
+            reason = f"it has {self.size} bytes, {self._announced} were announced"
+            raise _Failure("corrupt", reason, may_pass=True)
+        found = self._md5.hexdigest()
+        if md5sum and md5sum.lower() != found:
+            raise _Failure("corrupt", f"its MD5 checksum is {found}, {md5sum} was announced", may_pass=True)
+
+
+def _follow(url, hosts, expires, received):
+    """Read the file, also where the host sends on to another one that is allowed."""
+    for _step in range(REDIRECTS_AT_MOST + 1):
+        # the quoting that browsers do
+        parts, host, port = _check_url(requests.utils.requote_uri(url), hosts)
+        with _connect(parts, host, port, expires) as sock:
+            connection = http.client.HTTPConnection(host, port)
+            connection.response_class = functools.partial(_Response, expires=expires)
+            connection.sock = sock
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            # compressed, it would not be the file that was announced
+            headers = {"Host": parts.netloc, "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
+            connection.request("GET", target, headers=headers)
+            with connection.getresponse() as answer:
+                location = answer.getheader("Location")
+                if answer.status in (301, 302, 303, 307, 308) and location:
+                    url = urljoin(url, location)
+                    continue
+                return _read(answer, received)
+    raise _Failure("refused", f"the host redirects more than {REDIRECTS_AT_MOST} times")
+
+
+def _read(answer, received):
+    if answer.status != 200:
+        may_pass = answer.status >= 500 or answer.status in PASSING_STATUSES
+        raise _Failure("download", f"the host answers {answer.status} {answer.reason}"[:200].strip(), may_pass)
+    left = answer.length
+    if left and left > received.limit:
+        raise _too_large(received.limit)
+    while left is None or left > 0:
+        chunk = answer.read1(CHUNK if left is None else min(CHUNK, left))
+        if not chunk:
+            break
+        received.add(chunk)
+        left = left and left - len(chunk)
+    if left:
+        raise http.client.IncompleteRead(b"", left)
+
+
+def _connect(parts, host, port, expires):
+    """Return a connection to an address that was checked: resolved again, the name might have another one."""
+    trouble = None
+    for family, kind, protocol, _name, address in _resolve(host, port):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(min(CONNECT_TIMEOUT, _left(expires)))
+            sock.connect(address)
+            if parts.scheme == "https":
+                sock.settimeout(min(CONNECT_TIMEOUT, _left(expires)))
+                sock = _get_context().wrap_socket(sock, server_hostname=host)
+            sock.settimeout(min(READ_TIMEOUT, _left(expires)))
+            return sock
+        except OSError as error:
+            sock.close()
+            trouble = error
+    raise trouble
+
+
+def _get_context():
+    """The authorities that signals trust too."""
+    return ssl.create_default_context(cafile=requests.adapters.DEFAULT_CA_BUNDLE_PATH)
+
+
+def _left(expires):
+    left = expires - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("deadline")
+    return left
+
+
+class _Reader(io.RawIOBase):
+    """The reading side of a socket that stops at the deadline: a time-out alone starts anew with every byte."""
+
+    def __init__(self, sock, expires):
+        self._raw = sock.makefile("rb", buffering=0)
+        self._sock = sock
+        self._expires = expires
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        self._sock.settimeout(min(READ_TIMEOUT, _left(self._expires)))
+        return self._raw.readinto(buffer)
+
+    def close(self):
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock, *args, expires, **kwargs):
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Reader(sock, expires), CHUNK)
