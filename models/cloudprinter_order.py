@@ -256,7 +256,15 @@ class CloudprinterOrder(models.Model):
         return {"waiting", "error"}.isdisjoint(files.mapped("state"))
 
     def _on_files_settled(self):
-        """Hook: nothing of these orders is to be fetched any more; what failed waits for a person."""
+        """Nothing of these orders is to be fetched any more: they are accepted, or a person is told what failed."""
+        self.sudo().document_ids._on_files_settled()
+
+    def _get_file_cause(self):
+        """The cause of cancellation that stands for what is wrong with the files, or False."""
+        failures = self.sudo().file_ids.filtered(lambda file: file.state == "error").mapped("failure_type")
+        if "corrupt" in failures:
+            return "CancelFilesCorrupt"
+        return "CancelDownloadError" if failures else False
 
     # === reconciliation === #
 

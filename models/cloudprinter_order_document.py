@@ -75,7 +75,7 @@ class CloudprinterOrderDocument(models.Model):
     # the same order with the same content is one document, however often it is sent
     _content_uniq = models.UniqueIndex("(company_id, name, digest)")
     _due_idx = models.Index("(next_attempt_date) WHERE state IN ('received', 'checking')")
-    _waiting_idx = models.Index("(company_id) WHERE state = 'waiting'")
+    _open_idx = models.Index("(company_id) WHERE state IN ('received', 'checking', 'waiting')")
 
     @api.depends("name")
     def _compute_display_name(self):
@@ -209,10 +209,25 @@ class CloudprinterOrderDocument(models.Model):
         if not self.order_id:
             order, is_attached = intake._take_in(self, self._parse())
             self.write({"order_id": order.id, "state": "done" if is_attached else "checking"})
-        if self.state == "checking" and self.order_id._are_files_there():
-            intake._accept(self.order_id)
-            self.state = "done"
+        if self.state == "checking":
+            failed = self.order_id.file_ids.filtered(lambda file: file.state == "error")
+            if failed:
+                raise UserError("\n".join(f"{file.display_name}: {file.problem}" for file in failed))
+            if self.order_id._are_files_there():
+                intake._accept(self.order_id)
+                self.state = "done"
         self.write({"failure_type": False, "problem": False})
+
+    def _on_files_settled(self):
+        """Have the worker go on with the documents whose orders waited for their files."""
+        documents = self.filtered(
+            lambda d: d.state == "checking" or (d.state == "waiting" and d.order_id and d.failure_type == "error")
+        )
+        if documents:
+            documents.write(
+                {"state": "checking", "attempt_count": 0, "next_attempt_date": fields.Datetime.now()}
+            )
+            self._wake_worker()
 
     def _parse(self):
         return order_document.parse(self.content, self.format)
@@ -244,6 +259,9 @@ class CloudprinterOrderDocument(models.Model):
         """Go on after a person has mapped or corrected what was missing: one at once, many by the worker."""
         self._check_may_decide("waiting", "received", "checking")
         documents = self.sudo()
+        failed = documents.order_id.file_ids.filtered(lambda file: file.state == "error")
+        if failed:
+            failed.action_fetch_again()
         for document in documents:
             document.state = "checking" if document.order_id else "received"
         documents.write({"attempt_count": 0, "next_attempt_date": fields.Datetime.now()})

@@ -5,6 +5,8 @@ from odoo import api, fields, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL, LazyTranslate
 
+from .cloudprinter_order_document import ANSWER_WITHIN
+
 _logger = logging.getLogger(__name__)
 _lt = LazyTranslate(__name__)
 
@@ -16,8 +18,8 @@ NEW_AT_MOST = 50  # in one go; the others follow
 class CloudprinterTodo(models.AbstractModel):
     """Keeps Odoo's to-dos equal to what needs a person.
 
-    One for each refused item, each delivery whose tracking code is missing for too long, and each company that sends
-    nothing; closed by itself when the reason is gone. Made by the sender, never in somebody's click.
+    One for each refused item, each delivery whose tracking code is missing for too long, each company that sends
+    nothing or whose incoming orders wait; closed by itself when the reason is gone. Made by the sender, never in somebody's click.
     """
 
     _name = "cloudprinter.todo"
@@ -27,7 +29,12 @@ class CloudprinterTodo(models.AbstractModel):
     def _update(self):
         """Open and close to-dos; what fails here concerns nothing else."""
         try:
-            problems = {**self._get_items(), **self._get_deliveries(), **self._get_companies()}
+            problems = {
+                **self._get_items(),
+                **self._get_deliveries(),
+                **self._get_companies(),
+                **self._get_documents(),
+            }
             todos = self._close_all_but(problems)
             self._open(problems, todos)
             self.env["ir.cron"]._commit_progress()
@@ -92,6 +99,19 @@ class CloudprinterTodo(models.AbstractModel):
             problems["res.partner", company.partner_id.id] = text
         return problems
 
+    @api.model
+    def _get_documents(self):
+        """Of each company the incoming order that has waited longest: the next follows when it is settled."""
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT min(id) FROM cloudprinter_order_document WHERE state = 'waiting' OR"
+                " (state IN ('received', 'checking') AND received_date < %s) GROUP BY company_id",
+                fields.Datetime.now() - ANSWER_WITHIN,
+            )
+        )
+        text = _lt("%s waits: Cloudprinter wants an answer within 15 minutes")
+        return {("cloudprinter.order.document", document_id): text for (document_id,) in rows}
+
     # === to-dos === #
 
     @api.model
@@ -155,6 +175,8 @@ class CloudprinterTodo(models.AbstractModel):
         elif record._name == "stock.picking":
             company = record.company_id
             users = record.user_id
+        elif record._name == "cloudprinter.order.document":
+            company = record.company_id
         else:
             company = self.env["res.company"].search([("partner_id", "=", record.id)], limit=1)
         managers = self.env.ref("cloudprinter.group_manager").all_user_ids - self.env.ref("base.user_root")
