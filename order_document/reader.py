@@ -1,0 +1,60 @@
+"""What is pushed becomes a `Document`: its order, and what is to be kept of it."""
+
+from dataclasses import dataclass, field
+
+from . import tree as trees
+from .document import Order
+from .fields import get_text, read_order
+
+
+@dataclass(frozen=True)
+class Document:
+    """An order document.
+
+    :ivar format: "json" or "xml"
+    :ivar key: Cloudprinter's key that was in it, or ""; to be compared, never to be stored
+    :ivar digest: hexadecimal; the same for the same content, whenever and however it was written
+    :ivar text: all of it but the key, to be stored; `parse` reads it again
+    """
+
+    format: str
+    digest: str
+    key: str = field(repr=False)
+    text: str = field(repr=False)
+    order: Order = field(repr=False)
+
+
+def read(content):
+    """Return the Document of pushed bytes.
+
+    All of it is checked, whatever its key: a wrong one costs the same.
+
+    :raise TooLarge: more than SIZE_AT_MOST bytes
+    :raise UnknownFormat: neither JSON nor XML
+    :raise DocumentError: anything else that is wrong
+    """
+    text, format = trees.decode(content)
+    tree = trees.load(text, format)
+    key = _take_key(tree, format)
+    tree = trees.clean(tree, format, key)
+    order = read_order(tree)
+    return Document(format=format, digest=_get_digest(tree, order), key=key, text=trees.dump(tree, format), order=order)
+
+
+def parse(text, format):
+    """Return the Order of a stored `Document.text`."""
+    return read_order(trees.clean(trees.load(text, format), format))
+
+
+def _take_key(tree, format):
+    order = tree.get("order") if isinstance(tree, dict) else None
+    if not isinstance(order, dict) or "apikey" not in order:
+        return ""
+    path = (((), "order"), "apikey")
+    return get_text(trees.clean(order.pop("apikey"), format, path=path), "order.apikey")
+
+
+def _get_digest(tree, order):
+    # `creator` has the date at which the document was made: another at each push. Its mark of a test counts.
+    content = {name: value for name, value in tree["order"].items() if name != "creator"}
+    return trees.digest([{**tree, "order": content}, order.is_test])
