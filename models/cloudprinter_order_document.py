@@ -224,9 +224,7 @@ class CloudprinterOrderDocument(models.Model):
             lambda d: d.state == "checking" or (d.state == "waiting" and d.order_id and d.failure_type == "error")
         )
         if documents:
-            documents.write(
-                {"state": "checking", "attempt_count": 0, "next_attempt_date": fields.Datetime.now()}
-            )
+            documents.write({"state": "checking", "attempt_count": 0, "next_attempt_date": fields.Datetime.now()})
             self._wake_worker()
 
     def _parse(self):
