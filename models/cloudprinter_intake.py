@@ -1,10 +1,11 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import float_compare, float_is_zero
+from odoo.tools import float_compare
 
 from ..tools.changes import find_changes
 
 SHOWN_AT_MOST = 20  # differences
+PROBE = 1e6
 READER = ("addresses", "other")
 
 
@@ -104,6 +105,8 @@ class CloudprinterIntake(models.AbstractModel):
             {
                 "company_id": company.id,
                 "partner_id": matched["customer"].id,
+                # else it would be the worker's, and hidden from salespeople who see their own
+                "user_id": matched["customer"].user_id.id,
                 "partner_invoice_id": matched["customer"].address_get(["invoice"])["invoice"],
                 "partner_shipping_id": matched["customer"]._cloudprinter_get_address(matched["address"]).id,
                 # the reader's country has nothing to do with what Cloudprinter is billed
@@ -272,17 +275,18 @@ class CloudprinterIntake(models.AbstractModel):
         if not lines or total is None:
             return
         lines.discount = 0
-        listed = sum(lines.mapped("price_subtotal"))
-        if float_is_zero(listed, precision_rounding=sale.currency_id.rounding):
-            lines.price_unit = 1
-            listed = sum(lines.mapped("price_subtotal"))
-        for line in lines:
-            line.price_unit *= float(total) / listed
-        # each line is rounded by itself
-        largest = max(lines, key=lambda line: line.price_subtotal)
-        rest = sale.currency_id.round(float(total)) - sum(lines.mapped("price_subtotal"))
-        if largest.price_subtotal:
-            largest.price_unit *= (largest.price_subtotal + rest) / largest.price_subtotal
+        weights = lines.mapped("price_subtotal")
+        if not any(weights):
+            weights = lines.mapped("product_uom_qty")
+        # taxes that the price includes are not in the total: what is entered for an amount, found with a large one
+        lines.price_unit = PROBE
+        entered = [PROBE * line.product_uom_qty / line.price_subtotal for line in lines]
+        shared, weighed = 0, 0
+        for line, weight, factor in zip(lines, weights, entered):
+            weighed += weight
+            amount = sale.currency_id.round(float(total) * weighed / sum(weights)) - shared
+            shared += amount
+            line.price_unit = amount * factor / line.product_uom_qty
 
     def _write_freight(self, sale, order_document, carrier):
         """The freight that Cloudprinter pays, never what the carrier asks for."""
@@ -332,27 +336,28 @@ class CloudprinterIntake(models.AbstractModel):
         """
         originals = self._find_originals(order, order_document)
         known = order.item_ids.grouped("name")
-        items = {}
+        new = []
         for item in order_document.items:
-            values = {
-                "title": item.title,
-                "specification": self._describe(item),
-                "quantity": item.count,
-            }
+            values = self._prepare_item(item, originals)
             if products:
                 values["product_id"] = products[item.id].id
-            if item.reorder:
-                values["reorder_cause"] = " ".join(
-                    filter(None, (item.reorder.cause, item.reorder.description))
-                ) or self.env._("Reorder")
-                values["original_item_id"] = originals.get((item.reorder.order_id, item.reorder.item_id))
-            if item.id in known:
-                items[item.id] = known[item.id]
-                known[item.id].write({name: value for name, value in values.items() if not known[item.id][name]})
-            else:
-                items[item.id] = self.env["cloudprinter.item"].create({"name": item.id, "order_id": order.id, **values})
+            if item.id not in known:
+                new.append({"name": item.id, "order_id": order.id, **values})
+                continue
+            values = {name: value for name, value in values.items() if value and not known[item.id][name]}
+            if values:
+                known[item.id].write(values)
+        items = {**known, **self.env["cloudprinter.item"].create(new).grouped("name")}
         self._write_files(order, order_document, items)
         return items
+
+    def _prepare_item(self, item, originals):
+        values = {"title": item.title, "specification": self._describe(item), "quantity": item.count}
+        if item.reorder:
+            cause = " ".join(filter(None, (item.reorder.cause, item.reorder.description)))
+            values["reorder_cause"] = cause or self.env._("Reorder")
+            values["original_item_id"] = originals.get((item.reorder.order_id, item.reorder.item_id))
+        return values
 
     def _find_originals(self, order, order_document):
         """The items that are made once more, by order and item id."""

@@ -1,6 +1,8 @@
 import logging
+from contextlib import suppress
 from datetime import timedelta
 
+import psycopg2
 from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
@@ -162,7 +164,9 @@ class CloudprinterOrderDocument(models.Model):
                 self.env.cr.commit()
                 try:
                     document._take_in()
+                    self.env.cr.commit()
                 except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                    # somebody works on the same records; it is tried again in a minute
                     self.env.cr.rollback()
             if not progress(1):
                 break
@@ -177,15 +181,24 @@ class CloudprinterOrderDocument(models.Model):
     def _take_in(self):
         """Go on with one document as far as it goes: make the order, wait for its files, accept it."""
         self.ensure_one()
+        if not self.try_lock_for_update().filtered(lambda document: document.state in ("received", "checking")):
+            # a person, or the worker, is at it
+            return
         user = self.company_id._cloudprinter_config().cloudprinter_user_id
         lang = user.lang or self.company_id.partner_id.lang or self.env.lang
         document = self.with_context(lang=lang).with_company(self.company_id).sudo()
+        if self.attempt_count > len(RETRY_MINUTES) + 1:
+            # the last attempts ended the worker
+            document._wait("error", document._describe_failure())
+            return
         try:
             with self.env.cr.savepoint():
                 document._take_next_steps()
         except Unmatched as error:
             document._wait("unmatched", error)
-            error.list_what_is_missing(document.env)
+            # somebody else may list the same
+            with suppress(psycopg2.IntegrityError), self.env.cr.savepoint():
+                error.list_what_is_missing(document.env)
         except Changed as error:
             document._wait("changed", error)
         except UserError as error:
@@ -195,14 +208,14 @@ class CloudprinterOrderDocument(models.Model):
         except Exception:
             _logger.exception("Cloudprinter: order document %s could not be taken in", self.id)
             if self.attempt_count > len(RETRY_MINUTES):
-                document._wait(
-                    "error",
-                    document.env._(
-                        "An error occurred that nobody has foreseen. An administrator finds it in the log by the"
-                        " number %s of this document.",
-                        self.id,
-                    ),
-                )
+                document._wait("error", document._describe_failure())
+
+    def _describe_failure(self):
+        return self.env._(
+            "An error occurred that nobody has foreseen. An administrator finds it in the log by the number %s of this"
+            " document.",
+            self.id,
+        )
 
     def _take_next_steps(self):
         intake = self.env["cloudprinter.intake"]
@@ -216,6 +229,8 @@ class CloudprinterOrderDocument(models.Model):
             if self.order_id._are_files_there():
                 intake._accept(self.order_id)
                 self.state = "done"
+            # who fetches the files says when they are there
+            self.write({"attempt_count": 0, "next_attempt_date": False})
         self.write({"failure_type": False, "problem": False})
 
     def _on_files_settled(self):

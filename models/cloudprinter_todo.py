@@ -19,7 +19,8 @@ class CloudprinterTodo(models.AbstractModel):
     """Keeps Odoo's to-dos equal to what needs a person.
 
     One for each refused item, each delivery whose tracking code is missing for too long, each company that sends
-    nothing or whose incoming orders wait; closed by itself when the reason is gone. Made by the sender, never in somebody's click.
+    nothing or whose incoming orders wait; closed by itself when the reason is gone. Made by the sender, never in
+    somebody's click.
     """
 
     _name = "cloudprinter.todo"

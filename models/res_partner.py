@@ -40,7 +40,9 @@ class ResPartner(models.Model):
         digest = hashlib.sha256(f"{self.id}\n{text}".encode()).hexdigest()
         partners = self.with_context(active_test=False)
         found = partners.search([("cloudprinter_address_digest", "=", digest)], limit=1)
-        return found or partners.with_context(tracking_disable=True).create(
+        if found:
+            return found
+        address = partners.with_context(tracking_disable=True).create(
             {
                 **values,
                 "parent_id": self.id,
@@ -49,6 +51,9 @@ class ResPartner(models.Model):
                 "cloudprinter_address_digest": digest,
             }
         )
+        # Odoo's create empties it for whoever has a parent
+        address.company_name = values["company_name"]
+        return address
 
     def _cloudprinter_anonymize(self):
         """Forget who the readers were, also in what Odoo has noted of them."""

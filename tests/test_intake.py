@@ -5,7 +5,9 @@ import json
 from pathlib import Path
 
 from odoo import Command
+from odoo.exceptions import UserError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.cloudprinter import order_document
 
@@ -79,8 +81,435 @@ class IntakeCase(CloudprinterCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestIntake(IntakeCase):
+    def get_lines(self, sale):
+        lines = sale.order_line.filtered(lambda line: not line.is_delivery)
+        return {line.cloudprinter_item_ref: line for line in lines}
+
     def test_order_becomes_a_confirmed_sales_order(self):
         document = self.take_in()
         self.assertEqual((document.state, document.problem), ("done", False))
         sale = document.sale_order_id
         self.assertEqual(sale.state, "sale")
+        self.assertEqual((sale.partner_id, sale.partner_invoice_id), (self.customer, self.customer))
+        self.assertEqual(sale.client_order_ref, "123456780000")
+        self.assertEqual(str(sale.commitment_date), "2016-07-15 08:25:08")
+        self.assertEqual(
+            {ref: (line.product_id, line.product_uom_qty) for ref, line in self.get_lines(sale).items()},
+            {BOOK: (self.book, 1), POSTER: (self.poster, 5), FLYER: (self.flyer, 500)},
+        )
+        self.assertEqual(sale.carrier_id, self.carrier)
+        order = document.order_id
+        self.assertEqual((order.shipping_method, order.consignor, order.priority), (METHOD, "The Book Company", "2"))
+        self.assertEqual(order.reference, "d15ddd390457e4f581e0835a979465df")
+        self.assertEqual(
+            (order.amount_items, order.amount_shipping, order.amount_tax, order.amount_total), (7, 4.2, 0, 11.2)
+        )
+        self.assertEqual(order.currency_id.name, "EUR")
+        self.assertFalse(order.is_test or order.is_reorder)
+        self.assertEqual({mo.state for mo in order.item_ids.production_ids}, {"confirmed"})
+        for item in order.item_ids:
+            self.assertEqual(item.promised_date, sale.commitment_date)
+            self.assert_outbox(item, ["ItemRegistered"])
+
+    def test_nothing_but_the_key_is_lost(self):
+        """What nobody knows stays in the stored document, the key does not."""
+        document = self.receive(novelty={"a": [1, "2"]})
+        self.assertIn("novelty", document.content)
+        self.assertNotIn(json.loads(self.document())["order"]["apikey"], document.content)
+
+    def test_xml_and_the_older_json(self):
+        for number, name in enumerate(("order_v2.1.json", "order_v2.1.xml")):
+            with self.subTest(name):
+                content = (DOCUMENTS / name).read_bytes().replace(b"12345678000", b"22345%d7800" % number)
+                sale = self.take_in(content).sale_order_id
+                self.assertEqual(sale.state, "sale")
+                self.assertEqual(len(self.get_lines(sale)), 3)
+                self.assertEqual(sale.amount_untaxed, 1012 + 4.2, "prices as agreed, freight as told")
+
+    def test_items_are_described(self):
+        item = self.take_in().order_id.item_ids.filtered(lambda item: item.name == BOOK)
+        self.assertTrue(item.title)
+        self.assertIn("Pages:", item.specification)
+
+    def test_files_are_links(self):
+        order = self.take_in().order_id
+        self.assertEqual(set(order.file_ids.mapped("state")), {"link"})
+        label = order.file_ids.filtered(lambda file: not file.item_id)
+        self.assertEqual(label.type, "shipping_label")
+        cover = order.item_ids.filtered(lambda item: item.name == BOOK).file_ids.filtered(lambda f: f.type == "cover")
+        self.assertTrue(cover.md5sum and cover.size and cover.url)
+
+    def test_not_confirmed_by_itself(self):
+        """A person confirms, and that registers the items."""
+        self.company.cloudprinter_confirm_orders = False
+        document = self.take_in()
+        sale = document.sale_order_id
+        self.assertEqual((document.state, sale.state), ("done", "draft"))
+        self.assert_outbox(document.order_id.item_ids, [])
+        sale.with_user(self.salesman).action_confirm()
+        self.assert_outbox(document.order_id.item_ids, ["ItemRegistered"] * 3)
+
+    def test_reorders_and_priority_go_first(self):
+        last = self.receive(id="1", priority="3")
+        first = self.receive(id="2", priority="1")
+        reorder = self.receive((DOCUMENTS / "reorder_v2.2.json").read_bytes())
+        done = []
+        self.patch(type(last), "_take_in", lambda document: done.append(document.id))
+        self.run_worker()
+        self.assertEqual(done, (reorder | first | last).ids)
+
+    # === repeats === #
+
+    def test_repeat_changes_nothing(self):
+        document = self.take_in()
+        self.assertEqual(self.receive(), document)
+        self.assertEqual(self.env["sale.order"].search_count([("client_order_ref", "=", "123456780000")]), 1)
+        content = json.loads(self.document())
+        content["order"]["creator"]["date"] = "2016-07-14 09:00:00"
+        content["order"]["items"][0]["count"] = int(content["order"]["items"][0]["count"])
+        self.assertEqual(self.receive(json.dumps(content, indent=3).encode()), document, "written another way")
+
+    def test_other_content_waits_for_a_person(self):
+        first = self.take_in()
+        second = self.take_in(shipping_date="2016-07-20 08:00:00", items__1__count="12", addresses__0__city="Elsewhere")
+        self.assertNotEqual(second, first)
+        self.assertEqual((second.state, second.failure_type), ("waiting", "changed"))
+        self.assertIn(f"items[{POSTER}].count: 5 → 12", second.problem)
+        self.assertIn("shipping_date: 2016-07-15 08:25:08 → 2016-07-20 08:00:00", second.problem)
+        self.assertNotIn("Elsewhere", second.problem)
+        sale = first.sale_order_id
+        self.assertEqual(str(sale.commitment_date), "2016-07-15 08:25:08", "nothing changes silently")
+
+        second.with_user(self.manager).action_take_over()
+        self.assertEqual((second.state, second.order_id), ("done", first.order_id))
+        self.assertEqual(str(sale.commitment_date), "2016-07-20 08:00:00")
+        self.assertEqual(set(first.order_id.item_ids.mapped("promised_date")), {sale.commitment_date})
+        self.assertEqual(sale.partner_shipping_id.city, "Elsewhere")
+        self.assertEqual(sale.picking_ids.partner_id, sale.partner_shipping_id)
+        self.assertEqual(self.get_lines(sale)[POSTER].product_uom_qty, 5, "a person changes the lines")
+        self.assertIn("12", sale.message_ids[0].body)
+        self.assertNotIn("Elsewhere", str(sale.message_ids.mapped("body")))
+
+    def test_other_content_is_ignored(self):
+        first = self.take_in()
+        second = self.take_in(items__1__count="12")
+        second.with_user(self.manager).action_ignore()
+        self.assertEqual((second.state, second.order_id), ("ignored", first.order_id))
+        third = self.take_in(items__1__count="13")
+        self.assertIn("5 → 13", third.problem, "compared with what was made")
+
+    # === what is missing === #
+
+    def test_what_is_not_mapped_is_listed_and_mapped(self):
+        self.mappings.unlink()
+        self.method.unlink()
+        document = self.take_in()
+        self.assertEqual((document.state, document.failure_type, document.order_id.id), ("waiting", "unmatched", False))
+        for name in ("textbook_cw_a4_p_fc", "poster_50x70_fc", "flyer_a6_fc", METHOD):
+            self.assertIn(name, document.problem)
+        self.assertFalse(self.env["cloudprinter.order"].search([("name", "=", document.name)]), "nothing half done")
+        mappings = self.env["cloudprinter.product.mapping"].with_user(self.manager)
+        for name, product in (
+            ("textbook_cw_a4_p_fc", self.book),
+            ("poster_50x70_fc", self.poster),
+            ("flyer_a6_fc", self.flyer),
+        ):
+            mappings.search([("name", "=", name)]).product_id = product
+        self.env["cloudprinter.carrier.mapping"].with_user(self.manager).search([]).carrier_id = self.carrier
+        document.with_user(self.manager).action_take_in()
+        self.assertEqual((document.state, document.problem, document.failure_type), ("done", False, False))
+        self.assertEqual(document.sale_order_id.state, "sale")
+
+    def test_internal_reference_needs_no_mapping(self):
+        self.mappings[0].unlink()
+        self.book.default_code = "textbook_cw_a4_p_fc"
+        self.assertEqual(self.get_lines(self.take_in().sale_order_id)[BOOK].product_id, self.book)
+
+    def test_option_chooses_the_variant(self):
+        option = json.loads(self.document())["order"]["items"][0]["options"][0]["option"]
+        glossy = self._create_product("Glossy Book")
+        mappings = self.env["cloudprinter.product.mapping"]
+        mappings.create({"name": "textbook_cw_a4_p_fc", "option": option, "product_id": glossy.id})
+        mappings.create({"name": "textbook_cw_a4_p_fc", "option": "another", "product_id": self.flyer.id})
+        self.assertEqual(self.get_lines(self.take_in().sale_order_id)[BOOK].product_id, glossy)
+
+    def test_ambiguous_product_is_not_guessed(self):
+        self.mappings[0].unlink()
+        (self.book | self.poster).default_code = "textbook_cw_a4_p_fc"
+        document = self.take_in()
+        self.assertEqual(document.failure_type, "unmatched")
+        self.assertIn("Several products", document.problem)
+
+    def test_settings_address_and_currency(self):
+        """Each reason by itself: (what is wrong, part of the reason)."""
+        dollar = self.env.ref("base.USD")
+        cases = [
+            ({"addresses__0__country": "XQ"}, "XQ"),
+            ({"addresses__0__state": "Nowhere"}, "Nowhere"),
+            ({"addresses": []}, "no delivery address"),
+            ({"costs__currency": "CHF", "shipping__invoice__currency": "CHF"}, "CHF"),
+            ({"costs__currency": "USD"}, "several currencies"),
+            ({"costs__currency": "USD", "shipping__invoice__currency": "USD"}, "pricelist in USD"),
+            ({"items__0__product": ""}, f"Item {BOOK} has no product"),
+        ]
+        dollar.active = True
+        self.env["res.currency"].with_context(active_test=False).search([("name", "=", "CHF")]).active = False
+        for number, (changes, reason) in enumerate(cases):
+            with self.subTest(reason):
+                document = self.take_in(id=f"9{number}", **changes)
+                self.assertEqual(document.state, "waiting")
+                self.assertIn(reason, document.problem)
+                self.assertFalse(document.order_id)
+        self.company.cloudprinter_partner_id = False
+        self.assertIn("customer", self.take_in(id="98").problem)
+
+    def test_region_that_odoo_does_not_know_is_printed(self):
+        document = self.take_in(addresses__0__country="NL", addresses__0__state="Veluwe", addresses__0__city="Ede")
+        self.assertEqual(document.sale_order_id.partner_shipping_id.city, "Ede, Veluwe")
+
+    def test_unforeseen_error_is_tried_again_and_waits_in_the_end(self):
+        intake = type(self.env["cloudprinter.intake"])
+        attempts = []
+
+        def fail(*_args):
+            attempts.append(1)
+            raise ZeroDivisionError
+
+        self.patch(intake, "_match", fail)
+        document = self.receive()
+        with mute_logger("odoo.addons.cloudprinter.models.cloudprinter_order_document"):
+            for days in range(6):
+                with self.later(days=days):
+                    self.run_worker()
+        self.assertEqual(len(attempts), 5)
+        self.assertEqual((document.state, document.failure_type), ("waiting", "error"))
+        self.assertIn(str(document.id), document.problem)
+        self.assertFalse(self.env["cloudprinter.order"].search([("name", "=", document.name)]))
+
+    def test_document_that_ends_the_worker_waits_in_the_end(self):
+        document = self.receive()
+        document.attempt_count = 5
+        self.run_worker()
+        self.assertEqual((document.state, document.failure_type), ("waiting", "error"))
+
+    def test_odoo_refuses_to_confirm(self):
+        """Nothing of the order is left behind."""
+        message = "The warehouse is on fire"
+
+        def refuse(_sale):
+            raise UserError(message)
+
+        self.patch(type(self.env["sale.order"]), "action_confirm", refuse)
+        document = self.take_in()
+        self.assertEqual((document.state, document.problem), ("waiting", message))
+        self.assertFalse(self.env["sale.order"].search([("client_order_ref", "=", document.name)]))
+
+    # === money === #
+
+    def test_lines_cost_together_what_cloudprinter_pays(self):
+        sale = self.take_in().sale_order_id
+        lines = self.get_lines(sale).values()
+        self.assertAlmostEqual(sum(line.price_subtotal for line in lines), 7)
+        self.assertAlmostEqual(sale.order_line.filtered("is_delivery").price_subtotal, 4.2)
+        self.assertAlmostEqual(sale.amount_total, 11.2)
+        self.assertEqual(self.env["cloudprinter.order"].browse(sale.cloudprinter_order_id.id).amount_difference, 0)
+
+    def test_any_total_is_met_to_the_cent(self):
+        for number, (items, counts, price) in enumerate(
+            (("10.0000", ("3", "7", "11"), 2), ("0.0100", ("1", "1", "1"), 0), ("99999.99", ("3", "3", "3"), 0.07))
+        ):
+            with self.subTest(items=items):
+                (self.book | self.poster | self.flyer).list_price = price
+                document = self.take_in(
+                    id=f"7{number}",
+                    costs__items=items,
+                    items__0__count=counts[0],
+                    items__1__count=counts[1],
+                    items__2__count=counts[2],
+                )
+                lines = self.get_lines(document.sale_order_id).values()
+                self.assertAlmostEqual(sum(line.price_subtotal for line in lines), float(items), 2)
+
+    def test_prices_with_tax_included(self):
+        tax = self.env["account.tax"].create(
+            {"name": "Included", "amount": 25, "price_include_override": "tax_included"}
+        )
+        (self.book | self.poster | self.flyer).taxes_id = tax
+        lines = self.get_lines(self.take_in().sale_order_id).values()
+        self.assertAlmostEqual(sum(line.price_subtotal for line in lines), 7)
+
+    def test_reorder_costs_nothing_and_knows_the_original(self):
+        original = self.take_in().order_id
+        document = self.take_in((DOCUMENTS / "reorder_v2.2.json").read_bytes())
+        self.assertTrue(document.is_reorder and document.order_id.is_reorder)
+        self.assertEqual(document.order_id.original_order, original.name)
+        items = document.order_id.item_ids
+        self.assertLessEqual(items.original_item_id, original.item_ids)
+        self.assertTrue(all(items.mapped("original_item_id")))
+        self.assertTrue(all(items.mapped("reorder_cause")))
+        self.assertEqual(document.sale_order_id.amount_total, 0)
+        self.assertEqual(set(items.production_ids.mapped("priority")), {"1"}, "marked as urgent")
+
+    def test_fiscal_position_is_the_customers(self):
+        """Where the reader lives has nothing to do with what Cloudprinter is billed."""
+        positions = self.env["account.fiscal.position"].create(
+            [
+                {"name": "Readers", "auto_apply": True, "country_id": self.env.ref("base.us").id},
+                {"name": "Cloudprinter"},
+            ]
+        )
+        self.customer.property_account_position_id = positions[1]
+        self.assertEqual(self.take_in().sale_order_id.fiscal_position_id, positions[1])
+        self.customer.property_account_position_id = False
+        self.customer.country_id = self.env.ref("base.dk")
+        self.assertNotEqual(self.take_in(id="2").sale_order_id.fiscal_position_id, positions[0])
+
+    # === test orders === #
+
+    def test_test_order_is_registered_but_not_produced(self):
+        document = self.take_in((DOCUMENTS / "test_order_v2.1.xml").read_bytes())
+        self.assertTrue(document.is_test and document.order_id.is_test)
+        self.assertEqual((document.state, document.sale_order_id.state), ("done", "draft"))
+        self.assert_outbox(document.order_id.item_ids, ["ItemRegistered"] * len(document.order_id.item_ids))
+        self.assertFalse(document.order_id.item_ids.production_ids)
+
+    # === orders that somebody typed === #
+
+    def test_typed_with_all_ids(self):
+        sale = self.sell((self.book, 1, BOOK), (self.poster, 5, POSTER), (self.flyer, 500, FLYER))
+        document = self.take_in()
+        self.assertEqual((document.state, document.sale_order_id), ("done", sale))
+        self.assertEqual(document.order_id.amount_total, 11.2)
+        self.assertTrue(document.order_id.file_ids)
+        self.assertEqual(str(sale.commitment_date), "2016-07-15 08:25:08")
+        self.assertEqual(self.env["sale.order"].search_count([("cloudprinter_order_id.name", "=", document.name)]), 1)
+
+    def test_typed_without_item_ids(self):
+        """Lines are found by product and quantity, two equal ones one after the other."""
+        sale = self.sell((self.flyer, 500, None), (self.book, 1, None), (self.poster, 5, None))
+        document = self.take_in()
+        self.assertEqual(document.sale_order_id, sale)
+        self.assertEqual(
+            {ref: line.product_id for ref, line in self.get_lines(sale).items()},
+            {BOOK: self.book, POSTER: self.poster, FLYER: self.flyer},
+        )
+        self.assert_outbox(document.order_id.item_ids, ["ItemRegistered"] * 3)
+
+    def test_typed_with_the_reference_alone(self):
+        """As shops did it before the add-on; of another customer it is another order."""
+        other = self.env["res.partner"].create({"name": "Another Customer"})
+        values = {"order": False, "client_order_ref": "123456780000"}
+        lines = [(self.book, 1, None), (self.poster, 5, None), (self.flyer, 500, None)]
+        self.sell(*lines, partner_id=other.id, **values)
+        sale = self.sell(*lines, **values)
+        self.assertEqual(self.take_in().sale_order_id, sale)
+
+    def test_typed_differently(self):
+        sale = self.sell((self.book, 2, BOOK), (self.poster, 5, POSTER))
+        document = self.take_in()
+        self.assertEqual((document.state, document.failure_type), ("waiting", "changed"))
+        self.assertIn(f"Item {BOOK}: {sale.name} has 2, Cloudprinter ordered 1.", document.problem)
+        self.assertIn(f"{sale.name} has no line for item {FLYER}", document.problem)
+        self.assertFalse(sale.cloudprinter_order_id.amount_total, "nothing changes silently")
+        line = self.get_lines(sale)[BOOK].with_user(self.salesman)
+        line.product_uom_qty = 1
+        sale.with_user(self.salesman).order_line = [
+            Command.create({"product_id": self.flyer.id, "product_uom_qty": 500, "cloudprinter_item_ref": FLYER})
+        ]
+        document.with_user(self.manager).action_take_in()
+        self.assertEqual((document.state, document.sale_order_id), ("done", sale))
+
+    def test_shop_without_sales_orders(self):
+        production = self.env["mrp.production"].create(
+            {
+                "product_id": self.book.id,
+                "product_qty": 1,
+                "cloudprinter_order_ref": "123456780000",
+                "cloudprinter_item_ref": BOOK,
+            }
+        )
+        order = production.cloudprinter_item_ids.order_id
+        self.env["cloudprinter.item"].create([{"order_id": order.id, "name": name} for name in (POSTER, FLYER)])
+        document = self.take_in()
+        self.assertEqual((document.state, document.order_id), ("done", order))
+        self.assertFalse(document.sale_order_id)
+        self.assertEqual(
+            production.cloudprinter_item_ids.title, json.loads(self.document())["order"]["items"][0]["title"]
+        )
+
+    def test_order_made_by_hand_in_the_app(self):
+        """Nothing is made of it yet: the sales order follows."""
+        order = self.env["cloudprinter.order"].with_user(self.manager).create({"name": "123456780000"})
+        document = self.take_in()
+        self.assertEqual(document.order_id, order.sudo())
+        self.assertEqual(document.sale_order_id.state, "sale")
+
+    # === readers === #
+
+    def test_address_is_an_archived_child_found_again(self):
+        address = self.take_in().sale_order_id.partner_shipping_id
+        self.assertEqual((address.parent_id, address.type, address.active), (self.customer, "delivery", False))
+        self.assertEqual(address.name, "Example name")
+        self.assertEqual((address.state_id.code, address.country_id.code), ("NY", "US"))
+        self.assertNotIn("Cloudprinter", address.display_name)
+        self.assertEqual(address.commercial_company_name, "Example company")
+        self.assertEqual(self.take_in(id="2").sale_order_id.partner_shipping_id, address)
+        other = self.take_in(id="3", addresses__0__phone="9").sale_order_id.partner_shipping_id
+        self.assertNotEqual(other, address)
+
+    def test_html_in_names_is_text(self):
+        name = "<script>alert(1)</script>"
+        sale = self.take_in(addresses__0__name=name).sale_order_id
+        self.assertEqual(sale.partner_shipping_id.name, name)
+
+    def test_readers_are_forgotten_when_the_company_says_so(self):
+        self.company.cloudprinter_anonymize_months = 3
+        document = self.take_in(id="1")
+        shared = self.take_in(id="2")
+        other = self.take_in(id="3", addresses__0__name="Somebody Else")
+        given_up = self.take_in(id="4", addresses__0__name="Given Up")
+        given_up.order_id.item_ids.with_user(self.manager).report_cancel("CancelUserRequest", "x")
+        for order in (document, other):
+            self.produce(order.order_id.item_ids.production_ids)
+            self.deliver(order.sale_order_id.picking_ids)
+        forget = self.env["cloudprinter.order.document"]._gc_readers
+        with self.later(days=80):
+            forget()
+        self.assertTrue(other.content)
+        with self.later(days=100):
+            forget()
+        self.assertEqual(other.sale_order_id.partner_shipping_id.name, "Anonymized")
+        self.assertFalse(other.sale_order_id.partner_shipping_id.street)
+        self.assertEqual(given_up.sale_order_id.partner_shipping_id.name, "Anonymized")
+        self.assertFalse(other.content or given_up.content)
+        self.assertFalse(document.content)
+        self.assertEqual(shared.sale_order_id.partner_shipping_id.name, "Example name", "an open order goes there")
+        self.assertFalse(self.env["mail.tracking.value"].search([("old_value_char", "like", "email@example.com")]))
+
+    # === files that are fetched === #
+
+    def test_registered_when_the_files_are_there(self):
+        self.company.write({"cloudprinter_file_hosts": "files.example.com", "cloudprinter_fetch_files": True})
+        document = self.take_in()
+        files = document.order_id.file_ids
+        self.assertEqual((document.state, document.sale_order_id.state), ("checking", "draft"))
+        self.assert_outbox(document.order_id.item_ids, [])
+        files.state = "fetched"
+        document.order_id._on_files_settled()
+        self.run_worker()
+        self.assertEqual((document.state, document.sale_order_id.state), ("done", "sale"))
+        self.assert_outbox(document.order_id.item_ids, ["ItemRegistered"] * 3)
+
+    def test_file_that_cannot_be_fetched_waits(self):
+        self.company.write({"cloudprinter_file_hosts": "files.example.com", "cloudprinter_fetch_files": True})
+        document = self.take_in()
+        files = document.order_id.file_ids
+        files.state = "fetched"
+        files[0].write({"state": "error", "failure_type": "corrupt", "problem": "The checksum is wrong."})
+        document.order_id._on_files_settled()
+        self.run_worker()
+        self.assertEqual(document.state, "waiting")
+        self.assertIn("The checksum is wrong.", document.problem)
+        self.assert_outbox(document.order_id.item_ids, [])
+        document.with_user(self.manager).action_take_in()
+        self.assertEqual((document.state, files[0].state), ("checking", "waiting"), "it is fetched again")
