@@ -168,21 +168,25 @@ class CloudprinterIntake(models.AbstractModel):
                 reasons.append(
                     self.env._("Choose the product for Cloudprinter's %(name)s in Configuration ▸ Products.", name=name)
                 )
-        carrier = self.env["cloudprinter.carrier.mapping"]._find_carrier(company, method) if method else None
+        carrier = self._find_carrier(company, method)
         if method and not carrier:
-            reasons.append(
-                self.env._(
-                    "Choose the carrier for Cloudprinter's shipping method %(method)s in Configuration ▸ Shipping"
-                    " Methods.",
-                    method=method,
-                )
-            )
+            reasons.append(self._describe_missing_carrier(method))
         address, flaws = self._prepare_address(order_document.delivery_address)
         reasons += flaws
         reasons += self._find_currency_flaws(order_document)
         if reasons:
             raise Unmatched(reasons, company, set(filter(None, missing)), "" if carrier else method)
         return {"customer": customer, "address": address, "carrier": carrier, "products": found}
+
+    def _find_carrier(self, company, method):
+        carriers = self.env["cloudprinter.carrier.mapping"]
+        return carriers._find_carrier(company, method) if method else carriers.carrier_id
+
+    def _describe_missing_carrier(self, method):
+        return self.env._(
+            "Choose the carrier for Cloudprinter's shipping method %(method)s in Configuration ▸ Shipping Methods.",
+            method=method,
+        )
 
     def _prepare_address(self, address):
         """Values of the contact that a delivery address becomes, and what is wrong with it."""
@@ -382,38 +386,47 @@ class CloudprinterIntake(models.AbstractModel):
         return "\n".join(lines)
 
     def _write_files(self, order, order_document, items):
-        """The links of the files, those that are new."""
+        """The links of the files, those that are new; what no item is there for is left out."""
         files = self.env["cloudprinter.order.file"]
         known = {(file.item_id, file.type, file.url) for file in order.file_ids}
+        groups = [(self.env["cloudprinter.item"], order_document.files)]
+        groups += [(items[item.id], item.files) for item in order_document.items if item.id in items]
         vals_list = []
-        for item, new in [
-            (self.env["cloudprinter.item"], order_document.files),
-            *((items[item.id], item.files) for item in order_document.items),
-        ]:
-            new = [file for file in new if (item, file.type, file.url) not in known]
+        for item, linked in groups:
+            new = [file for file in linked if (item, file.type, file.url) not in known]
             vals_list += files._prepare_files(new, order, item)
         files.create(vals_list)
 
     # === an order that is there already === #
 
     def _attach(self, document, order_document, order, sale):
-        """Bring what somebody typed and the document together: nothing that is there is changed."""
-        order = order or self.env["cloudprinter.order"].create(
-            {"name": document.name, "company_id": document.company_id.id}
-        )
-        if not sale.cloudprinter_order_id:
-            sale.cloudprinter_order_id = order
-        self._link_lines(document.company_id, order_document, order, sale)
+        """Bring what somebody typed and the document together: nothing that is there is changed.
+
+        :raises Changed: with what differs
+        """
+        order = self._link(document, order, sale)
+        differences = self._link_lines(document.company_id, order_document, order, sale)
+        if differences:
+            raise Changed("\n".join(differences))
         self._write_order(order, order_document, overwrite=False)
         self._write_items(order, order_document)
         if not sale.commitment_date:
             sale.commitment_date = order_document.shipping_date
         return order
 
+    def _link(self, document, order, sale):
+        """The order, made if there is none and linked to the sales order that somebody typed."""
+        order = order or self.env["cloudprinter.order"].create(
+            {"name": document.name, "company_id": document.company_id.id}
+        )
+        if sale and not sale.cloudprinter_order_id:
+            sale.cloudprinter_order_id = order
+        return order
+
     def _link_lines(self, company, order_document, order, sale):
         """Find the line of each item: by the id that was typed, else by product and quantity.
 
-        :raises Changed: with what differs
+        :returns: what differs, one text each
         """
         products = self.env["cloudprinter.product.mapping"]._find_products(company, order_document.items)
         lines = sale.order_line.filtered(lambda line: not line.display_type and not line.is_delivery)
@@ -448,8 +461,7 @@ class CloudprinterIntake(models.AbstractModel):
                         count=item.count,
                     )
                 )
-        if differences:
-            raise Changed("\n".join(differences))
+        return differences
 
     def _check_items(self, order_document, order):
         missing = {item.id for item in order_document.items} - set(order.item_ids.mapped("name"))
@@ -466,24 +478,35 @@ class CloudprinterIntake(models.AbstractModel):
         """Write what a changed document says of the order, its address, shipping and files.
 
         What its lines say is noted on the sales order, and a person changes them: production may have begun.
+
+        :raises UserError: the address or the shipping method means nothing in Odoo
         """
-        order = self._find_order(document)
-        sale = order.sale_order_ids[:1] or self._find_typed(document)
+        company = document.company_id
         address, flaws = self._prepare_address(order_document.delivery_address)
+        carrier = self._find_carrier(company, order_document.shipping.method)
+        if order_document.shipping.method and not carrier:
+            flaws.append(self._describe_missing_carrier(order_document.shipping.method))
         if flaws:
             raise UserError("\n".join(flaws))
+        order = self._find_order(document)
+        sale = order.sale_order_ids[:1] or self._find_typed(document)
+        order = self._link(document, order, sale)
         self._write_order(order, order_document)
-        by_id = order.item_ids.grouped("name")
-        self._write_files(
-            order, order_document, {i.id: by_id.get(i.id, order.item_ids.browse()) for i in order_document.items}
-        )
         if sale:
-            sale.write({"commitment_date": order_document.shipping_date or sale.commitment_date})
+            self._link_lines(company, order_document, order, sale)
             reader = sale.partner_id._cloudprinter_get_address(address)
-            if reader != sale.partner_shipping_id:
-                sale.partner_shipping_id = reader
-                sale.picking_ids.filtered(lambda p: p.state not in ("done", "cancel")).partner_id = reader
-            sale._message_log(body=self.env._("Changed by Cloudprinter:\n%s", document.problem))
+            changes = {
+                "commitment_date": order_document.shipping_date or sale.commitment_date,
+                "partner_shipping_id": reader.id,
+                "carrier_id": (carrier or sale.carrier_id).id,
+            }
+            sale.write(changes)
+            pickings = sale.picking_ids.filtered(lambda picking: picking.state not in ("done", "cancel"))
+            pickings.write({"partner_id": reader.id, "carrier_id": sale.carrier_id.id})
+            sale._message_log(
+                body=self.env._("Changed by Cloudprinter. Correct the lines if they differ:\n%s", document.problem)
+            )
+        self._write_files(order, order_document, order.item_ids.grouped("name"))
         return order
 
     def _describe_changes(self, earlier, document):
@@ -494,7 +517,8 @@ class CloudprinterIntake(models.AbstractModel):
         lines = [self.env._("Cloudprinter sent this order again with other content:")]
         for path, old, new in changes[:SHOWN_AT_MOST]:
             # what is noted on the sales order stays when the reader is forgotten
-            lines.append(path if path.startswith(READER) else f"{path}: {old or '–'} → {new or '–'}")
+            hidden = path.startswith(READER) or path.endswith(".url")
+            lines.append(path if hidden else f"{path}: {old or '–'} → {new or '–'}")
         if len(changes) > SHOWN_AT_MOST:
             lines.append(self.env._("and %(count)s more", count=len(changes) - SHOWN_AT_MOST))
         return "\n".join(lines)

@@ -1,7 +1,6 @@
 import hashlib
 
 from odoo import api, fields, models
-from odoo.tools.sql import column_exists, create_column
 
 
 class ResPartner(models.Model):
@@ -10,11 +9,6 @@ class ResPartner(models.Model):
     cloudprinter_address_digest = fields.Char(
         copy=False, readonly=True, index="btree_not_null", help="Finds the address of an order again."
     )
-
-    def _auto_init(self):
-        if not column_exists(self.env.cr, "res_partner", "cloudprinter_address_digest"):
-            create_column(self.env.cr, "res_partner", "cloudprinter_address_digest", "varchar")
-        return super()._auto_init()
 
     def _get_complete_name(self):
         """On labels and slips a reader is no part of the company that pays."""

@@ -190,6 +190,19 @@ class TestIntake(IntakeCase):
         self.assertIn("12", sale.message_ids[0].body)
         self.assertNotIn("Elsewhere", str(sale.message_ids.mapped("body")))
 
+    def test_another_shipping_method(self):
+        first = self.take_in()
+        second = self.take_in(shipping__method="dhl_parcel")
+        with self.assertRaisesRegex(UserError, "dhl_parcel"):
+            second.with_user(self.manager).action_take_over()
+        carrier = self.carrier.copy()
+        self.env["cloudprinter.carrier.mapping"].create({"name": "dhl_parcel", "carrier_id": carrier.id})
+        second.with_user(self.manager).action_take_over()
+        self.assertEqual(first.order_id.shipping_method, "dhl_parcel")
+        self.assertEqual(
+            (first.sale_order_id.carrier_id, first.sale_order_id.picking_ids.carrier_id), (carrier, carrier)
+        )
+
     def test_other_content_is_ignored(self):
         first = self.take_in()
         second = self.take_in(items__1__count="12")
@@ -418,6 +431,17 @@ class TestIntake(IntakeCase):
         ]
         document.with_user(self.manager).action_take_in()
         self.assertEqual((document.state, document.sale_order_id), ("done", sale))
+
+    def test_typed_by_reference_alone_and_differently(self):
+        """A person decides; what is the same is linked."""
+        sale = self.sell((self.book, 1, None), (self.poster, 7, None), order=False, client_order_ref="123456780000")
+        document = self.take_in()
+        self.assertEqual(document.failure_type, "changed")
+        self.assertFalse(sale.cloudprinter_order_id)
+        document.with_user(self.manager).action_take_over()
+        self.assertEqual(sale.cloudprinter_order_id, document.order_id)
+        self.assertEqual(self.get_lines(sale)[BOOK].product_id, self.book)
+        self.assertEqual(document.order_id.item_ids.mapped("name"), [BOOK])
 
     def test_shop_without_sales_orders(self):
         production = self.env["mrp.production"].create(
