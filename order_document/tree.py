@@ -222,7 +222,7 @@ class _Cleaner:
 
     def _clean(self, text):
         if not text.isprintable():
-            text = text.translate(_CONTROLS)
+            text = text.replace("\r\n", "\n").translate(_CONTROLS)
         text = text.strip()
         if len(text) <= NORMALIZED_AT_MOST and not text.isascii():
             text = unicodedata.normalize("NFC", text).strip()

@@ -11,6 +11,7 @@ from . import test_intake
 from . import test_links
 from . import test_main_way
 from . import test_manufacturing
+from . import test_order_document
 from . import test_outbox
 from . import test_packing
 from . import test_report
