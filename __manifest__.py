@@ -26,6 +26,7 @@
         "views/cloudprinter_item_kanban_views.xml",
         "views/cloudprinter_item_views.xml",
         "views/cloudprinter_order_document_views.xml",
+        "views/cloudprinter_order_file_views.xml",
         "views/cloudprinter_order_views.xml",
         "views/cloudprinter_product_mapping_views.xml",
         "views/cloudprinter_request_views.xml",

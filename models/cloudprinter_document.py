@@ -31,6 +31,9 @@ class CloudprinterDocument(models.AbstractModel):
     cloudprinter_signal_ids = fields.Many2many(
         "cloudprinter.signal", string="Cloudprinter Signals", compute="_compute_cloudprinter_signal_ids"
     )
+    cloudprinter_file_ids = fields.Many2many(
+        "cloudprinter.order.file", string="Cloudprinter Files", compute="_compute_cloudprinter_file_ids"
+    )
 
     @api.depends("cloudprinter_item_ids.promised_date")
     def _compute_cloudprinter_ship_by(self):
@@ -68,6 +71,11 @@ class CloudprinterDocument(models.AbstractModel):
     def _compute_cloudprinter_signal_ids(self):
         for document in self:
             document.cloudprinter_signal_ids = document.cloudprinter_item_ids.signal_ids.sorted("id")
+
+    @api.depends("cloudprinter_item_ids.file_ids")
+    def _compute_cloudprinter_file_ids(self):
+        for document in self:
+            document.cloudprinter_file_ids = document.cloudprinter_item_ids.file_ids.sorted("id")
 
     def action_cloudprinter_view_items(self):
         """The items of the documents: what was reported, and what needs a person."""

@@ -44,6 +44,14 @@ def _has_signal(state, failure_type):
     return Domain("signal_ids", "any", [("state", "=", state), ("failure_type", "=", failure_type)])
 
 
+def _has_failed_file(failure_type):
+    """Of the item, or one that all items of the order need."""
+    failed = [("state", "=", "error"), ("failure_type", "=", failure_type)]
+    return Domain("stage", "not in", ("shipped", "canceled")) & (
+        Domain("file_ids", "any", failed) | Domain("order_id.file_ids", "any", [*failed, ("item_id", "=", False)])
+    )
+
+
 def _has_facts(*texts):
     return Domain.OR([Domain("facts", "like", text) for text in texts])
 
@@ -61,6 +69,8 @@ ATTENTION = {
     "refused": ("Refused by Cloudprinter", _has_signal("error", "refused")),
     "expired": ("Not delivered to Cloudprinter", _has_signal("error", "expired")),
     "missing_cause": ("Canceled: the cause is missing", _has_signal("waiting", "missing_cause")),
+    "file_corrupt": ("A file is damaged", _has_failed_file("corrupt")),
+    "file_download": ("A file could not be downloaded", _has_failed_file("download")),
     "delivery_canceled": (
         "The delivery was cancelled, but it is still being made",
         _has_facts(fact_text("move", "cancel"))
@@ -536,7 +546,16 @@ class CloudprinterItem(models.Model):
             domains.append(domain)
         return Domain.OR(domains)
 
-    @api.depends("stage", "facts", "cancel_cause", "signal_ids.state", "signal_ids.failure_type", "changed_by_update")
+    @api.depends(
+        "stage",
+        "facts",
+        "cancel_cause",
+        "signal_ids.state",
+        "signal_ids.failure_type",
+        "order_id.file_ids.state",
+        "order_id.file_ids.failure_type",
+        "changed_by_update",
+    )
     def _compute_attention(self):
         remaining = self
         for kind, (_label, domain) in ATTENTION.items():

@@ -8,6 +8,8 @@ from .cloudprinter_item import OPEN_PRODUCTION
 from .cloudprinter_signal import BEFORE, LEDGER
 
 NAMED_AT_MOST = 3
+# What is proposed to tell Cloudprinter, by what is wrong with a file.
+FILE_CAUSES = {"file_corrupt": "CancelFilesCorrupt", "file_download": "CancelDownloadError"}
 
 
 class CloudprinterItem(models.Model):
@@ -53,7 +55,7 @@ class CloudprinterItem(models.Model):
         return lines
 
     def _get_attention_details(self, kind):
-        """Cloudprinter's own words, or when it happened, by item."""
+        """Cloudprinter's own words, when it happened, or what it is about, by item."""
         signals = self.signal_ids
         if kind in ("refused", "expired"):
             failed = signals.filtered(lambda s: s.state == "error" and s.failure_type == kind).sorted("id")
@@ -61,6 +63,20 @@ class CloudprinterItem(models.Model):
         if kind == "canceled_open":
             sent = signals.filtered(lambda s: s.type == "ItemCanceled" and s.state == "sent")
             return {s.item_id: format_datetime(self.env, s.sent_date) for s in sent}
+        if kind in FILE_CAUSES:
+            failed = self.order_id.file_ids.filtered(
+                lambda file: file.state == "error" and f"file_{file.failure_type}" == kind
+            )
+            return {
+                item: self._join_names(
+                    [
+                        file.type or self.env._("file")
+                        for file in failed
+                        if file.item_id == item or (not file.item_id and file.order_id == item.order_id)
+                    ]
+                )
+                for item in self
+            }
         return {}
 
     def _get_action(self):
@@ -84,6 +100,8 @@ class CloudprinterItem(models.Model):
             return self.action_settle()
         if attention in ("missing_cause", "delivery_canceled"):
             return self.with_context(default_kind="cancel").action_report()
+        if attention in FILE_CAUSES:
+            return self.with_context(default_kind="cancel", default_cause=FILE_CAUSES[attention]).action_report()
         if attention == "production_canceled":
             return self.action_reprint()
         if attention == "missing_option":

@@ -330,6 +330,14 @@ class CloudprinterOrderFile(models.Model):
         self._wake_worker()
         return True
 
+    def action_open(self):
+        """Open what was fetched, in its own window."""
+        self.ensure_one()
+        self.check_access("read")
+        if not self.attachment_id:
+            raise UserError(self.env._("The file is not there."))
+        return {"type": "ir.actions.act_url", "url": f"/web/content/{self.attachment_id.id}", "target": "new"}
+
     # === deletion === #
 
     @api.autovacuum

@@ -129,6 +129,13 @@ class MrpProduction(models.Model):
             vals["cloudprinter_item_ids"] = [Command.set(self.cloudprinter_item_ids.ids)]
         return vals
 
+    def _get_mail_thread_data_attachments(self):
+        """With the files of the items: nothing is copied, and a backorder or a reprint shows them too."""
+        attachments = super()._get_mail_thread_data_attachments()
+        if self.cloudprinter_item_ids:
+            attachments |= self.cloudprinter_file_ids.attachment_id._filtered_access("read")
+        return attachments
+
     def action_merge(self):
         # linked afterwards: a default in the context would reach the orders of sub-assemblies
         items = self.cloudprinter_item_ids

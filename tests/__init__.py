@@ -6,6 +6,7 @@ from . import test_cloudsignal
 from . import test_connection
 from . import test_delivery
 from . import test_documents
+from . import test_files
 from . import test_going_live
 from . import test_intake
 from . import test_links
