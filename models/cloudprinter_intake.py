@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 from odoo.tools import float_compare
 
 from ..tools.changes import find_changes
+from ..tools.share import share_out
 
 SHOWN_AT_MOST = 20  # differences
 PROBE = 1e6
@@ -285,11 +286,8 @@ class CloudprinterIntake(models.AbstractModel):
         # taxes that the price includes are not in the total: what is entered for an amount, found with a large one
         lines.price_unit = PROBE
         entered = [PROBE * line.product_uom_qty / line.price_subtotal for line in lines]
-        shared, weighed = 0, 0
-        for line, weight, factor in zip(lines, weights, entered):
-            weighed += weight
-            amount = sale.currency_id.round(float(total) * weighed / sum(weights)) - shared
-            shared += amount
+        amounts = share_out(float(total), weights, sale.currency_id.round)
+        for line, amount, factor in zip(lines, amounts, entered):
             line.price_unit = amount * factor / line.product_uom_qty
 
     def _write_freight(self, sale, order_document, carrier):

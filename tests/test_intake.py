@@ -2,14 +2,20 @@
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from odoo import Command
 from odoo.exceptions import UserError
-from odoo.tests import tagged
-from odoo.tools import mute_logger
+from odoo.tests import BaseCase, tagged
+from odoo.tools import float_round, mute_logger
 
 from odoo.addons.cloudprinter import order_document
+from odoo.addons.cloudprinter.tools.changes import find_changes
+from odoo.addons.cloudprinter.tools.share import share_out
 
 from .common import CloudprinterCase
 
@@ -77,6 +83,36 @@ class IntakeCase(CloudprinterCase):
         with self.enter_registry_test_mode():
             self.env.ref("cloudprinter.ir_cron_take_in").method_direct_trigger()
         self.env.invalidate_all()
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestRules(BaseCase):
+    @given(
+        st.integers(0, 10**9),
+        st.lists(st.floats(0, 1e6, allow_subnormal=False), min_size=1, max_size=30).filter(lambda w: sum(w) > 1e-6),
+    )
+    def test_no_cent_is_lost(self, cents, weights):
+        """The parts are together the total, none is negative, and none is off by more than a cent."""
+        total = cents / 100
+        parts = share_out(total, weights, lambda amount: float_round(amount, 2))
+        self.assertAlmostEqual(sum(parts), total, 2)
+        for part, weight in zip(parts, weights):
+            self.assertGreaterEqual(part, 0)
+            self.assertLessEqual(abs(part - total * weight / sum(weights)), 0.0101 + total * 1e-12)
+
+    @given(st.data())
+    def test_changes_are_found(self, data):
+        """What was changed is found at its place, and nothing else."""
+        order = order_document.read((DOCUMENTS / "order_v2.2.json").read_bytes()).order
+        self.assertEqual(find_changes(order, order), [])
+        name = data.draw(st.sampled_from(["priority", "version"]))
+        value = data.draw(st.text(min_size=1).filter(lambda text: text != getattr(order, name)))
+        self.assertEqual(find_changes(order, replace(order, **{name: value})), [(name, getattr(order, name), value)])
+        dropped = data.draw(st.sampled_from(order.items))
+        rest = replace(order, items=tuple(item for item in order.items if item != dropped))
+        changes = find_changes(order, rest)
+        self.assertTrue(all(path.startswith(f"items[{dropped.id}]") and new == "" for path, _old, new in changes))
+        self.assertEqual(find_changes(order, replace(order, items=order.items[::-1])), [], "their order says nothing")
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
