@@ -149,7 +149,9 @@ class CloudprinterOrderFile(models.Model):
             [("state", "=", "waiting"), ("company_id", "in", list(hosts))], aggregates=["next_attempt_date:min"]
         )
         if next_date:
-            self._wake_worker(max(next_date, fields.Datetime.now()))
+            # what somebody holds is not asked for again and again
+            soon = fields.Datetime.add(fields.Datetime.now(), minutes=0 if batch else 1)
+            self._wake_worker(max(next_date, soon))
         self.env["ir.cron"]._commit_progress(len(batch), remaining=0)
 
     @api.model

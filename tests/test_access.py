@@ -161,6 +161,12 @@ class AccessCase(CloudprinterCase):
             {"name": "6", "is_test": True, "item_ids": [Command.create({"name": "6", "product_id": self.book.id})]}
         )
         self.send()
+        self.env["cloudprinter.order.file"].create(
+            [
+                {"order_id": item.order_id.id, "item_id": item.id, "url": "https://files.example.com/1", "state": state}
+                for item, state in ((shipped, "deleted"), (in_production, "error"))
+            ]
+        )
         items = self.env["cloudprinter.item"].search([])
         self.assertEqual(
             set(items.mapped("stage")), {"shipped", "registered", "canceled", "in_production", "new"}, "of each"

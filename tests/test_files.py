@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tests import BaseCase, Form, new_test_user, tagged
+from odoo.tests import BaseCase, Form, HttpCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.cloudprinter.dev.fault_tests.certificates import write_certificate
@@ -383,7 +383,8 @@ class FilesCase(CloudprinterCase):
     def fetch(self):
         """Odoo runs the scheduled action."""
         self.env.cr.flush()
-        with self.enter_registry_test_mode():
+        # a browser test is in this mode all the time
+        with contextlib.nullcontext() if isinstance(self, HttpCase) else self.enter_registry_test_mode():
             self.env.ref("cloudprinter.ir_cron_fetch").method_direct_trigger()
         self.env.invalidate_all()
 
@@ -850,3 +851,28 @@ class TestFilesOfDocuments(FilesCase):
         self.given_failed(self.given_file(item))
         self.ship(item)
         self.assertFalse(item.attention)
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestFilesInBrowser(FilesCase, HttpCase):
+    def test_operator_opens_the_file(self):
+        """The chatter counts and lists it, though it is attached to the item."""
+        item = self.sell_one()
+        self.given_file(item)
+        self.fetch()
+        url = f"/odoo/action-mrp.mrp_production_action/{item.production_ids.id}"
+        self.start_tour(url, "cloudprinter_operator_files", login=self.operator.login)
+
+    def test_manager_settles_failed_files(self):
+        """One is tried again, for the other the item is canceled."""
+        items = [self.sell_one(item=name, order=name) for name in ("o1", "o2")]
+        files = [self.given_file(item, f"/{item.name}") for item in items]
+        self.given_failed(files[0])
+        self.given_failed(files[1], failure_type="corrupt")
+        self.start_tour(
+            "/odoo/action-cloudprinter.cloudprinter_order_file_action",
+            "cloudprinter_failed_files",
+            login=self.manager.login,
+        )
+        self.assertEqual(files[0].state, "waiting")
+        self.assertEqual(items[1].cancel_cause, "CancelFilesCorrupt")
