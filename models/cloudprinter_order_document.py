@@ -1,5 +1,4 @@
 import logging
-from contextlib import suppress
 from datetime import timedelta
 
 import psycopg2
@@ -16,6 +15,7 @@ from .cloudprinter_intake import Changed, Unmatched
 
 _logger = logging.getLogger(__name__)
 
+OPEN = ("received", "checking", "waiting")
 ANSWER_WITHIN = timedelta(minutes=15)  # Cloudprinter's "process it within 15 minutes"
 RETRY_MINUTES = (1, 5, 30, 120)
 FORGET_AT_MOST = 500  # in one go; the others follow
@@ -41,7 +41,7 @@ class CloudprinterOrderDocument(models.Model):
     format = fields.Selection([("json", "JSON"), ("xml", "XML")], required=True, readonly=True)
     content = fields.Text("Document", readonly=True, help="As it was received, without the key.")
     digest = fields.Char(required=True, readonly=True)
-    received_date = fields.Datetime(required=True, readonly=True)
+    received_date = fields.Datetime("Received", required=True, readonly=True)
     user_id = fields.Many2one("res.users", "Imported By", readonly=True)
     is_test = fields.Boolean("Test Order", readonly=True)
     is_reorder = fields.Boolean("Reorder", readonly=True)
@@ -56,6 +56,7 @@ class CloudprinterOrderDocument(models.Model):
             ("rejected", "Rejected"),
             ("ignored", "Ignored"),
         ],
+        "Status",
         required=True,
         readonly=True,
         default="received",
@@ -66,6 +67,7 @@ class CloudprinterOrderDocument(models.Model):
         readonly=True,
     )
     problem = fields.Text("What Is Needed", readonly=True)
+    problem_summary = fields.Char("What Is Needed First", compute="_compute_problem_summary")
     attempt_count = fields.Integer(readonly=True)
     next_attempt_date = fields.Datetime(readonly=True)
     answer_date = fields.Datetime(
@@ -84,10 +86,17 @@ class CloudprinterOrderDocument(models.Model):
         for document in self:
             document.display_name = self.env._("Incoming order %s", document.name)
 
-    @api.depends("received_date", "state")
+    @api.depends("problem")
+    def _compute_problem_summary(self):
+        """One line, for the list."""
+        for document in self:
+            first, *more = (document.problem or "").split("\n")
+            document.problem_summary = self.env._("%(first)s (and %(count)s more)", first=first, count=len(more)) if more else first
+
+    @api.depends("received_date", "state", "failure_type")
     def _compute_answer_date(self):
         for document in self:
-            is_open = document.state in ("received", "checking", "waiting") and document.failure_type != "changed"
+            is_open = document.state in OPEN and document.failure_type != "changed"
             document.answer_date = is_open and document.received_date + ANSWER_WITHIN
 
     # === receiving === #
@@ -312,24 +321,41 @@ class CloudprinterOrderDocument(models.Model):
     def action_reject(self):
         """Open the dialog in which a person says why the order cannot be made."""
         self.ensure_one()
-        self._check_may_decide("received", "checking", "waiting")
+        self._check_may_decide(*OPEN)
         return self.env["cloudprinter.reject"]._open(document=self)
 
     def _make_order_to_reject(self):
-        """The order and its items, which Cloudprinter has to be told about although nothing is made of them."""
+        """The order and all its items, which Cloudprinter has to be told about although nothing is made of them."""
         self.ensure_one()
-        intake = self.sudo().env["cloudprinter.intake"]
-        order = intake._find_order(self)
-        if not order:
-            order = order.create({"name": self.name, "company_id": self.company_id.id})
-            for item in self.sudo()._parse().items:
-                order.item_ids.create(
-                    {"order_id": order.id, "name": item.id, "title": item.title, "quantity": item.count}
-                )
+        document = self.sudo().with_company(self.company_id)
+        intake = document.env["cloudprinter.intake"]
+        content = document._parse()
+        order = intake._find_order(document)
+        typed = not order.sale_order_ids and intake._find_typed(document)
+        order = intake._link(document, order, typed)
+        if typed:
+            # its lines get the items, so that they are cancelled with them
+            intake._link_lines(document.company_id, content, order, typed)
+        order.is_test = order.is_test or content.is_test
+        known = set(order.item_ids.mapped("name"))
+        order.item_ids.create(
+            [
+                {"order_id": order.id, "name": item.id, "title": item.title, "quantity": item.count}
+                for item in content.items
+                if item.id not in known
+            ]
+        )
+        document.order_id = order
         return order.with_env(self.env)
 
+    @api.model
     def _set_rejected(self, order):
-        self.sudo().write({"order_id": order.id, "state": "rejected", "failure_type": False, "problem": False})
+        """Of this order no document waits any more; those that were done are given up with all of it."""
+        is_given_up = set(order.item_ids.mapped("stage")) == {"canceled"}
+        documents = self.sudo().search([("company_id", "=", order.company_id.id), ("name", "=", order.name)])
+        documents.filtered(lambda d: d.state in OPEN or (d.state == "done" and is_given_up)).write(
+            {"order_id": order.id, "state": "rejected", "failure_type": False, "problem": False}
+        )
 
     def action_open_mappings(self):
         action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_product_mapping_action")

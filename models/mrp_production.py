@@ -32,6 +32,21 @@ class MrpProduction(models.Model):
         help="Cloudprinter's item id. Only needed where no sales order is used.",
     )
 
+    cloudprinter_specification = fields.Text(
+        "Ordered as", compute="_compute_cloudprinter_specification", help="What Cloudprinter ordered, for the operator."
+    )
+
+    @api.depends("cloudprinter_item_ids.title", "cloudprinter_item_ids.specification")
+    def _compute_cloudprinter_specification(self):
+        for production in self:
+            # what is printed together is on paper of one kind, and each has a title of its own
+            items = production.cloudprinter_item_ids.sudo()
+            titles = [item.title for item in items if item.title]
+            specifications = dict.fromkeys(item.specification for item in items if item.specification)
+            production.cloudprinter_specification = "\n".join(
+                filter(None, [items._join_names(titles), *specifications])
+            )
+
     @api.depends("cloudprinter_item_ids.name", "cloudprinter_item_ids.order_id.name")
     def _compute_cloudprinter_refs(self):
         for production in self:

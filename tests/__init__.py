@@ -13,8 +13,10 @@ from . import test_links
 from . import test_main_way
 from . import test_manufacturing
 from . import test_order_document
+from . import test_order_import
 from . import test_outbox
 from . import test_packing
+from . import test_reject
 from . import test_report
 from . import test_reports
 from . import test_security

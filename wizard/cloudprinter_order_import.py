@@ -1,21 +1,30 @@
-from odoo import fields, models
+import logging
+import time
+from datetime import timedelta
+
+from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from .. import order_document
 
+_logger = logging.getLogger(__name__)
+
 FILES_AT_MOST = 100
+SECONDS = 20  # in which orders are made while the person waits; a worker makes the others
+FILES_STAY = timedelta(hours=1)  # of a dialog that was closed
 
 
 class CloudprinterOrderImport(models.TransientModel):
     """Takes order documents that somebody has as files, as if Cloudprinter had sent them.
 
-    For shops without a public address, and for what was not received.
+    For shops without a public address, and for what was not received. The files hold Cloudprinter's key: nobody else
+    may read them (they belong to no record, so that Odoo shows them to who dropped them), and none of them stays.
     """
 
     _name = "cloudprinter.order.import"
     _description = "Import Orders"
 
-    company_id = fields.Many2one("res.company", required=True, readonly=True, default=lambda self: self.env.company)
     attachment_ids = fields.Many2many("ir.attachment", string="Order Documents", help="JSON or XML, one order each.")
     line_ids = fields.One2many("cloudprinter.order.import.line", "import_id", "What Happened", readonly=True)
 
@@ -31,41 +40,77 @@ class CloudprinterOrderImport(models.TransientModel):
             raise UserError(
                 self.env._("These are %(count)s files. Import at most %(most)s.", count=len(files), most=FILES_AT_MOST)
             )
-        vals_list = [{"import_id": self.id, "filename": file.name, **self._import_file(file)} for file in files]
+        deadline = time.monotonic() + SECONDS
+        vals_list = []
+        for file in files:
+            values = self._import_file(file, is_in_time=time.monotonic() < deadline)
+            vals_list.append({"import_id": self.id, "filename": file.name, **values})
+            # not all of them in memory
+            file.invalidate_recordset(["raw"])
         self.line_ids.create(vals_list)
-        # they hold the key
         files.unlink()
         return self._get_records_action(name=self.env._("Import Orders"), target="new")
 
-    def _import_file(self, file):
-        """Store one document and take it in.
+    def _import_file(self, file, is_in_time=True):
+        """Store one document and take it in; what is wrong with one is no matter of the others.
 
         :returns: values of a line
         """
         try:
-            document = order_document.read(file.raw or b"")
-        except order_document.DocumentError as error:
+            with self.env.cr.savepoint():
+                return self._import_document(self._read(file), is_in_time)
+        except (order_document.DocumentError, UserError) as error:
             return {"result": "refused", "problem": str(error)}
-        own = self.company_id.sudo().cloudprinter_order_api_key
-        if own and document.key and own != document.key:
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            # for example Cloudprinter sends the same order at this moment; Odoo repeats the whole import
+            raise
+        except Exception:
+            _logger.exception("Cloudprinter: file %s could not be imported", file.id)
             return {
                 "result": "refused",
-                "problem": self.env._("The document is for another print partner: its key is not this company's."),
+                "problem": self.env._("An error occurred that nobody has foreseen. An administrator finds it in the log."),
             }
+
+    def _read(self, file):
+        if file.file_size > order_document.SIZE_AT_MOST:
+            raise UserError(self.env._("Larger than %s bytes.", order_document.SIZE_AT_MOST))
+        document = order_document.read(file.raw or b"")
+        if document.key:
+            owner = self.env["res.company"].sudo()._cloudprinter_get_by_order_key(document.key)
+            # a shop that only imports has no key
+            if owner != self.env.company and (owner or self.env.company.sudo().cloudprinter_order_api_key):
+                raise UserError(
+                    self.env._(
+                        "The order is for another company: its key is not the one of %(company)s.",
+                        company=self.env.company.name,
+                    )
+                )
+        return document
+
+    def _import_document(self, document, is_in_time):
         documents = self.env["cloudprinter.order.document"].sudo()
-        is_new = documents._receive(self.company_id, document, self.env.user)
+        is_new = documents._receive(self.env.company, document, self.env.user)
         stored = documents.search(
             [
-                ("company_id", "=", self.company_id.id),
+                ("company_id", "=", self.env.company.id),
                 ("name", "=", document.order.id),
                 ("digest", "=", document.digest),
             ]
         )
-        if is_new:
+        if is_new and is_in_time:
             stored._delay()
             stored._take_in()
+        result = {"done": "done", "checking": "done", "waiting": "waiting"}.get(stored.state, "received")
         return {
+            "order_ref": stored.name,
             "document_id": stored.id,
-            "result": "known" if not is_new else "done" if stored.state in ("done", "checking") else "waiting",
+            "result": result if is_new else "known",
             "problem": stored.problem,
         }
+
+    @api.autovacuum
+    def _gc_files(self):
+        """Delete the files of dialogs that were closed without importing them."""
+        self.env["ir.attachment"].search(
+            [("res_model", "=", self._name), ("create_date", "<", fields.Datetime.now() - FILES_STAY)]
+        ).unlink()

@@ -10,8 +10,20 @@ class CloudprinterOrderImportLine(models.TransientModel):
 
     import_id = fields.Many2one("cloudprinter.order.import", required=True, ondelete="cascade")
     filename = fields.Char("File")
-    document_id = fields.Many2one("cloudprinter.order.document", "Order")
+    order_ref = fields.Char("Order")
+    document_id = fields.Many2one("cloudprinter.order.document")
     result = fields.Selection(
-        [("done", "Taken In"), ("waiting", "Needs Input"), ("known", "Known Already"), ("refused", "Refused")]
+        [
+            ("done", "Taken In"),
+            ("received", "Received"),
+            ("waiting", "Needs Input"),
+            ("known", "Known Already"),
+            ("refused", "Refused"),
+        ]
     )
     problem = fields.Text("What Is Needed")
+
+    def action_open(self):
+        """Open the incoming order, from which its sales order is one click away."""
+        self.ensure_one()
+        return self.document_id._get_records_action()

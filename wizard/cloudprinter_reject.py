@@ -1,7 +1,8 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 
 from .. import cloudsignal
+from ..models.cloudprinter_order_document import OPEN
 from .cloudprinter_report import CAUSES
 
 
@@ -32,28 +33,32 @@ class CloudprinterReject(models.TransientModel):
 
     @api.model
     def _open(self, document=None, order=None):
+        """The dialog for a document that is open, with or without an order, or for an order."""
         order = order or document.order_id
-        document = document or order.document_ids.filtered(lambda d: d.state in ("received", "checking", "waiting"))[:1]
+        document = document or order.document_ids.filtered(lambda d: d.state in OPEN)[:1]
         cause = order._get_file_cause() if order else False
         wizard = self.create(
             {
                 "document_id": document.id,
                 "order_id": order.id,
-                "cause": cause or (document.is_test and "CancelTestOrder"),
+                "cause": cause or ((order or document).is_test and "CancelTestOrder"),
             }
         )
-        return wizard._get_records_action(name=self.env._("Reject the Order"), target="new")
+        name = self.env._("Reject Order %s", (order or document).name)
+        return wizard._get_records_action(name=name, target="new")
 
     def action_reject(self):
         """Tell Cloudprinter, and cancel what is open here."""
         self.ensure_one()
+        if not self.env.user.has_group("cloudprinter.group_manager"):
+            raise AccessError(self.env._("Only managers of Cloudprinter may reject an order."))
         if not self.cause:
             raise UserError(self.env._("Choose the cause."))
-        document = self.document_id
         order = self.order_id
-        if document:
-            document._check_may_decide("received", "checking", "waiting")
-            order = order or document._make_order_to_reject()
+        if self.document_id:
+            self.document_id._check_may_decide(*OPEN)
+            order = self.document_id._make_order_to_reject()
+        order.check_access("read")
         items = order.item_ids.filtered(lambda item: item.stage not in ("shipped", "canceled"))
         if not items:
             raise UserError(self.env._("Nothing of this order is open any more."))
@@ -61,5 +66,5 @@ class CloudprinterReject(models.TransientModel):
         items._settle_productions()
         items._settle_deliveries()
         items._settle_sale_lines()
-        document._set_rejected(order)
+        self.env["cloudprinter.order.document"]._set_rejected(order)
         return {"type": "ir.actions.act_window_close"}

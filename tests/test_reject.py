@@ -1,0 +1,255 @@
+"""An order that cannot be made: a person says so, Cloudprinter is told, and nothing of it goes on here."""
+
+from odoo import Command
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tests import Form, new_test_user, tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.cloudprinter import order_document
+
+from .test_intake import BOOK, FLYER, POSTER, IntakeCase
+
+ORDER = "123456780000"
+UNKNOWN = {"items__0__product": "calendar_a3"}
+
+
+class RejectCase(IntakeCase):
+    def open_dialog(self, record, user=None):
+        """Somebody presses Reject on an incoming order or on an order."""
+        return record.with_user(user or self.manager).action_reject()
+
+    def reject(self, record, cause="CancelMiscError", user=None):
+        """Somebody rejects, with a cause of his own or with the one that is proposed (None)."""
+        form = Form.from_action(self.env(user=user or self.manager), self.open_dialog(record, user))
+        if cause:
+            form.cause = cause
+        form.save().action_reject()
+        self.env.cr.flush()
+        self.env.invalidate_all()
+
+    def get_order(self, name=ORDER):
+        return self.env["cloudprinter.order"].search([("name", "=", name)])
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestReject(RejectCase):
+    def test_document_that_waits(self):
+        """Nothing was made of it. Cloudprinter is told for each of its items, and is told nothing else."""
+        document = self.take_in(**UNKNOWN)
+        self.assertEqual((document.state, document.order_id.id), ("waiting", False))
+        self.reject(document, "CancelPageCount")
+        self.assertEqual((document.state, document.problem, document.failure_type), ("rejected", False, False))
+        items = document.order_id.item_ids
+        self.assertEqual(set(items.mapped("name")), {BOOK, POSTER, FLYER})
+        self.assertEqual(items.mapped("stage"), ["canceled"] * 3)
+        self.send()
+        for item in items:
+            self.assert_received(item, ["ItemCanceled"])
+        self.assertEqual({signal["cause"] for signal in self.server.accepted}, {"CancelPageCount"})
+        self.assertTrue(all(signal["message"] for signal in self.server.accepted), "the text is proposed")
+        self.assertFalse(document.sale_order_id)
+        # what was not made is not made later
+        self.run_worker()
+        self.assertEqual(document.state, "rejected")
+
+    def test_document_that_was_not_looked_at_yet(self):
+        document = self.receive()
+        self.reject(document)
+        self.run_worker()
+        self.assertEqual((document.state, document.sale_order_id.id), ("rejected", False))
+        self.assertEqual(set(self.get_outbox(document.order_id.item_ids).mapped("type")), {"ItemCanceled"})
+
+    def test_quotation(self):
+        """It was made and not confirmed."""
+        self.company.cloudprinter_confirm_orders = False
+        document = self.take_in()
+        sale = document.sale_order_id
+        self.assertEqual((document.state, sale.state), ("done", "draft"))
+        self.reject(document.order_id)
+        self.assertEqual((document.state, sale.state), ("rejected", "cancel"))
+        self.assertEqual(set(self.get_outbox(document.order_id.item_ids).mapped("type")), {"ItemCanceled"})
+
+    def test_production_has_begun(self):
+        document = self.take_in()
+        sale, items = document.sale_order_id, document.order_id.item_ids
+        started = items.filtered(lambda item: item.name == POSTER)
+        started.production_ids.workorder_ids[0].with_user(self.operator).button_start()
+        self.send()
+        self.reject(document.order_id)
+        self.assertEqual(sale.state, "cancel")
+        self.assertEqual(set(items.production_ids.mapped("state")), {"cancel"})
+        self.assertEqual(set(sale.picking_ids.mapped("state")), {"cancel"})
+        self.send()
+        self.assert_received(started, ["ItemRegistered", "ItemProduce", "ItemCanceled"])
+        self.assertEqual(document.state, "rejected")
+
+    def test_order_without_a_document(self):
+        item = self.sell_one()
+        self.reject(item.order_id)
+        self.assertEqual((item.stage, item.sale_line_id.order_id.state), ("canceled", "cancel"))
+        self.assertEqual(item.cancel_cause, "CancelMiscError")
+
+    def test_order_typed_by_hand_is_cancelled_too(self):
+        """It has Cloudprinter's id as the customer's reference, and differs from the document."""
+        sale = self.sell((self.book, 1, None), (self.poster, 7, None), order=False, client_order_ref=ORDER)
+        document = self.take_in()
+        self.assertEqual(document.failure_type, "changed")
+        self.reject(document)
+        book = document.order_id.item_ids.filtered(lambda item: item.name == BOOK)
+        self.assertEqual(sale.cloudprinter_order_id, document.order_id)
+        self.assertEqual(sale.order_line.cloudprinter_item_id, book, "of the other lines the quantity differs")
+        self.assertEqual(set(book.production_ids.mapped("state")), {"cancel"})
+        self.assertEqual(sale.order_line.mapped("product_uom_qty"), [0, 7])
+        self.assertEqual(set(self.get_outbox(document.order_id.item_ids).mapped("type")), {"ItemCanceled"})
+
+    def test_changed_document_with_a_new_item(self):
+        """It says more than the order, which is being made: all of it is given up."""
+        first = self.take_in(items=self.content["order"]["items"][:2])
+        second = self.take_in()
+        self.assertEqual((first.state, second.state, second.failure_type), ("done", "waiting", "changed"))
+        self.reject(second)
+        self.assertEqual((first.state, second.state), ("rejected", "rejected"))
+        self.assertEqual(first.sale_order_id.state, "cancel")
+        items = first.order_id.item_ids
+        self.assertEqual(set(items.mapped("name")), {BOOK, POSTER, FLYER})
+        self.assert_outbox(items.filtered(lambda item: item.name == FLYER), ["ItemCanceled"])
+
+    def test_partly_shipped(self):
+        """What has left the house stays shipped; the rest is rejected."""
+        document = self.take_in()
+        items, sale = document.order_id.item_ids, document.sale_order_id
+        book = items.filtered(lambda item: item.name == BOOK)
+        self.produce(book.production_ids)
+        moves = sale.picking_ids.move_ids
+        moves.filtered(lambda move: move.cloudprinter_item_id != book).picking_id = sale.picking_ids.copy({"move_ids": []})
+        self.deliver(book.move_ids.picking_id)
+        self.assertEqual(book.stage, "shipped")
+        self.reject(document.order_id)
+        self.assertEqual(book.stage, "shipped")
+        self.assertEqual((items - book).mapped("stage"), ["canceled"] * 2)
+        self.assertEqual(sale.state, "sale")
+        lines = {line.cloudprinter_item_id.name: line.product_uom_qty for line in sale.order_line}
+        self.assertEqual((lines[BOOK], lines[POSTER], lines[FLYER]), (1, 0, 0))
+        self.assertEqual(document.state, "done", "something of it was made")
+
+    def test_item_that_left_in_part(self):
+        """It can neither be shipped nor cancelled by this dialog, and then nothing is."""
+        item = self.sell_one(quantity=5)
+        self.produce(item.production_ids)
+        self.deliver(item.move_ids.picking_id, quantity=2)
+        with self.assertRaisesRegex(ValidationError, "left the house"), self.env.cr.savepoint():
+            self.reject(item.order_id)
+        self.assertNotEqual(item.stage, "canceled")
+
+    def test_second_time(self):
+        document = self.take_in(**UNKNOWN)
+        opened = Form.from_action(self.env(user=self.manager), self.open_dialog(document))
+        self.reject(document)
+        with self.assertRaisesRegex(UserError, "does not wait any more"):
+            self.reject(document)
+        opened.cause = "CancelMiscError"
+        with self.assertRaisesRegex(UserError, "does not wait any more"):
+            opened.save().action_reject()
+        with self.assertRaisesRegex(UserError, "Nothing of this order is open"):
+            self.reject(document.order_id)
+        self.assertFalse(document.order_id.has_open_items, "so there is no button")
+
+    def test_same_document_comes_again(self):
+        document = self.take_in(**UNKNOWN)
+        self.reject(document)
+        self.assertEqual(self.take_in(**UNKNOWN), document)
+        self.assertEqual(document.state, "rejected")
+
+    # === what is proposed === #
+
+    def get_proposed(self, record):
+        return Form.from_action(self.env(user=self.manager), self.open_dialog(record)).cause
+
+    def test_nothing_is_proposed(self):
+        document = self.take_in(**UNKNOWN)
+        self.assertFalse(self.get_proposed(document))
+        wizard = self.env["cloudprinter.reject"].with_user(self.manager).create({"document_id": document.id})
+        with self.assertRaisesRegex(UserError, "Choose the cause"):
+            wizard.action_reject()
+
+    def test_test_order(self):
+        content = {**self.content["order"], "creator": {**self.content["order"]["creator"], "name": "test"}}
+        del content
+        document = self.take_in(**UNKNOWN)
+        document.is_test = True
+        self.assertEqual(self.get_proposed(document), "CancelTestOrder")
+        order = self.env["cloudprinter.order"].create(
+            {"name": "T1", "is_test": True, "item_ids": [Command.create({"name": "T2"})]}
+        )
+        self.assertEqual(self.get_proposed(order), "CancelTestOrder", "also without a document")
+        self.reject(order, cause=None)
+        self.assertEqual(order.item_ids.cancel_cause, "CancelTestOrder")
+
+    def test_file_failed(self):
+        document = self.take_in()
+        file = document.order_id.file_ids[0]
+        file.write({"state": "error", "failure_type": "corrupt"})
+        self.assertEqual(self.get_proposed(document.order_id), "CancelFilesCorrupt")
+        file.failure_type = "gone"
+        self.assertEqual(self.get_proposed(document.order_id), "CancelDownloadError")
+
+    def test_text_follows_the_cause(self):
+        form = Form.from_action(self.env(user=self.manager), self.open_dialog(self.take_in(**UNKNOWN)))
+        self.assertFalse(form.message)
+        form.cause = "CancelPageCount"
+        first = form.message
+        self.assertTrue(first)
+        form.cause = "CancelInvalidAddress"
+        self.assertNotEqual(form.message, first)
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestRejectRights(RejectCase):
+    def assert_refused(self, call):
+        with mute_logger("odoo.addons.base.models.ir_model", "odoo.models"), self.assertRaises(AccessError):
+            call()
+
+    def test_managers_alone(self):
+        document = self.take_in(**UNKNOWN)
+        item = self.sell_one(order="9", item="9")
+        mine = self.env["cloudprinter.reject"].with_user(self.manager).create({"order_id": item.order_id.id})
+        mine.cause = "CancelMiscError"
+        for user in (self.salesman, self.operator, self.packer, self.accountant):
+            with self.subTest(user.login):
+                self.assert_refused(lambda: self.open_dialog(document, user))
+                self.assert_refused(lambda: self.open_dialog(item.order_id, user))
+                self.assert_refused(lambda: mine.with_user(user).action_reject())
+        system = new_test_user(self.env, login="cp_system", groups="base.group_system")
+        self.assert_refused(lambda: self.open_dialog(document, system))
+        self.assertEqual((document.state, item.cancel_cause), ("waiting", False))
+
+    def test_dialog_of_another(self):
+        document = self.take_in(**UNKNOWN)
+        wizard = self.env["cloudprinter.reject"].with_user(self.manager).create({"document_id": document.id})
+        another = new_test_user(self.env, login="cp_another", groups="base.group_user,mrp.group_mrp_manager")
+        self.env.invalidate_all()
+        self.assert_refused(lambda: wizard.with_user(another).action_reject())
+
+    def test_forged_ids(self):
+        """Of another company; and an order that is not the document's."""
+        other = self.env["res.company"].create({"name": "Other Shop"})
+        documents = self.env["cloudprinter.order.document"]
+        documents._receive(other, order_document.read(self.document()))
+        foreign = documents.search([("company_id", "=", other.id)])
+        order = self.env["cloudprinter.order"].create(
+            {"name": "7", "company_id": other.id, "item_ids": [Command.create({"name": "7"})]}
+        )
+        dialogs = self.env["cloudprinter.reject"].with_user(self.manager)
+        self.env.invalidate_all()
+        for values in ({"document_id": foreign.id}, {"order_id": order.id}):
+            with self.subTest(values):
+                self.assert_refused(
+                    lambda: dialogs.create({"cause": "CancelMiscError", "message": "x", **values}).action_reject()
+                )
+        mine, waiting = self.sell_one(order="9", item="9"), self.take_in(**UNKNOWN)
+        dialogs.create(
+            {"cause": "CancelMiscError", "order_id": mine.order_id.id, "document_id": waiting.id}
+        ).action_reject()
+        self.assertEqual((waiting.state, waiting.order_id.name), ("rejected", ORDER))
+        self.assertFalse(mine.cancel_cause, "the document says which order it is")
+        self.assertEqual((foreign.state, order.item_ids.cancel_cause), ("received", False))
