@@ -1,4 +1,5 @@
 import logging
+from contextlib import suppress
 from datetime import timedelta
 
 import psycopg2
@@ -91,7 +92,9 @@ class CloudprinterOrderDocument(models.Model):
         """One line, for the list."""
         for document in self:
             first, *more = (document.problem or "").split("\n")
-            document.problem_summary = self.env._("%(first)s (and %(count)s more)", first=first, count=len(more)) if more else first
+            document.problem_summary = (
+                self.env._("%(first)s (and %(count)s more)", first=first, count=len(more)) if more else first
+            )
 
     @api.depends("received_date", "state", "failure_type")
     def _compute_answer_date(self):

@@ -20,6 +20,7 @@ class ResConfigSettings(models.TransientModel):
     cloudprinter_partner_id = fields.Many2one(related="company_id.cloudprinter_partner_id", readonly=False)
     cloudprinter_confirm_orders = fields.Boolean(related="company_id.cloudprinter_confirm_orders", readonly=False)
     cloudprinter_anonymize_months = fields.Integer(related="company_id.cloudprinter_anonymize_months", readonly=False)
+    cloudprinter_order_url = fields.Char("Address for Incoming Orders", compute="_compute_cloudprinter_order_url")
     cloudprinter_partner_warning = fields.Char(compute="_compute_cloudprinter_partner_warning")
     cloudprinter_fetch_files = fields.Boolean(related="company_id.cloudprinter_fetch_files", readonly=False)
     cloudprinter_file_hosts = fields.Char(related="company_id.cloudprinter_file_hosts", readonly=False)
@@ -27,6 +28,10 @@ class ResConfigSettings(models.TransientModel):
     cloudprinter_obstacle = fields.Char(compute="_compute_cloudprinter_reason")
     cloudprinter_reason = fields.Char("Why Nothing Is Sent", compute="_compute_cloudprinter_reason")
     cloudprinter_counts = fields.Char("What Waits", compute="_compute_cloudprinter_reason")
+
+    def _compute_cloudprinter_order_url(self):
+        for settings in self:
+            settings.cloudprinter_order_url = f"{settings.company_id.get_base_url()}/cloudprinter/order"
 
     @api.depends("company_id", "cloudprinter_partner_id")
     def _compute_cloudprinter_partner_warning(self):

@@ -5,6 +5,7 @@ Models, views, menus and roles are looked up, so that what is added later is cov
 
 import ast
 from datetime import date, datetime
+from pathlib import Path
 
 from dateutil.relativedelta import relativedelta
 from lxml import etree
@@ -15,11 +16,15 @@ from odoo.tests import Form, HttpCase, new_test_user, tagged
 from odoo.tools import mute_logger
 from odoo.tools.safe_eval import safe_eval
 
+from odoo.addons.cloudprinter import order_document
+
 from .common import ALL_BUT_PACKED, KEY, CloudprinterCase
 
 X2MANY = ("one2many", "many2many")
 # a pixel
 SIGNATURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
+
+DOCUMENTS = Path(__file__).parent / "order_documents"
 
 
 class Screen:
@@ -167,6 +172,10 @@ class AccessCase(CloudprinterCase):
                 for item, state in ((shipped, "deleted"), (in_production, "error"))
             ]
         )
+        documents = self.env["cloudprinter.order.document"]
+        documents._receive(self.company, order_document.read((DOCUMENTS / "order_v2.2.json").read_bytes()))
+        # nothing is mapped yet
+        documents.search([])._take_in()
         items = self.env["cloudprinter.item"].search([])
         self.assertEqual(
             set(items.mapped("stage")), {"shipped", "registered", "canceled", "in_production", "new"}, "of each"
@@ -280,7 +289,10 @@ class TestScreens(AccessCase):
         arch = etree.fromstring(
             self.env["res.config.settings"].with_user(self.roles["all rights"]).get_view(view_type="form")["arch"]
         )
-        self.assertLessEqual(len(arch.xpath("//app[@name='cloudprinter']//setting")), 10)
+        settings = arch.xpath("//app[@name='cloudprinter']//setting")
+        incoming = arch.xpath("//block[@name='cloudprinter_orders']/setting")
+        self.assertLessEqual(len(incoming), 5)
+        self.assertLessEqual(len(settings) - len(incoming), 10)
 
     def test_new_model_has_rights_and_a_company(self):
         for model in self.models:

@@ -177,7 +177,9 @@ class TestOrderImport(IntakeCase):
         self.env["cloudprinter.order.import"]._gc_files()
         self.assertTrue(self.get_files(), "somebody may be at it")
         past = fields.Datetime.now() - timedelta(hours=2)
-        self.env.cr.execute("UPDATE ir_attachment SET create_date = %s WHERE id IN %s", [past, tuple(self.get_files().ids)])
+        self.env.cr.execute(
+            "UPDATE ir_attachment SET create_date = %s WHERE id IN %s", [past, tuple(self.get_files().ids)]
+        )
         self.env.invalidate_all()
         other = self.env["ir.attachment"].create({"name": "other", "raw": b"x"})
         self.env["cloudprinter.order.import"]._gc_files()
@@ -205,8 +207,9 @@ class TestOrderImport(IntakeCase):
         """Odoo repeats the import from the beginning, so the files have to be there still."""
         documents = type(self.env["cloudprinter.order.document"])
         wizard = self.drop(self.document())
-        with patch.object(documents, "_receive", side_effect=SerializationFailure), self.assertRaises(
-            SerializationFailure
+        with (
+            patch.object(documents, "_receive", side_effect=SerializationFailure),
+            self.assertRaises(SerializationFailure),
         ):
             wizard.action_import()
         self.assertTrue(self.get_files())

@@ -121,7 +121,9 @@ class TestReject(RejectCase):
         book = items.filtered(lambda item: item.name == BOOK)
         self.produce(book.production_ids)
         moves = sale.picking_ids.move_ids
-        moves.filtered(lambda move: move.cloudprinter_item_id != book).picking_id = sale.picking_ids.copy({"move_ids": []})
+        moves.filtered(lambda move: move.cloudprinter_item_id != book).picking_id = sale.picking_ids.copy(
+            {"move_ids": []}
+        )
         self.deliver(book.move_ids.picking_id)
         self.assertEqual(book.stage, "shipped")
         self.reject(document.order_id)

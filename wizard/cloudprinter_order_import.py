@@ -68,7 +68,9 @@ class CloudprinterOrderImport(models.TransientModel):
             _logger.exception("Cloudprinter: file %s could not be imported", file.id)
             return {
                 "result": "refused",
-                "problem": self.env._("An error occurred that nobody has foreseen. An administrator finds it in the log."),
+                "problem": self.env._(
+                    "An error occurred that nobody has foreseen. An administrator finds it in the log."
+                ),
             }
 
     def _read(self, file):
