@@ -15,12 +15,12 @@ from .. import order_document
 
 _logger = logging.getLogger(__name__)
 
-UNKNOWN_KEY = 401, "order.apikey: is not known here"
-TRY_AGAIN = 503, "the order could not be stored; send it again later"
+UNKNOWN_KEY = "order.apikey: is not known here"
+TRY_AGAIN = "the order could not be stored; send it again later"
 
 
-def _answer(status, **values):
-    return Response(json.dumps(values), status=status, content_type="application/json; charset=utf-8")
+def _answer(code, **values):
+    return Response(json.dumps(values), status=code, content_type="application/json; charset=utf-8")
 
 
 class OrderDispatcher(http.Dispatcher):
@@ -36,13 +36,15 @@ class OrderDispatcher(http.Dispatcher):
         return True
 
     def dispatch(self, endpoint, args):
+        # other modules look into them before an answer leaves
+        self.request.params = dict(args)
         return endpoint(**args)
 
     def handle_error(self, exc):
         if isinstance(exc, HTTPException):
             return exc
         # Odoo has logged it; nothing of the document is in it
-        return _answer(TRY_AGAIN[0], error=TRY_AGAIN[1])
+        return _answer(503, error=TRY_AGAIN)
 
 
 class OrderController(http.Controller):
@@ -52,7 +54,8 @@ class OrderController(http.Controller):
         auth="none",
         methods=["POST"],
         save_session=False,
-        max_content_length=order_document.SIZE_AT_MOST,
+        # what comes in chunks is cut there without an error
+        max_content_length=order_document.SIZE_AT_MOST + 1,
     )
     def receive(self):
         """Take an order document of Cloudprinter: JSON v2.1 or v2.2, or XML v2.1.
@@ -65,8 +68,10 @@ class OrderController(http.Controller):
         among `server_wide_modules` then.
         """
         try:
+            # kept in memory, because after a collision in the database Odoo comes here once more
+            content = request.httprequest.get_data(cache=True, parse_form_data=False)
             # all of it is checked before the key is, so that the answer to a wrong key takes as long
-            document = order_document.read(request.httprequest.get_data(cache=False, parse_form_data=False))
+            document = order_document.read(content)
         except (order_document.TooLarge, RequestEntityTooLarge):
             return _answer(413, error=f"larger than {order_document.SIZE_AT_MOST} bytes")
         except order_document.UnknownFormat as error:
@@ -75,22 +80,29 @@ class OrderController(http.Controller):
             return _answer(400, error=str(error))
         if request.db:
             return self._store(document, request.env(user=SUPERUSER_ID))
-        name = request.httprequest.args.get("db")
-        if name not in http.db_list(force=True):
-            return _answer(UNKNOWN_KEY[0], error=UNKNOWN_KEY[1])
+        names = http.db_list(force=True)
+        # the only one is what the host or the configuration tells; it did not answer
+        name = names[0] if len(names) == 1 else request.httprequest.args.get("db")
+        if names and name not in names:
+            return _answer(401, error=UNKNOWN_KEY)
         try:
-            registry = Registry(name)
-            with registry.cursor() as cr:
-                registry.check_signaling(cr)
-                env = odoo.api.Environment(cr, SUPERUSER_ID, {})
-                return retrying(partial(self._store, document, env), env)
+            return self._store_in(name, document)
         except psycopg2.Error:
             _logger.warning("Cloudprinter: the database is not there to store an order document", exc_info=True)
-            return _answer(TRY_AGAIN[0], error=TRY_AGAIN[1])
+            return _answer(503, error=TRY_AGAIN)
+
+    def _store_in(self, name, document):
+        registry = Registry(name)
+        with registry.cursor() as cr:
+            registry = registry.check_signaling(cr)
+            if "cloudprinter.order.document" not in registry:
+                return _answer(401, error=UNKNOWN_KEY)
+            env = odoo.api.Environment(cr, SUPERUSER_ID, {})
+            return retrying(partial(self._store, document, env), env)
 
     def _store(self, document, env):
         company = env["res.company"]._cloudprinter_get_by_order_key(document.key)
         if not company:
-            return _answer(UNKNOWN_KEY[0], error=UNKNOWN_KEY[1])
+            return _answer(401, error=UNKNOWN_KEY)
         is_new = env["cloudprinter.order.document"]._receive(company, document)
         return _answer(200, status="received" if is_new else "known")

@@ -104,7 +104,7 @@ def _sniff(text):
 
 
 def load(text, format):
-    """Return the tree as it was written; numbers and booleans of JSON are texts already."""
+    """Return the tree as it was written; the numbers of JSON are texts already."""
     return _load_json(text) if format == "json" else _load_xml(text)
 
 

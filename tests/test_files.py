@@ -141,6 +141,7 @@ class TestDownload(BaseCase):
         [(path, headers)] = self.server.requests
         self.assertEqual(path, "/a%20b.pdf?sig=%2Bx%3D")
         self.assertEqual(headers.keys(), {"Host", "Accept", "Accept-Encoding", "Connection"})
+        self.assertEqual(headers["Accept-Encoding"], "identity")
 
     def test_address_with_spaces_and_accents(self):
         self.server.serve("/caf%C3%A9%201.pdf", PDF)
@@ -289,6 +290,9 @@ class TestDownload(BaseCase):
         url = self.server.serve("/a", PDF)
         for size in (len(PDF) - 1, len(PDF) + 1):
             self.assert_result(self.get(url, size=size), "corrupt", str(size), may_pass=True)
+        # what is more is not waited for
+        url = self.server.serve("/endless", PDF, length=50_000)
+        self.assert_result(self.get(url, size=1000), "corrupt", "more than the 1000 bytes", may_pass=True)
 
     def test_empty_file(self):
         self.assert_result(self.get(self.server.serve("/a", b"")), "corrupt", "empty", may_pass=True)
@@ -299,6 +303,7 @@ class TestDownload(BaseCase):
         result = self.get(url, size_limit=1000, size=1001)
         self.assert_result(result, "refused", "larger than 0.001 MB", may_pass=False)
         self.assertFalse(self.server.requests)
+        url = self.server.serve("/a", b"x", length=1001)
         self.assert_result(self.get(url, size_limit=1000), "refused", "larger than", may_pass=False)
         self.assertEqual(self.target.getvalue(), b"")
         url = self.server.serve("/b", PDF * 100, length=False)

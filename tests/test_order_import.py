@@ -120,12 +120,12 @@ class TestOrderImport(IntakeCase):
 
     def test_key_of_another_company_here(self):
         """Also where the company that imports has none."""
-        other = self.env["res.company"].create({"name": "Other Shop", "cloudprinter_order_api_key": "other key"})
-        line = self.import_files(self.document(apikey="other key"))
+        other = self.env["res.company"].create({"name": "Other Shop", "cloudprinter_order_api_key": "other-key"})
+        line = self.import_files(self.document(apikey="other-key"))
         self.assertEqual(line.result, "refused")
         self.assertNotIn("Other Shop", line.problem)
         self.company.cloudprinter_order_api_key = False
-        self.assertEqual(self.import_files(self.document(apikey="other key")).result, "refused")
+        self.assertEqual(self.import_files(self.document(apikey="other-key")).result, "refused")
         self.assertFalse(other.env["cloudprinter.order.document"].search([("company_id", "=", other.id)]))
 
     def test_shop_without_key(self):
@@ -138,9 +138,9 @@ class TestOrderImport(IntakeCase):
         self.assertEqual(self.import_files(json.dumps(content).encode()).result, "done")
 
     def test_company_is_the_one_in_which_one_works(self):
-        other = self.env["res.company"].create({"name": "Other Shop", "cloudprinter_order_api_key": "other key"})
+        other = self.env["res.company"].create({"name": "Other Shop", "cloudprinter_order_api_key": "other-key"})
         self.manager.company_ids += other
-        line = self.import_files(self.document(apikey="other key"), allowed_company_ids=[other.id, self.company.id])
+        line = self.import_files(self.document(apikey="other-key"), allowed_company_ids=[other.id, self.company.id])
         self.assertEqual((line.result, line.document_id.company_id), ("waiting", other))
         stranger = self.env["res.company"].create({"name": "Strangers"})
         with self.assertRaises(AccessError):

@@ -192,7 +192,7 @@ class TestReject(RejectCase):
         file = document.order_id.file_ids[0]
         file.write({"state": "error", "failure_type": "corrupt"})
         self.assertEqual(self.get_proposed(document.order_id), "CancelFilesCorrupt")
-        file.failure_type = "gone"
+        file.failure_type = "download"
         self.assertEqual(self.get_proposed(document.order_id), "CancelDownloadError")
 
     def test_text_follows_the_cause(self):
@@ -254,4 +254,5 @@ class TestRejectRights(RejectCase):
         ).action_reject()
         self.assertEqual((waiting.state, waiting.order_id.name), ("rejected", ORDER))
         self.assertFalse(mine.cancel_cause, "the document says which order it is")
-        self.assertEqual((foreign.state, order.item_ids.cancel_cause), ("received", False))
+        # the worker had nothing to make it with
+        self.assertEqual((foreign.state, order.item_ids.cancel_cause), ("waiting", False))

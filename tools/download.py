@@ -97,7 +97,7 @@ def is_public(address):
         inner = address.ipv4_mapped or address.sixtofour
         if inner:
             return is_public(inner)
-        if address.is_site_local or address.teredo or address.scope_id:
+        if address.is_site_local:
             return False
     return address.is_global and not (address.is_multicast or address.is_reserved)
 
@@ -211,9 +211,8 @@ def _follow(url, hosts, expires, received):
             connection.response_class = functools.partial(_Response, expires=expires)
             connection.sock = sock
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            # compressed, it would not be the file that was announced
-            headers = {"Host": parts.netloc, "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
-            connection.request("GET", target, headers=headers)
+            # http.client asks for no compression, and undoes none
+            connection.request("GET", target, headers={"Host": parts.netloc, "Accept": "*/*", "Connection": "close"})
             with connection.getresponse() as answer:
                 location = answer.getheader("Location")
                 if answer.status in (301, 302, 303, 307, 308) and location:

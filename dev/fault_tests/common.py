@@ -22,11 +22,11 @@ class FaultCase(ProcessCase):
     def setUpClass(cls):
         super().setUpClass()
         # a crash of PostgreSQL would lose the last commits otherwise, which says nothing about the add-on
-        cls.query(cls, f'ALTER DATABASE "{cls.database}" SET synchronous_commit = on')
+        cls.query(f'ALTER DATABASE "{cls.database}" SET synchronous_commit = on')
         # the sequences of a copied database are safe against a crash from the next checkpoint on
-        cls.query(cls, "CHECKPOINT")
+        cls.query("CHECKPOINT")
         # in a fresh database all of Odoo's own jobs are due and would go first
-        cls.query(cls, "UPDATE ir_cron SET active = false WHERE cron_name NOT LIKE 'Cloudprinter%'")
+        cls.query("UPDATE ir_cron SET active = false WHERE cron_name NOT LIKE 'Cloudprinter%'")
 
     def setUp(self):
         super().setUp()

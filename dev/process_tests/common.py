@@ -74,16 +74,18 @@ class ProcessCase(unittest.TestCase):
         run(command, " ".join(options), log=log, env=cls.odoo.environment)
         return log.read_text()
 
-    def configure(self, database=None):
+    @classmethod
+    def configure(cls, database=None):
         """Give the company the stand-in's address and key, as the settings form does."""
-        self.in_odoo("configure", self.server.url, KEY, database=database)
+        cls.in_odoo("configure", cls.server.url, KEY, database=database)
 
-    def in_odoo(self, function, *arguments, database=None):
+    @classmethod
+    def in_odoo(cls, function, *arguments, database=None):
         """Run a function of the scripts in Odoo and commit; returns what it returned."""
-        database = database or self.database
-        process = self.processes.get(database)
+        database = database or cls.database
+        process = cls.processes.get(database)
         if not process:
-            process = self.processes[database] = OdooProcess(self.odoo, database, self.scripts)
+            process = cls.processes[database] = OdooProcess(cls.odoo, database, cls.scripts)
         return process.run(function, *arguments)
 
     def start_in_odoo(self, function, *arguments):
@@ -102,8 +104,9 @@ class ProcessCase(unittest.TestCase):
     def serving(self, *options):
         return self.odoo.serving(self.database, *options)
 
-    def query(self, sql, database=None):
-        return self.postgres.query(database or self.database, sql)
+    @classmethod
+    def query(cls, sql, database=None):
+        return cls.postgres.query(database or cls.database, sql)
 
 
 class OdooProcess:

@@ -278,3 +278,38 @@ def check_done(documents):
 def hold_first_signal(env, item_id):
     env.cr.execute(SQL("SELECT FROM cloudprinter_signal WHERE item_id = %s ORDER BY id LIMIT 1 FOR UPDATE", item_id))
     meet("held")
+
+
+# === orders that come in === #
+
+
+def configure_orders(env, key, confirm=True):
+    """A customer, products and a carrier for the public examples of order documents."""
+    euro = env.ref("base.EUR")
+    euro.active = True
+    pricelist = env["product.pricelist"].create({"name": "EUR", "currency_id": euro.id})
+    customer = env["res.partner"].create(
+        {"name": "Cloudprinter.com", "is_company": True, "property_product_pricelist": pricelist.id}
+    )
+    env.company.write(
+        {
+            "cloudprinter_order_api_key": key,
+            "cloudprinter_partner_id": customer.id,
+            "cloudprinter_confirm_orders": confirm,
+        }
+    )
+    names = ("textbook_cw_a4_p_fc", "poster_50x70_fc", "flyer_a6_fc")
+    products = env["product.product"].create([{"name": name, "is_storable": True, "taxes_id": False} for name in names])
+    env["cloudprinter.product.mapping"].create(
+        [{"name": name, "product_id": product.id} for name, product in zip(names, products)]
+    )
+    freight = env["product.product"].create({"name": "Freight", "type": "service", "taxes_id": False})
+    carrier = env["delivery.carrier"].create({"name": "FedEx", "product_id": freight.id})
+    env["cloudprinter.carrier.mapping"].create({"name": "fedex_national_2_day", "carrier_id": carrier.id})
+
+
+def wake_intake(env):
+    """What waits for its next attempt is due."""
+    documents = env["cloudprinter.order.document"].search([("state", "in", ("received", "checking"))])
+    documents.next_attempt_date = "2020-01-01"
+    documents._wake_worker()

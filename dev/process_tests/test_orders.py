@@ -1,0 +1,287 @@
+"""Cloudprinter pushes order documents to a running Odoo."""
+
+import re
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg2
+
+from ..environment import DEV, ROOT
+from ..order_pusher import PATH, push
+from ..processes import LOOPBACK, kill
+from .common import KEY, ProcessCase
+
+DOCUMENTS = ROOT / "tests" / "order_documents"
+EXAMPLES = {path.name: path.read_bytes() for path in sorted(DOCUMENTS.glob("*.*ml")) + sorted(DOCUMENTS.glob("*.json"))}
+JSON = EXAMPLES["order_v2.2.json"]
+MB = 1024 * 1024
+LOADED = "--load=base,rpc,web,cloudprinter"
+# of the examples, what no log may have
+PRIVATE = (KEY, "Example name", "Example company", "Example street", "email@example.com")
+CONTENT_TYPES = ("application/json", "text/xml", "application/x-www-form-urlencoded", None)
+UNKNOWN = (401, {"error": "order.apikey: is not known here"})
+RECEIVED, KNOWN = (200, {"status": "received"}), (200, {"status": "known"})
+
+
+def get_id(content):
+    """The order's id; that of an example comes before those of its items."""
+    return re.search(rb'\bid"?[:>] ?"?(\d{12})', content)[1].decode()
+
+
+class OrderCase(ProcessCase):
+    """Given: a shop that takes orders, and its running server."""
+
+    options = ("--max-cron-threads=1", LOADED)
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.numbers = iter(range(10000, 99999))
+        # in a fresh database all of Odoo's own jobs are due and would go first
+        cls.query("UPDATE ir_cron SET active = false WHERE cron_name NOT LIKE 'Cloudprinter%'")
+        cls.configure()
+        cls.in_odoo("configure_orders", KEY)
+        stack = ExitStack()
+        cls.addClassCleanup(stack.close)
+        cls.log = DEV / "log" / f"odoo-{cls.database}.log"
+        cls.address, cls.process = stack.enter_context(cls.odoo.serving_process(cls.database, *cls.options))
+
+    def example(self, name="order_v2.2.json"):
+        """A public example under ids of its own."""
+        return EXAMPLES[name].replace(b"12345", b"%05d" % next(self.numbers))
+
+    def push(self, content, content_type="application/json", **options):
+        options.setdefault("headers", {"Content-Type": content_type} if content_type else {})
+        return push(self.address, content, **options)
+
+    def get_documents(self, content):
+        """State, failure, problem, sales order of all documents of this order, read outside of Odoo."""
+        return self.query(
+            "SELECT d.state, coalesce(d.failure_type, ''), coalesce(replace(d.problem, E'\\n', ' '), ''),"
+            " coalesce(string_agg(s.name || ' ' || s.state, ','), '')"
+            " FROM cloudprinter_order_document d LEFT JOIN sale_order s ON s.cloudprinter_order_id = d.order_id"
+            f" WHERE d.name = '{get_id(content)}' GROUP BY d.id ORDER BY d.id"
+        )
+
+    def count(self, table="cloudprinter_order_document", condition="true"):
+        return int(self.query(f"SELECT count(*) FROM {table} WHERE {condition}")[0][0])
+
+    def eventually(self, condition, what, timeout=60):
+        deadline = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > deadline:
+                self.fail(f"not within {timeout} s: {what}")
+            time.sleep(0.1)
+
+    def settled(self):
+        """No document is left for the worker."""
+        return not self.count(condition="state IN ('received', 'checking')")
+
+    def assert_discreet(self):
+        """Nothing of key and address is in the server's log."""
+        log = self.log.read_text()
+        self.assertIn(PATH, log, "the log is a log")
+        for text in PRIVATE:
+            self.assertNotIn(text, log)
+        return log
+
+
+class TestOrders(OrderCase):
+    def test_examples_become_sales_orders(self):
+        """Each is stored when it is answered, in whatever content type it came, and then goes its way."""
+        expected = {
+            # the items registered at Cloudprinter, and the sales order
+            "order_v2.1.json": (3, "sale"),
+            "order_v2.1.xml": (3, "sale"),
+            "order_v2.2.json": (3, "sale"),
+            "reorder_v2.2.json": (1, "sale"),
+            # nobody prints it
+            "test_order_v2.1.xml": (1, "draft"),
+        }
+        self.assertEqual(expected.keys(), EXAMPLES.keys())
+        pushed = []
+        for name, (items, state) in expected.items():
+            for content_type in CONTENT_TYPES:
+                with self.subTest(name, content_type=content_type):
+                    content = self.example(name)
+                    self.assertEqual(self.push(content, content_type), RECEIVED)
+                    self.assertEqual(len(self.get_documents(content)), 1, "answered, but not committed")
+                    pushed.append((content, items, state))
+        self.eventually(self.settled, "all are taken in")
+        for content, items, state in pushed:
+            [[document, failure, problem, sale]] = self.get_documents(content)
+            self.assertEqual((document, failure, problem), ("done", "", ""))
+            self.assertRegex(sale, f"^S[0-9]+ {state}$")
+            self.eventually(lambda: self.count_registered(content) == items, "the items are registered")  # noqa: B023
+        self.assertEqual({signal_type for signal_type, _order, _item in self.server.signals()}, {"ItemRegistered"})
+        self.assert_discreet()
+
+    def count_registered(self, content):
+        return len(self.server.signals(order=get_id(content)))
+
+    def test_repeated(self):
+        """However often it comes, and also written otherwise: one document, one order, nothing changes."""
+        content = self.example()
+        self.assertEqual(self.push(content), RECEIVED)
+        self.assertEqual(self.push(content), KNOWN, "before it is taken in")
+        self.eventually(self.settled, "it is taken in")
+        before = self.get_documents(content), self.count("sale_order"), self.count("cloudprinter_item")
+        for repeat in (content, content.replace(b"  ", b" "), content.replace(b'"count": "5"', b'"count": 5')):
+            self.assertEqual(self.push(repeat), KNOWN)
+        self.assertTrue(self.settled())
+        self.assertEqual(
+            before, (self.get_documents(content), self.count("sale_order"), self.count("cloudprinter_item"))
+        )
+
+    def test_other_content(self):
+        """The order stays as it is, and a person is told what differs."""
+        content = self.example()
+        self.push(content)
+        self.eventually(self.settled, "it is taken in")
+        [first] = self.get_documents(content)
+        self.assertEqual(self.push(content.replace(b'"count": "5"', b'"count": "6"')), RECEIVED)
+        self.eventually(self.settled, "the other one is looked at")
+        same, second = self.get_documents(content)
+        self.assertEqual(same, first)
+        self.assertEqual(second[:2], ["waiting", "changed"])
+        self.assertIn("5 → 6", second[2])
+
+    def test_at_the_same_moment(self):
+        """Twenty pushes of the same document are one; of two contents, two documents and one order."""
+        content = self.example()
+        other = content.replace(b'"count": "5"', b'"count": "6"')
+        answers = self.push_at_once([content, other] * 10)
+        self.assertEqual([answers.count(RECEIVED), answers.count(KNOWN)], [2, 18])
+        self.eventually(self.settled, "they are taken in")
+        documents = self.get_documents(content)
+        self.assertEqual([row[:2] for row in documents], [["done", ""], ["waiting", "changed"]])
+        self.assertEqual(self.count("sale_order", f"client_order_ref = '{get_id(content)}'"), 1)
+
+    def push_at_once(self, contents):
+        barrier = threading.Barrier(len(contents))
+
+        def work(content):
+            barrier.wait()
+            return self.push(content)
+
+        with ThreadPoolExecutor(len(contents)) as pool:
+            return list(pool.map(work, contents))
+
+    # === what is not taken === #
+
+    def test_wrong_key(self):
+        content = self.example()
+        for key in (b"0" * 32, b"", KEY.encode()[:-1], KEY.encode() + b"0", "é".encode()):
+            self.assertEqual(self.push(content.replace(KEY.encode(), key)), UNKNOWN)
+        self.assertEqual(self.push(content.replace(b'"apikey"', b'"key"')), UNKNOWN)
+        self.assertEqual(self.get_documents(content), [])
+
+    def test_not_an_order(self):
+        """What is wrong and where, for a person to read; also if the key is wrong too."""
+        content = self.example().replace(b'"count": "5"', b'"count": "-5"')
+        for document in (content, content.replace(KEY.encode(), b"0")):
+            status, answer = self.push(document)
+            self.assertEqual(status, 400)
+            self.assertRegex(answer["error"], r"^order\.items\[1\]\.count: ")
+        self.assertEqual(self.push(b"")[0], 400)
+        self.assertEqual(self.push(content[:-5])[0], 400)
+        self.assertEqual(self.get_documents(content), [])
+
+    def test_neither_json_nor_xml(self):
+        for body in (b"order=1", b"%PDF-1.7", b"\x1f\x8b\x08\x00"):
+            status, answer = self.push(body)
+            self.assertEqual((status, list(answer)), (415, ["error"]))
+
+    def test_other_methods(self):
+        for method in ("GET", "PUT", "DELETE"):
+            self.assertEqual(self.push(JSON, method=method)[0], 405)
+
+    def test_too_large(self):
+        """However it is sent, it is refused and never held in memory."""
+        too_large = 413, {"error": "larger than 2097152 bytes"}
+        self.assertEqual(self.push(JSON + (2 * MB - len(JSON)) * b" ")[0], 200)
+        before = self.get_peak_memory()
+        self.assertEqual(self.push(JSON + (2 * MB - len(JSON) + 1) * b" "), too_large)
+        self.assertEqual(self.push(100 * MB * b"a"), too_large)
+        self.assertEqual(self.push(MB * b"a" for _number in range(100)), too_large, "in chunks")
+        # promised, not sent
+        self.assertEqual(self.push(b"", headers={"Content-Length": str(100 * MB)}), too_large)
+        # of unknown length and without an end, which is no request at all
+        self.assertEqual(self.push_without_length(b"{"), 400)
+        self.assertLess(self.get_peak_memory() - before, 40 * MB)
+
+    def push_without_length(self, content):
+        with socket.create_connection((LOOPBACK, urlsplit(self.address).port), timeout=10) as connection:
+            connection.sendall(f"POST {PATH} HTTP/1.0\r\nHost: {LOOPBACK}\r\n\r\n".encode() + content)
+            return int(connection.recv(1000).split()[1])
+
+    def get_peak_memory(self):
+        """Bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
+
+
+class TestRefusingDatabase(OrderCase):
+    """The database cannot store the order for now: 503, and the same push is taken later."""
+
+    def setUp(self):
+        super().setUp()
+        self.stop_processes()
+        self.content = self.example()
+
+    def refused_then_taken(self):
+        self.assertEqual(
+            self.push(self.content), (503, {"error": "the order could not be stored; send it again later"})
+        )
+
+    def taken(self):
+        self.assertEqual(self.push(self.content), RECEIVED)
+        self.eventually(self.settled, "it is taken in", timeout=90)
+        self.assertEqual([row[0] for row in self.get_documents(self.content)], ["done"])
+        self.assert_discreet()
+
+    def alter(self, setting):
+        self.postgres.query("postgres", f'ALTER DATABASE "{self.database}" {setting}')
+        self.postgres.query(
+            "postgres", f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self.database}'"
+        )
+
+    def test_no_connection(self):
+        self.alter("ALLOW_CONNECTIONS false")
+        self.addCleanup(self.alter, "ALLOW_CONNECTIONS true")
+        self.refused_then_taken()
+        self.alter("ALLOW_CONNECTIONS true")
+        self.taken()
+
+    def test_read_only(self):
+        """As on a standby, or while a disk is full."""
+        self.alter("SET default_transaction_read_only = on")
+        self.addCleanup(self.alter, "RESET default_transaction_read_only")
+        self.refused_then_taken()
+        self.alter("RESET default_transaction_read_only")
+        self.taken()
+
+    def test_locked_table(self):
+        """As while a new version of the add-on is installed, where the database waits for nothing that long."""
+        self.alter("SET statement_timeout = '1s'")
+        self.addCleanup(self.alter, "RESET statement_timeout")
+        with self.locking("cloudprinter_order_document"):
+            self.refused_then_taken()
+        self.alter("RESET statement_timeout")
+        self.taken()
+
+    @contextmanager
+    def locking(self, table):
+        connection = psycopg2.connect(
+            host=LOOPBACK, port=self.postgres.port, user=self.postgres.user, dbname=self.database
+        )
+        try:
+            connection.cursor().execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+            yield
+        finally:
+            connection.close()
