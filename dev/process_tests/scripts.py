@@ -1,8 +1,11 @@
 """What the processes of the tests do. Each function gets a superuser environment and returns what JSON can hold."""
 
+import os
+import signal
 import sys
 import time
 import uuid
+from unittest.mock import patch
 
 from freezegun import freeze_time
 
@@ -313,3 +316,32 @@ def wake_intake(env):
     documents = env["cloudprinter.order.document"].search([("state", "in", ("received", "checking"))])
     documents.next_attempt_date = "2020-01-01"
     documents._wake_worker()
+
+
+def take_in(env):
+    """What has waited for its next attempt is taken in now."""
+    wake_intake(env)
+    env["cloudprinter.order.document"]._cron_take_in()
+
+
+def die_while_taking_in(env):
+    """The process is killed when the sales order is there, but not yet its freight."""
+    with patch.object(type(env["cloudprinter.intake"]), "_write_freight", _die):
+        env["cloudprinter.order.document"]._cron_take_in()
+
+
+def die_before_it_is_committed(env):
+    """The process is killed when the order is confirmed."""
+    documents = type(env["cloudprinter.order.document"])
+    take_in = documents._take_in
+
+    def take_in_and_die(document):
+        take_in(document)
+        _die()
+
+    with patch.object(documents, "_take_in", take_in_and_die):
+        env["cloudprinter.order.document"]._cron_take_in()
+
+
+def _die(*_arguments):
+    os.kill(os.getpid(), signal.SIGKILL)
