@@ -32,7 +32,9 @@ class CloudprinterOrderDocument(models.Model):
 
     _name = "cloudprinter.order.document"
     _description = "Incoming Order"
-    _inherit = ["mail.activity.mixin"]
+    _inherit = ["mail.thread", "mail.activity.mixin"]
+    # nobody writes it, and whoever has its to-do may close it
+    _mail_post_access = "read"
     _order = "id desc"
 
     name = fields.Char("Order ID", required=True, readonly=True, index="trigram")

@@ -2,20 +2,24 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg2
 from freezegun import freeze_time
 
-from odoo import fields
+from odoo import Command, fields
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
+
+from odoo.addons.cloudprinter import order_document
 
 from ..models.cloudprinter_signal import LEDGER
 from ..tools.poster import REFUSALS_AT_MOST
 from ..tools.schedule import HORIZON, SCHEDULE, spread
 from .common import KEY, CloudprinterCase
 
+DOCUMENTS = Path(__file__).parent / "order_documents"
 QUIET = "odoo.addons.cloudprinter.models.cloudprinter_ledger"
 
 
@@ -640,6 +644,93 @@ class TestTodos(DeliveryCase):
         self.get_todos().action_done()
         self.send()
         self.assertFalse(self.get_todos())
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestIncomingTodos(DeliveryCase):
+    """Cloudprinter wants an answer to each incoming order: somebody is told which waits, one at a time."""
+
+    get_todos = TestTodos.get_todos
+
+    def receive(self, *names, company=None):
+        """Orders come in of which nothing is mapped, and the worker has run."""
+        documents = self.env["cloudprinter.order.document"]
+        text = (DOCUMENTS / "order_v2.2.json").read_text()
+        for name in names:
+            content = text.replace("123456780000", name).encode()
+            documents._receive(company or self.company, order_document.read(content))
+        self.env.cr.flush()
+        documents = documents.search([("name", "in", names)], order="id")
+        for document in documents:
+            document._take_in()
+        self.assertEqual(set(documents.mapped("state")), {"waiting"})
+        return documents
+
+    def test_the_oldest_of_the_company(self):
+        self.company.cloudprinter_user_id = self.manager
+        first, second = self.receive("1", "2")
+        self.send()
+        [todo] = self.get_todos()
+        self.assertEqual((todo.res_model, todo.res_id), ("cloudprinter.order.document", first.id))
+        self.assertEqual(todo.user_id, self.manager)
+        self.assertEqual(todo.summary, "Incoming order 1 waits: Cloudprinter wants an answer within 15 minutes")
+        self.send()
+        self.assertEqual(self.get_todos(), todo, "not another one at each run")
+        reject = self.env["cloudprinter.reject"].with_user(self.manager)
+        reject.create({"document_id": first.id, "cause": "CancelMiscError"}).action_reject()
+        self.send()
+        [todo] = self.get_todos()
+        self.assertEqual(todo.res_id, second.id, "the next follows")
+        reject.create({"document_id": second.id, "cause": "CancelMiscError"}).action_reject()
+        self.send()
+        self.assertFalse(self.get_todos(), "it is closed by itself")
+
+    def test_done_by_a_person(self):
+        """He may not write the document, and closes his to-do all the same."""
+        self.company.cloudprinter_user_id = self.manager
+        [document] = self.receive("1")
+        self.send()
+        self.get_todos().with_user(self.manager).action_feedback(feedback="I am at it")
+        self.assertIn("I am at it", document.message_ids[0].body)
+        self.send()
+        self.assertFalse(self.get_todos())
+
+    def test_one_for_each_company(self):
+        other = self.env["res.company"].create({"name": "Other Shop"})
+        manager = new_test_user(
+            self.env,
+            login="cp_other",
+            groups="base.group_user,mrp.group_mrp_manager",
+            company_id=other.id,
+            company_ids=[Command.set(other.ids)],
+        )
+        mine, theirs = self.receive("1"), self.receive("2", company=other)
+        self.send()
+        todos = {todo.res_id: todo.user_id for todo in self.get_todos()}
+        self.assertEqual(todos.keys(), {mine.id, theirs.id})
+        self.assertEqual(todos[theirs.id], manager)
+        self.assertNotEqual(todos[mine.id], manager)
+
+    def test_whoever_may_read_it(self):
+        """The responsible of the settings is a packer: he cannot open it."""
+        self.company.cloudprinter_user_id = self.packer
+        self.receive("1")
+        self.send()
+        [todo] = self.get_todos()
+        self.assertNotEqual(todo.user_id, self.packer)
+        self.assertTrue(todo.user_id.has_group("cloudprinter.group_manager"))
+
+    def test_worker_that_does_not_run(self):
+        """Nothing is wrong with the order, but after a quarter of an hour somebody has to know."""
+        documents = self.env["cloudprinter.order.document"]
+        documents._receive(self.company, order_document.read((DOCUMENTS / "order_v2.2.json").read_bytes()))
+        self.send()
+        self.wait(minutes=5)
+        self.send()
+        self.assertFalse(self.get_todos())
+        self.wait(minutes=15)
+        self.send()
+        self.assertEqual(self.get_todos().res_id, documents.search([]).id)
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
