@@ -7,7 +7,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.cloudprinter import order_document
 
-from .test_intake import BOOK, FLYER, POSTER, IntakeCase
+from .test_intake import BOOK, DOCUMENTS, FLYER, POSTER, IntakeCase
 
 ORDER = "123456780000"
 UNKNOWN = {"items__0__product": "calendar_a3"}
@@ -175,15 +175,16 @@ class TestReject(RejectCase):
             wizard.action_reject()
 
     def test_test_order(self):
-        content = {**self.content["order"], "creator": {**self.content["order"]["creator"], "name": "test"}}
-        del content
-        document = self.take_in(**UNKNOWN)
-        document.is_test = True
-        self.assertEqual(self.get_proposed(document), "CancelTestOrder")
+        document = self.take_in((DOCUMENTS / "test_order_v2.1.xml").read_bytes())
+        self.assertEqual((document.state, document.is_test), ("done", True))
+        self.assertEqual(self.get_proposed(document.order_id), "CancelTestOrder")
+        waiting = self.take_in(self.document(id="T0", **UNKNOWN))
+        waiting.is_test = True
+        self.assertEqual(self.get_proposed(waiting), "CancelTestOrder", "also without an order")
         order = self.env["cloudprinter.order"].create(
             {"name": "T1", "is_test": True, "item_ids": [Command.create({"name": "T2"})]}
         )
-        self.assertEqual(self.get_proposed(order), "CancelTestOrder", "also without a document")
+        self.assertEqual(self.get_proposed(order), "CancelTestOrder", "and without a document")
         self.reject(order, cause=None)
         self.assertEqual(order.item_ids.cancel_cause, "CancelTestOrder")
 

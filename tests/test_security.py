@@ -6,6 +6,7 @@ from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from .common import KEY, CloudprinterCase
+from .test_intake import ORDER_KEY, IntakeCase
 
 MODELS = ("cloudprinter.order", "cloudprinter.item", "cloudprinter.signal", "cloudprinter.request")
 
@@ -149,6 +150,123 @@ class TestSecurity(CloudprinterCase):
         self.assertEqual(self.get_outbox(item).failure_type, "key", "a wrong key stops its company alone")
         self.assertFalse(self.company.cloudprinter_status()["reason"])
         self.assertTrue(other.cloudprinter_status()["reason"])
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestIncomingRights(IntakeCase):
+    """An incoming order has the reader's address, and what is decided about it is final at Cloudprinter."""
+
+    def assert_refused(self, call, error=AccessError):
+        with (
+            mute_logger("odoo.addons.base.models.ir_model", "odoo.models"),
+            self.assertRaises(error) as caught,
+            self.env.cr.savepoint(),
+        ):
+            call()
+        self.assertNotIn(ORDER_KEY, str(caught.exception))
+
+    def setUp(self):
+        super().setUp()
+        self.waiting = self.take_in(items__0__product="calendar_a3")
+        self.changed = self.take_in(self.document(id="2")) and self.take_in(self.document(id="2", priority="1"))
+        self.assertEqual((self.waiting.failure_type, self.changed.failure_type), ("unmatched", "changed"))
+        self.workers = self.salesman | self.operator | self.packer | self.accountant
+        self.env.invalidate_all()
+
+    def test_managers_and_administrators_read(self):
+        system = new_test_user(self.env, login="cp_system", groups="base.group_system")
+        for user in self.manager | system:
+            self.assertIn("Example street", self.waiting.with_user(user).content)
+        for user in self.workers:
+            with self.subTest(user.login):
+                self.assert_refused(lambda: self.waiting.with_user(user).read(["content"]))
+                self.assert_refused(lambda: self.waiting.search([]).with_user(user).mapped("name"))
+
+    def test_nobody_writes(self):
+        for user in self.workers | self.manager:
+            document = self.waiting.with_user(user)
+            with self.subTest(user.login):
+                self.assert_refused(lambda: document.write({"state": "done"}))
+                self.assert_refused(lambda: document.write({"content": "x"}))
+                self.assert_refused(lambda: document.unlink())
+                self.assert_refused(
+                    lambda: document.create({"name": "1", "format": "json", "company_id": self.company.id})
+                )
+
+    def test_managers_decide(self):
+        system = new_test_user(self.env, login="cp_system", groups="base.group_system")
+        for user in self.workers | system:
+            with self.subTest(user.login):
+                for method in ("action_take_in", "action_reject"):
+                    self.assert_refused(lambda: getattr(self.waiting.with_user(user), method)())
+                for method in ("action_take_over", "action_ignore"):
+                    self.assert_refused(lambda: getattr(self.changed.with_user(user), method)())
+        self.changed.with_user(self.manager).action_ignore()
+        self.assertEqual((self.waiting.state, self.changed.state), ("waiting", "ignored"))
+
+    def test_not_for_another_company(self):
+        other = self.env["res.company"].create({"name": "Other Shop"})
+        stranger = new_test_user(
+            self.env,
+            login="cp_other",
+            groups="base.group_user,mrp.group_mrp_manager",
+            company_id=other.id,
+            company_ids=[Command.set(other.ids)],
+        )
+        self.env.invalidate_all()
+        for method in ("action_take_in", "action_reject", "read"):
+            self.assert_refused(lambda: getattr(self.waiting.with_user(stranger), method)())
+        for method in ("action_take_over", "action_ignore"):
+            self.assert_refused(lambda: getattr(self.changed.with_user(stranger), method)())
+        for mapping in (self.mappings, self.method):
+            self.assert_refused(lambda: mapping.with_user(stranger).read(["name"]))
+            self.assert_refused(lambda: mapping.with_user(stranger).write({"name": "x"}))
+            self.assert_refused(
+                lambda: mapping.browse().with_user(stranger).create({"name": "x", "company_id": self.company.id})
+            )
+
+    def test_managers_map(self):
+        for user in self.workers:
+            for mapping in (self.mappings, self.method):
+                self.assert_refused(lambda: mapping.with_user(user).read(["name"]))
+                self.assert_refused(lambda: mapping.with_user(user).write({"name": "x"}))
+        self.mappings.with_user(self.manager)[0].product_id = self.poster
+        self.method.with_user(self.manager).carrier_id = False
+
+    def test_key_is_for_the_administrator_alone(self):
+        for user in self.workers | self.manager:
+            company = self.company.with_user(user)
+            self.assert_refused(lambda: company.read(["cloudprinter_order_api_key"]))
+            self.assert_refused(lambda: company.search([("cloudprinter_order_api_key", "=like", "f%")]))
+        for document in self.waiting | self.changed:
+            self.assertNotIn(ORDER_KEY, document.content)
+
+    def test_what_is_not_for_the_screen_is_not_for_rpc(self):
+        """All public methods of the new models are known, and each was looked at."""
+        for name, expected in {
+            "cloudprinter.order.document": {
+                "action_ignore",
+                "action_open_carrier_mappings",
+                "action_open_mappings",
+                "action_reject",
+                "action_take_in",
+                "action_take_over",
+            },
+            "cloudprinter.order.import": {"action_import"},
+            "cloudprinter.order.import.line": {"action_open"},
+            "cloudprinter.reject": {"action_reject"},
+            "cloudprinter.intake": set(),
+            "cloudprinter.product.mapping": set(),
+            "cloudprinter.carrier.mapping": set(),
+        }.items():
+            known = {
+                method
+                for base in type(self.env[name]).mro()
+                if base.__module__.startswith("odoo.addons.cloudprinter")
+                for method, value in vars(base).items()
+                if callable(value) and not method.startswith("_")
+            }
+            self.assertEqual(known, expected, name)
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
