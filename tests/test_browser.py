@@ -5,6 +5,7 @@ from freezegun import freeze_time
 from odoo.tests import HttpCase, new_test_user, tagged
 
 from .common import CloudprinterCase
+from .test_intake import IntakeCase
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
@@ -127,3 +128,55 @@ class TestBrowser(CloudprinterCase, HttpCase):
         self.start_tour("/odoo/action-cloudprinter.res_config_settings_action", "cloudprinter_release", login="admin")
         self.assertFalse(self.company.cloudprinter_hold)
         self.assertEqual(self.get_outbox(item).state, "outgoing")
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestIncomingBrowser(IntakeCase, HttpCase):
+    LIST = "/odoo/action-cloudprinter.cloudprinter_order_document_action"
+
+    def wait_for_a_product(self):
+        """An incoming order that waits for a product to be mapped."""
+        document = self.receive(items__2__product="calendar_a3")
+        document._take_in()
+        self.assertEqual(document.state, "waiting")
+        return document
+
+    def test_manager_maps_a_product(self):
+        self._create_product("Wall Calendar")
+        document = self.wait_for_a_product()
+        # whoever opens the sales order may read it
+        self.manager.group_ids += self.env.ref("sales_team.group_sale_salesman_all_leads")
+        self.start_tour(self.LIST, "cloudprinter_map_product", login=self.manager.login)
+        self.assertEqual((document.state, document.sale_order_id.state), ("done", "sale"))
+
+    def test_manager_imports_files(self):
+        self.start_tour(self.LIST, "cloudprinter_import_orders", login=self.manager.login)
+        document = self.env["cloudprinter.order.document"].search([])
+        self.assertEqual((document.name, document.state, document.user_id), ("o1", "done", self.manager))
+        self.assertFalse(self.env["ir.attachment"].search([("res_model", "=", "cloudprinter.order.import")]))
+
+    def test_manager_rejects(self):
+        document = self.wait_for_a_product()
+        self.start_tour(self.LIST, "cloudprinter_reject", login=self.manager.login)
+        self.assertEqual(document.state, "rejected")
+        signals = self.get_outbox(document.order_id.item_ids)
+        self.assertEqual(set(signals.mapped("type")), {"ItemCanceled"})
+        self.assertEqual(
+            {(signal.cause, signal.message) for signal in signals},
+            {("CancelPageCount", "The book has 44 pages, its file has 40")},
+        )
+
+    def test_administrator_lets_orders_come_in(self):
+        self.company.write(
+            {
+                "cloudprinter_order_api_key": False,
+                "cloudprinter_partner_id": False,
+                "cloudprinter_confirm_orders": False,
+            }
+        )
+        self.start_tour(
+            "/odoo/action-cloudprinter.res_config_settings_action", "cloudprinter_incoming_settings", login="admin"
+        )
+        self.assertEqual(self.company.cloudprinter_order_api_key, "00112233445566778899aabbccddeeff")
+        self.assertEqual(self.company.cloudprinter_partner_id, self.customer)
+        self.assertTrue(self.company.cloudprinter_confirm_orders)
