@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from odoo import Command, api, fields, models
 
-from .. import cloudsignal
+from .. import cloudsignal, order_document
 from ..cloudsignal import Outcome
 from ..models.cloudprinter_signal import LEDGER
 from ..tools.poster import Attempt, Bundle
@@ -65,6 +65,43 @@ STORIES = (
 )
 
 
+class Incoming(NamedTuple):
+    """One order document as Cloudprinter sends it, and what people do about it."""
+
+    minutes: int  # since it came
+    lines: tuple  # of (key of `PRODUCTS`, quantity)
+    steps: str = ""  # methods of the shop
+    reader: str = "Alex Example"
+    is_test: bool = False
+    reorders: int | None = None  # the story of which the last item is made once more
+
+
+# Cloudprinter's reference, what it is, pages, options, price
+PRODUCTS = {
+    "book": (
+        "photobook_a4_p_fc",
+        "Summer at the lake",
+        44,
+        ("Inside pages, 170 g coated silk", "Gloss lamination"),
+        14.5,
+    ),
+    "poster": ("poster_50x70_fc", "Concert poster", 1, ("170 g coated gloss",), 6.9),
+    "cards": ("businesscard_85x55_fc", "Jane Doe, Architect", 2, ("350 g uncoated",), 0.12),
+    # not mapped
+    "calendar": ("calendar_a3_wiro", "Family calendar", 13, ("250 g coated silk", "Wiro binding"), 11.2),
+}
+INCOMING = (
+    Incoming(2800, (("book", 2), ("poster", 5))),
+    Incoming(1500, (("poster", 1),), "reject", reader="Kim Example"),
+    Incoming(400, (("poster", 1),), reorders=0),
+    Incoming(200, (("book", 1),), "spoil", reader="Robin Example"),
+    Incoming(180, (("poster", 3),), "lose", reader="Sam Example"),
+    Incoming(90, (("poster", 10),), "change", reader="Kim Example"),
+    Incoming(35, (("book", 1),), is_test=True),
+    Incoming(4, (("calendar", 3), ("book", 1)), reader="Robin Example"),
+)
+
+
 class CloudprinterOrder(models.Model):
     _inherit = "cloudprinter.order"
 
@@ -72,7 +109,9 @@ class CloudprinterOrder(models.Model):
     def _install_demo(self):
         """Let a print shop work for some weeks. Nothing of it is sent, the answers are made up."""
         if not self.search_count([("name", "=", str(FIRST_ORDER))]):
-            _Shop(self.env).work()
+            shop = _Shop(self.env)
+            shop.work()
+            shop.take_in()
 
 
 class _Shop:
@@ -277,3 +316,101 @@ class _Shop:
 
     def cancel_production(self, order, when):
         order.item_ids.production_ids.action_cancel()
+
+    # === orders that come in === #
+
+    def take_in(self):
+        """Receive documents and make of them what can be made."""
+        for number, incoming in enumerate(INCOMING, len(STORIES)):
+            when = self.now - timedelta(minutes=incoming.minutes)
+            content = self.prepare_document(number, incoming)
+            document = self.receive(content, when)
+            for step in incoming.steps.split():
+                getattr(self, step)(document, content)
+            self.env.cr.flush()
+            self.notice(document.order_id.item_ids, when)
+            self.accept(document.order_id, when + TO_ANSWER)
+
+    def receive(self, content, when):
+        documents = self.env["cloudprinter.order.document"]
+        read = order_document.read(json.dumps(content).encode())
+        documents._receive(self.company, read)
+        document = documents.search([("name", "=", read.order.id), ("digest", "=", read.digest)])
+        document.received_date = when
+        document._take_in()
+        return document
+
+    def prepare_document(self, number, incoming):
+        name = FIRST_ORDER + 10000 * number
+        items, total = [], 0
+        for position, (key, quantity) in enumerate(incoming.lines, 1):
+            reference, title, pages, options, price = PRODUCTS[key]
+            link = f"https://files.example.com/{name}/{name + position}.pdf"
+            item = {
+                "id": name + position,
+                "count": quantity,
+                "product": reference,
+                "title": title,
+                "pages": pages,
+                "options": [{"option": text.lower().replace(" ", "_"), "desc": text} for text in options],
+                "files": [{"type": "product", "url": link, "size": 1048576, "md5sum": f"{name + position:032x}"}],
+            }
+            if incoming.reorders is not None:
+                original = FIRST_ORDER + 10000 * incoming.reorders
+                item |= {
+                    "reorder_cause": "reorder_shipping_item_damaged",
+                    "reorder_desc": "Arrived creased",
+                    "reorder_order_id": original,
+                    "reorder_item_id": original + len(STORIES[incoming.reorders].lines),
+                }
+            else:
+                total += price * quantity
+            items.append(item)
+        freight = 0 if incoming.reorders is not None else 4.2
+        order = {
+            "id": name,
+            "priority": 1 if incoming.reorders is not None else 2,
+            "shipping_date": fields.Datetime.to_string(self.now + timedelta(days=2 + number % 4)),
+            "client": {"reference": f"REF-{1000 + number}"},
+            "costs": {
+                "currency": self.company.currency_id.name,
+                "items": f"{total:.2f}",
+                "shipping": f"{freight:.2f}",
+                "total": f"{total + freight:.2f}",
+            },
+            "shipping": {"method": "gls_national", "consignor": "Example Photos"},
+            "addresses": [
+                {
+                    "type": "delivery",
+                    "name": incoming.reader,
+                    "street1": "Example Street 12",
+                    "zip": "1000",
+                    "city": "Copenhagen",
+                    "country": "DK",
+                }
+            ],
+            "items": items,
+        }
+        if incoming.is_test:
+            order["test"] = 1
+        return {"order": order}
+
+    def reject(self, document, content):
+        dialog = self.env["cloudprinter.reject"].create({"order_id": document.order_id.id, "cause": "CancelPageCount"})
+        dialog.action_reject()
+
+    def change(self, document, content):
+        """Cloudprinter sends the order once more, and wants more of it."""
+        content["order"]["items"][0]["count"] += 2
+        self.receive(content, self.now - timedelta(minutes=6))
+
+    def spoil(self, document, content):
+        """A file was fetched and is not what it should be."""
+        document.order_id.file_ids.write(
+            {"state": "error", "failure_type": "corrupt", "problem": "The checksum is another one."}
+        )
+
+    def lose(self, document, content):
+        document.order_id.file_ids.write(
+            {"state": "error", "failure_type": "download", "problem": "The server answered 404."}
+        )

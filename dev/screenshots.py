@@ -52,6 +52,9 @@ class Screen(NamedTuple):
 
 
 ITEMS, SIGNALS = "cloudprinter.cloudprinter_item_action", "cloudprinter.cloudprinter_signal_action"
+INCOMING = "cloudprinter.cloudprinter_order_document_action"
+WAITING = ("cloudprinter.order.document", [("failure_type", "=", "unmatched")])
+CHANGED = ("cloudprinter.order.document", [("failure_type", "=", "changed")])
 CANCELED_OPEN = ("cloudprinter.item", [("attention", "=", "canceled_open")])
 SCREENS = (
     Screen("items", "mia", ITEMS, LIST, published=True),
@@ -60,6 +63,50 @@ SCREENS = (
     Screen("signals", "mia", SIGNALS, LIST, published=True),
     Screen(
         "signal", "mia", SIGNALS, FORM, ("cloudprinter.signal", [("type", "=", "ItemShipped"), ("state", "=", "sent")])
+    ),
+    Screen(
+        "incoming",
+        "mia",
+        INCOMING,
+        LIST,
+        click=".o_facet_remove",
+        then=".o_list_view .o_data_row:nth-child(8)",
+        published=True,
+    ),
+    Screen("incoming_waiting", "mia", INCOMING, FORM, WAITING),
+    Screen("incoming_changed", "mia", INCOMING, FORM, CHANGED),
+    Screen("incoming_mapping", "mia", "cloudprinter.cloudprinter_product_mapping_action", LIST),
+    Screen(
+        "incoming_import",
+        "mia",
+        INCOMING,
+        LIST,
+        click=".o_control_panel_main_buttons .btn-secondary",
+        then=".modal .o_form_view",
+    ),
+    Screen(
+        "incoming_reject",
+        "mia",
+        INCOMING,
+        FORM,
+        WAITING,
+        click=".o_statusbar_buttons button[name=action_reject]",
+        then=".modal .o_form_view",
+    ),
+    Screen("incoming_item", "mia", ITEMS, FORM, ("cloudprinter.item", [("original_item_id", "!=", False)])),
+    Screen(
+        "incoming_production",
+        "olga",
+        "mrp.mrp_production_action",
+        FORM,
+        ("mrp.production", [("cloudprinter_item_ids.title", "!=", False), ("state", "=", "confirmed")]),
+    ),
+    Screen(
+        "incoming_order",
+        "mia",
+        "cloudprinter.cloudprinter_order_action",
+        FORM,
+        ("cloudprinter.order", [("document_ids.state", "=", "done")]),
     ),
     Screen("orders", "mia", "cloudprinter.cloudprinter_order_action", LIST),
     Screen(

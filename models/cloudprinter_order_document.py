@@ -40,6 +40,7 @@ class CloudprinterOrderDocument(models.Model):
     name = fields.Char("Order ID", required=True, readonly=True, index="trigram")
     company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
     order_id = fields.Many2one("cloudprinter.order", readonly=True, index="btree_not_null", ondelete="restrict")
+    known_order_id = fields.Many2one("cloudprinter.order", "Order Here", compute="_compute_known_order_id")
     sale_order_id = fields.Many2one(related="order_id.sale_order_id")
     format = fields.Selection([("json", "JSON"), ("xml", "XML")], required=True, readonly=True)
     content = fields.Text("Document", readonly=True, help="As it was received, without the key.")
@@ -89,11 +90,21 @@ class CloudprinterOrderDocument(models.Model):
         for document in self:
             document.display_name = self.env._("Incoming order %s", document.name)
 
+    @api.depends("order_id", "name", "company_id")
+    def _compute_known_order_id(self):
+        """The order of the document, or the one from which it differs; for the form."""
+        for document in self:
+            document.known_order_id = document.order_id or document.order_id.search(
+                [("company_id", "=", document.company_id.id), ("name", "=", document.name)]
+            )
+
     @api.depends("problem")
     def _compute_problem_summary(self):
         """One line, for the list."""
         for document in self:
             first, *more = (document.problem or "").split("\n")
+            if more and first.endswith(":"):
+                first = f"{first} {more.pop(0)}"
             document.problem_summary = (
                 self.env._("%(first)s (and %(count)s more)", first=first, count=len(more)) if more else first
             )

@@ -138,6 +138,7 @@ def get_demo(env):
         return [list(records._fields[name].get_values(env)), records.mapped(name)]
 
     orders = items.production_ids.filtered(lambda production: len(production.cloudprinter_item_ids) > 1)
+    documents = env["cloudprinter.order.document"].search([])
     late = items.filtered(lambda item: item.stage == "in_production" and item.promised_date < env.cr.now())
     return {
         "stages": compare(items, "stage"),
@@ -145,6 +146,9 @@ def get_demo(env):
         "kinds of attention": compare(items, "attention"),
         "states of signals": [["waiting", "outgoing", "sent", "error"], signals.mapped("state")],
         "outcomes": [["accepted", "refused", "no_answer"], signals.request_ids.mapped("outcome")],
+        "incoming orders": [["waiting", "done", "rejected"], documents.mapped("state")],
+        "what they wait for": [["unmatched", "changed"], documents.mapped("failure_type")],
+        "reorders of which the original is known": [[True], [bool(items.original_item_id)]],
         "gang runs, late items, test orders": [[True], [bool(orders and late and items.order_id.filtered("is_test"))]],
     }
 
