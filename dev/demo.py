@@ -1,16 +1,18 @@
-"""The main job as a shop does it: an order of three items goes through Odoo's screens, and Cloudprinter is told.
+"""The main job as a shop does it: an order comes in, goes through Odoo's screens, and Cloudprinter is told.
 
-Everything happens by calls that a browser would make, as users with the rights of their work. The signals are
-delivered by the scheduled action of the running server.
+Everything happens by calls that a browser would make, as users with the rights of their work. The order is made, and
+the signals are delivered, by the scheduled actions of the running server.
 """
 
+import json
 import secrets
 import time
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from .cloudsignal_server import CloudSignalServer
-from .environment import DEV, run, say
+from .environment import DEV, SetupError, run, say
+from .order_pusher import push
 from .processes import wait_until
 from .rpc import Session
 
@@ -22,6 +24,48 @@ EXPECTED = {
     POSTER: ["ItemRegistered", "ItemProduce", "ItemDelay", "ItemProduced", "ItemPacked", "ItemShipped"],
     FLYER: ["ItemRegistered", "ItemCanceled"],
 }
+ITEMS = (
+    (BOOK, "photobook_a4", 20, "Photo book"),
+    (POSTER, "poster_50x70", 100, "Posters"),
+    (FLYER, "flyer_a6", 500, "Flyers"),
+)
+
+
+def make_document(key):
+    """The order as Cloudprinter sends it: JSON v2.2."""
+    shipping_date = (datetime.now() + timedelta(days=2)).strftime("%Y-%m-%d %H:%M:%S")
+    order = {
+        "apikey": key,
+        "id": ORDER,
+        "priority": "2",
+        "shipping_date": shipping_date,
+        "creator": {"id": 1, "name": "Cloudprinter.com", "version": "2.2"},
+        "client": {"id": 1, "name": "The Book Company", "reference": "B-2041"},
+        "costs": {"currency": "USD", "items": "640.0000", "shipping": "9.5000", "vat": "0.0000", "total": "649.5000"},
+        "shipping": {"method": "gls_parcel", "consignor": "The Book Company"},
+        "addresses": [
+            {
+                "type": "delivery",
+                "name": "Rita Reader",
+                "street1": "Lange Gasse 1",
+                "zip": "1080",
+                "city": "Vienna",
+                "country": "AT",
+                "email": "rita@example.com",
+            }
+        ],
+        "items": [
+            {
+                "id": item,
+                "count": str(count),
+                "product": product,
+                "title": title,
+                "files": [{"type": "product", "format": "pdf", "url": f"https://files.example.com/{item}.pdf"}],
+            }
+            for item, product, count, title in ITEMS
+        ],
+    }
+    return json.dumps({"order": order}).encode()
 
 
 class Shop:
@@ -55,6 +99,8 @@ class Shop:
         self.carrier = admin.create(
             "delivery.carrier", {"name": "GLS Parcel", "product_id": freight, "cloudprinter_shipping_option": "GLS"}
         )
+        self.order_key = secrets.token_hex(16)
+        self._write_order_settings()
 
     def _ref(self, xmlid):
         module, name = xmlid.split(".")
@@ -64,6 +110,18 @@ class Shop:
         # the connection first: the address has to be this machine's before the key can be used
         self.admin.call("res.company", "write", [1], {"cloudprinter_signal_url": signal_url})
         self.admin.call("res.company", "write", [1], {"cloudprinter_signal_api_key": key, "cloudprinter_hold": False})
+
+    def _write_order_settings(self):
+        company = {
+            "cloudprinter_order_api_key": self.order_key,
+            "cloudprinter_partner_id": self.customer,
+            "cloudprinter_confirm_orders": True,
+        }
+        self.admin.call("res.company", "write", [1], company)
+        products = {BOOK: self.book, POSTER: self.poster, FLYER: self.flyer}
+        for item, name, _count, _title in ITEMS:
+            self.manager.create("cloudprinter.product.mapping", {"name": name, "product_id": products[item]})
+        self.manager.create("cloudprinter.carrier.mapping", {"name": "gls_parcel", "carrier_id": self.carrier})
 
     def _hire(self, login, name, *groups):
         groups = [self._ref(group) for group in ("base.group_user", *groups)]
@@ -91,23 +149,34 @@ class Shop:
 
     # === the work === #
 
-    def sell(self):
-        lines = [(self.book, 20, BOOK), (self.poster, 100, POSTER), (self.flyer, 500, FLYER)]
-        sale = self.sales.create(
-            "sale.order",
-            {
-                "partner_id": self.customer,
-                "carrier_id": self.carrier,
-                "client_order_ref": ORDER,
-                "cloudprinter_order_ref": ORDER,
-                "order_line": [
-                    [0, 0, {"product_id": product, "product_uom_qty": quantity, "cloudprinter_item_ref": item}]
-                    for product, quantity, item in lines
-                ],
-            },
-        )
-        self.sales.press("sale.order", [sale], "action_confirm")
+    def receive(self):
+        """Cloudprinter posts the order, twice, as it does when an answer is lost; returns the sales order."""
+        document = make_document(self.order_key)
+        for expected in ("received", "known"):
+            answer = push(self.address, document)
+            if answer != (200, {"status": expected}):
+                raise SetupError(f"The order was not {expected}: {answer}")
+        sales = []
+
+        def is_confirmed():
+            sales[:] = self.sales.search("sale.order", [("client_order_ref", "=", ORDER), ("state", "=", "sale")], "id")
+            return sales
+
+        wait_until(is_confirmed, "Taking in the order", timeout=60)
+        sale = sales[0]["id"]
+        self._describe_order(sale)
         return sale
+
+    def _describe_order(self, sale):
+        names = ("name", "partner_id", "commitment_date", "amount_untaxed", "cloudprinter_order_id")
+        [row] = self.sales.read("sale.order", [sale], *names)
+        [order] = self.manager.read(
+            "cloudprinter.order", [row["cloudprinter_order_id"][0]], "consignor", "amount_total"
+        )
+        say(
+            f"    {row['name']} of {row['partner_id'][1]}, to be sent by {row['commitment_date']} for {order['consignor']};"
+        )
+        say(f"    Cloudprinter pays {order['amount_total']:.2f}, its lines and freight are {row['amount_untaxed']:.2f}")
 
     def get_productions(self, item, *states):
         domain = [("cloudprinter_item_ids.name", "=", item), ("state", "not in", ("done", "cancel"))]
@@ -180,7 +249,10 @@ def run_demo(server, template, port=None):
         address = stack.enter_context(server.serving("demo", "--max-cron-threads=1", port=port))
         shop = Shop(address, "demo", endpoint.url, key)
         steps = (
-            ("Sam confirms a sales order of three items", lambda: sales.append(shop.sell())),
+            (
+                "Cloudprinter posts an order of three items, and Odoo makes a sales order of it",
+                lambda: sales.append(shop.receive()),
+            ),
             ("Olga prints and binds the photo books", shop.make_book),
             ("Olga makes 60 of 100 posters, reports a delay, makes the rest", shop.make_posters),
             ("Mia cancels the flyers: wrong page count", lambda: shop.cancel_flyers(sales[0])),
