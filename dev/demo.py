@@ -174,7 +174,8 @@ class Shop:
             "cloudprinter.order", [row["cloudprinter_order_id"][0]], "consignor", "amount_total"
         )
         say(
-            f"    {row['name']} of {row['partner_id'][1]}, to be sent by {row['commitment_date']} for {order['consignor']};"
+            f"    {row['name']} of {row['partner_id'][1]}, to be sent by {row['commitment_date']} in the name of"
+            f" {order['consignor']};"
         )
         say(f"    Cloudprinter pays {order['amount_total']:.2f}, its lines and freight are {row['amount_untaxed']:.2f}")
 
