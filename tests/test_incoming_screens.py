@@ -1,0 +1,63 @@
+"""What people read about an order that came in."""
+
+from datetime import timedelta
+
+from odoo import fields
+from odoo.tests import tagged
+
+from .test_intake import BOOK, IntakeCase
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestIncomingScreens(IntakeCase):
+    def test_operator_reads_what_was_ordered(self):
+        """On the manufacturing order, without a click; printed together, the same is said once."""
+        items = self.take_in().order_id.item_ids
+        book = items.filtered(lambda item: item.name == BOOK)
+        [production] = book.production_ids.with_user(self.operator)
+        self.assertEqual(
+            production.cloudprinter_specification.splitlines(),
+            [
+                "Summer at the lake",
+                "Textbook casewrap A4 portrait full color",
+                "Pages: 44",
+                "Inside pages, 130 g coated silk (44)",
+                "Gloss lamination (1)",
+            ],
+        )
+        again = self.take_in(self.document(id="2", items__0__id="21", items__0__title="Winter")).order_id.item_ids
+        gang = self.env["mrp.production"].create(
+            {
+                "product_id": self.book.id,
+                "cloudprinter_item_ids": (book | again.filtered(lambda item: item.name == "21")).ids,
+            }
+        )
+        lines = gang.with_user(self.operator).cloudprinter_specification.splitlines()
+        self.assertEqual((lines[0], len(lines)), ("Summer at the lake, Winter", 5))
+        other = self.env["mrp.production"].create({"product_id": self.book.id})
+        self.assertFalse(other.cloudprinter_specification, "nothing new without an item")
+
+    def test_list_says_in_one_line_what_is_needed(self):
+        one = self.take_in(items__0__product="calendar_a3")
+        self.assertEqual(one.problem_summary, one.problem)
+        two = self.take_in(id="2", items__0__product="calendar_a3", items__1__product="mug")
+        self.assertRegex(two.problem_summary, r"^Choose the product for .* \(and 1 more\)$")
+        self.take_in(id="3")
+        changed = self.take_in(id="3", items__1__count="12")
+        self.assertRegex(changed.problem_summary, "with other content: items.*: 5 → 12$")
+        self.assertFalse(self.take_in(id="4").problem_summary)
+
+    def test_until_when_an_answer_is_expected(self):
+        waiting = self.take_in(items__0__product="calendar_a3")
+        self.assertEqual(waiting.answer_date - waiting.received_date, timedelta(minutes=15))
+        self.assertLess(waiting.answer_date, fields.Datetime.now() + timedelta(minutes=16))
+        self.assertFalse(self.take_in(id="2").answer_date, "it was given")
+        self.assertFalse(self.take_in(id="2", priority="1").answer_date, "it was given before")
+
+    def test_changed_order_can_be_looked_at(self):
+        first = self.take_in()
+        self.assertEqual(first.known_order_id, first.order_id)
+        changed = self.take_in(items__1__count="12").with_user(self.manager)
+        self.assertEqual((changed.order_id.id, changed.known_order_id), (False, first.order_id))
+        waiting = self.take_in(id="2", items__0__product="calendar_a3")
+        self.assertFalse(waiting.known_order_id)
