@@ -78,6 +78,7 @@ class TestOrderImport(IntakeCase):
         )
         self.assertIn("calendar_a3", lines[1].problem)
         self.assertEqual(lines[2].document_id, lines[0].document_id)
+        self.assertEqual(lines[4].problem, "The file is neither JSON nor XML.")
         self.assertIn("order.items[0].count", lines[5].problem)
         self.assertFalse(lines[3:].document_id)
         self.assertEqual(len(lines.document_id.sudo().search([])), 2)

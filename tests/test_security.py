@@ -252,7 +252,7 @@ class TestIncomingRights(IntakeCase):
                 "action_take_in",
                 "action_take_over",
             },
-            "cloudprinter.order.import": {"action_import"},
+            "cloudprinter.order.import": {"action_close", "action_import"},
             "cloudprinter.order.import.line": {"action_open"},
             "cloudprinter.reject": {"action_reject"},
             "cloudprinter.intake": set(),

@@ -51,6 +51,10 @@ class CloudprinterOrderImport(models.TransientModel):
         files.unlink()
         return self._get_records_action(name=self.env._("Import Orders"), target="new")
 
+    def action_close(self):
+        """Close, and show the list as it is now."""
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
     def _import_file(self, file, is_in_time=True):
         """Store one document and take it in; what is wrong with one is no matter of the others.
 
@@ -59,7 +63,10 @@ class CloudprinterOrderImport(models.TransientModel):
         try:
             with self.env.cr.savepoint():
                 return self._import_document(self._read(file), is_in_time)
-        except (order_document.DocumentError, UserError) as error:
+        except order_document.DocumentError as error:
+            problem = str(error) if error.path else self.env._("The file %(reason)s.", reason=error.reason)
+            return {"result": "refused", "problem": problem}
+        except UserError as error:
             return {"result": "refused", "problem": str(error)}
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             # for example Cloudprinter sends the same order at this moment; Odoo repeats the whole import

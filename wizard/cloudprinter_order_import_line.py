@@ -21,7 +21,7 @@ class CloudprinterOrderImportLine(models.TransientModel):
             ("refused", "Refused"),
         ]
     )
-    problem = fields.Text("What Is Needed")
+    problem = fields.Text("Details")
 
     def action_open(self):
         """Open the incoming order, from which its sales order is one click away."""
