@@ -356,7 +356,9 @@ class CloudprinterIntake(models.AbstractModel):
     def _prepare_item(self, item, originals):
         values = {"title": item.title, "specification": self._describe(item), "quantity": item.count}
         if item.reorder:
-            cause = " ".join(filter(None, (item.reorder.cause, item.reorder.description)))
+            # the codes are Cloudprinter's: reorder_shipping_item_damaged
+            code = item.reorder.cause.removeprefix("reorder_").replace("_", " ").capitalize()
+            cause = ": ".join(filter(None, (code, item.reorder.description)))
             values["reorder_cause"] = cause or self.env._("Reorder")
             values["original_item_id"] = originals.get((item.reorder.order_id, item.reorder.item_id))
         return values

@@ -395,7 +395,7 @@ class TestIntake(IntakeCase):
         items = document.order_id.item_ids
         self.assertLessEqual(items.original_item_id, original.item_ids)
         self.assertTrue(all(items.mapped("original_item_id")))
-        self.assertTrue(all(items.mapped("reorder_cause")))
+        self.assertIn("Shipping item damaged: ", items.reorder_cause)
         self.assertEqual(document.sale_order_id.amount_total, 0)
         self.assertEqual(set(items.production_ids.mapped("priority")), {"1"}, "marked as urgent")
 
