@@ -111,8 +111,16 @@ class OdooServer:
         path.write_text("[options]\n")
         return path
 
-    def command(self, database, *options):
-        return [self.python, "-m", "odoo", "server", *self.options, f"--database={database}", *options]
+    @staticmethod
+    def _program():
+        """A file that starts Odoo: with `--workers` it starts itself once more, which a package cannot."""
+        path = DEV / "bin" / "odoo"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("import odoo.cli\n\nodoo.cli.main()\n")
+        return path
+
+    def command(self, database, *options, program=("-m", "odoo")):
+        return [self.python, *program, "server", *self.options, f"--database={database}", *options]
 
     def neutralize(self, database):
         """Run Odoo's own command that makes a harmless copy."""
@@ -132,7 +140,12 @@ class OdooServer:
         log = log or DEV / "log" / f"odoo-{database}.log"
         log.unlink(missing_ok=True)
         command = self.command(
-            database, "--http-interface=127.0.0.1", f"--http-port={port}", f"--db-filter=^{database}$", *options
+            database,
+            "--http-interface=127.0.0.1",
+            f"--http-port={port}",
+            f"--db-filter=^{database}$",
+            *options,
+            program=[self._program()],
         )
         with running(command, log, env=self.environment) as process:
             address = f"http://{LOOPBACK}:{port}"

@@ -16,6 +16,7 @@ PARTS = {
     "e": "with a grown ledger",
     "f": "memory",
     "g": "many items at once",
+    "h": "orders coming in",
 }
 
 

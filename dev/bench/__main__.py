@@ -18,6 +18,7 @@ from . import parse
 from .clicks import measure_clicks
 from .drain import Broken, measure_backlog, measure_memory
 from .endpoint import listening
+from .intake import measure_intake
 from .latency import measure_latency
 from .ledger import measure_ledger
 from .many import measure_many
@@ -32,6 +33,7 @@ MEASURE = {
     "e": measure_ledger,
     "f": measure_memory,
     "g": measure_many,
+    "h": measure_intake,
 }
 
 

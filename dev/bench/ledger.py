@@ -64,31 +64,42 @@ def _measure_once(shop, repetition):
 
 
 def _multiply_ledger(query, copies):
-    """Make so many copies of all orders with what belongs to them; returns how many accepted signals there are then.
-
-    Copied are rows that were really made and sent, whatever columns they have.
-    """
+    """Make so many copies of all orders with what belongs to them; returns how many accepted signals there are then."""
     [[signals]] = query(f"SELECT count(*) FROM {SIGNAL}")
-    strides = {table: query(f"SELECT max(id) FROM {table}")[0][0] for table in (ORDER, ITEM, REQUEST, SIGNAL)}
-    for table, references in REFERENCES.items():
-        columns = [
-            name
-            for (name,) in query(f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}'")
-        ]
-        values = {name: f'"{name}"' for name in columns}
-        values.update({name: f"{name} + copy * {strides[of]}" for name, of in references.items()})
-        if table in (ORDER, ITEM):
-            values["name"] = "name || '-' || copy"
-        if table == SIGNAL:
-            values["number"] = f"number + copy * {signals}"
-        names = ", ".join(f'"{name}"' for name in columns)
-        query(
-            f"INSERT INTO {table} ({names}) SELECT {', '.join(values[name] for name in columns)}"
-            f" FROM {table}, generate_series(1, {copies}) copy",
-            fetch=False,
-        )
-        if "id" in references:
-            query(f"SELECT setval('{table}_id_seq', (SELECT max(id) FROM {table}))")
-    query("VACUUM ANALYZE", fetch=False)
+    name = {"name": "name || '-' || copy"}
+    multiply_rows(
+        query, REFERENCES, copies, {ORDER: name, ITEM: name, SIGNAL: {"number": f"number + copy * {signals}"}}
+    )
     assert signals == ORDERS * SIGNALS_PER_ORDER
     return query(f"SELECT count(*) FROM {SIGNAL} WHERE state = 'sent'")[0][0]
+
+
+def multiply_rows(query, references, copies, values, conditions=None):
+    """Copy rows that the add-on really made, whatever columns they have, as often as the ORM would take hours for.
+
+    :param dict references: table → column → the table whose ids it holds, if that one's rows are copied too
+    :param dict values: table → column → SQL of what is different in each `copy` (a number)
+    :param dict conditions: table → SQL of which rows are copied, default all
+    """
+    copied = {table for columns in references.values() for table in columns.values()}
+    strides = {table: query(f"SELECT max(id) FROM {table}")[0][0] for table in copied}
+    for table, columns in references.items():
+        names = [
+            name
+            for (name,) in query(
+                f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}'"
+                " AND is_generated = 'NEVER'"
+            )
+        ]
+        expressions = {name: f'"{name}"' for name in names}
+        expressions.update({name: f"{name} + copy * {strides[of]}" for name, of in columns.items()})
+        expressions.update(values.get(table, {}))
+        quoted = ", ".join(f'"{name}"' for name in names)
+        query(
+            f"INSERT INTO {table} ({quoted}) SELECT {', '.join(expressions[name] for name in names)}"
+            f" FROM {table}, generate_series(1, {copies}) copy WHERE {(conditions or {}).get(table, 'TRUE')}",
+            fetch=False,
+        )
+        if "id" in columns:
+            query(f"SELECT setval('{table}_id_seq', (SELECT max(id) FROM {table}))")
+    query("VACUUM ANALYZE", fetch=False)

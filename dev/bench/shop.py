@@ -7,10 +7,21 @@ from datetime import timedelta
 from odoo import Command, fields
 from odoo.tools import SQL
 
-from ..process_tests.scripts import check_done, configure, count_queries, get_worker, make_clicks, make_set
+import order_document
+
+from ..process_tests.scripts import (
+    check_done,
+    configure,
+    configure_orders,
+    count_queries,
+    get_worker,
+    make_clicks,
+    make_set,
+)
+from .pushers import make_document
 
 # called by name
-__all__ = ["configure", "count_queries"]
+__all__ = ["configure", "configure_orders", "count_queries"]
 
 CHUNK = 1000  # orders made at once
 MIXED = 100  # orders whose signals were queued in the same hours
@@ -263,3 +274,32 @@ def time_bulk(env, action, count):
     seconds = time.perf_counter() - start
     env.cr.rollback()
     return seconds
+
+
+# === orders that come in === #
+
+
+def time_take_in(env, first, count, confirm):
+    """Milliseconds of what the worker does about each of so many new documents, the commit included.
+
+    :param int first: number of the first document
+    :param bool confirm: whether the sales orders are confirmed
+    """
+    env.company.cloudprinter_confirm_orders = confirm
+    documents = env["cloudprinter.order.document"]
+    for number in range(first, first + count):
+        documents._receive(env.company, order_document.read(make_document(number)))
+    env.cr.commit()
+    times = []
+    for document in documents.search([], order="id desc", limit=count).sorted("id"):
+        assert document.state == "received", document.state
+        env.cr.commit()
+        env.invalidate_all()
+        gc.collect()
+        start = time.perf_counter()
+        document._take_in()
+        env.cr.commit()
+        times.append(1000 * (time.perf_counter() - start))
+        assert document.state == "done", document.problem
+        assert document.sale_order_id.state == ("sale" if confirm else "draft")
+    return times

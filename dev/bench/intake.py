@@ -1,0 +1,227 @@
+"""h. Orders that come in: how fast they are taken, what the key tells, and whether the years slow it down."""
+
+import statistics
+import time
+from contextlib import ExitStack, contextmanager
+from itertools import count
+
+from ..environment import DEV, say
+from ..processes import free_port
+from .drain import Broken
+from .endpoint import KEY
+from .ledger import multiply_rows
+from .measure import interval, percentile, ratios, spread
+from .pushers import Pusher, make_document, push_steadily
+
+RATE = 50  # documents a second
+SECONDS = 30
+MS = 200  # p95 at this rate
+WARM_UP = 40  # documents, for both workers
+PAIRS = 400  # of requests
+GROWN = 100_000  # orders, each with its document, items, files, address, sales order and its lines
+BLOCKS, BLOCK = 8, 10  # documents taken in, in turn here and there
+FLAT = 1.1
+# As a shop runs it; but its scheduled actions only where they are measured.
+WORKERS = "--workers=2"
+DOCUMENT, ORDER, ITEM, FILE = (f"cloudprinter_{name}" for name in ("order_document", "order", "item", "order_file"))
+PARTNER, SALE, LINE = "res_partner", "sale_order", "sale_order_line"
+# What of a row's columns is another row's id.
+REFERENCES = {
+    PARTNER: {"id": PARTNER},
+    ORDER: {"id": ORDER},
+    DOCUMENT: {"id": DOCUMENT, "order_id": ORDER},
+    ITEM: {"id": ITEM, "order_id": ORDER},
+    FILE: {"id": FILE, "order_id": ORDER, "item_id": ITEM},
+    SALE: {"id": SALE, "cloudprinter_order_id": ORDER, "partner_shipping_id": PARTNER},
+    LINE: {"id": LINE, "order_id": SALE, "cloudprinter_item_id": ITEM},
+}
+READERS = "cloudprinter_address_digest IS NOT NULL"
+NUMBERED = "{0} || '-' || copy"
+VALUES = {
+    PARTNER: {
+        "name": "name || ' ' || copy",
+        "complete_name": "complete_name || ' ' || copy",
+        "cloudprinter_address_digest": "md5(cloudprinter_address_digest || copy)",
+        "street": "street || copy",
+        "email": "copy || email",
+        "email_normalized": "copy || email_normalized",
+    },
+    ORDER: {"name": NUMBERED.format("name")},
+    DOCUMENT: {"name": NUMBERED.format("name"), "digest": "md5(digest || copy)"},
+    ITEM: {"name": NUMBERED.format("name")},
+    FILE: {"url": NUMBERED.format("url")},
+    SALE: {"name": NUMBERED.format("name"), "client_order_ref": NUMBERED.format("client_order_ref")},
+}
+
+
+def measure_intake(bench):
+    """h. Orders that come in: accepted over HTTP and made sales orders of, with and without those of years."""
+    source = bench.make_database("bench_orders", bench.installed())
+    with bench.in_odoo(source) as office:
+        office.run("configure_orders", KEY)
+    # of the documents, over all databases
+    numbers = count(10_000_000, 100_000)
+    _measure_accept(bench, source, numbers)
+    _measure_growth(bench, source, numbers)
+
+
+@contextmanager
+def _serving(bench, database, crons=0):
+    options = (WORKERS, f"--gevent-port={free_port()}", f"--max-cron-threads={crons}")
+    log = DEV / "log" / f"odoo-{database}.log"
+    with bench.odoo.serving(database, *options, log=log) as address, bench.connected(database) as query:
+        yield address, query
+
+
+def _push(address, number, documents, status=200):
+    """Push one after the other, with the same answer each; returns the milliseconds of each."""
+    pusher = Pusher(address)
+    return [_time_push(pusher, make_document(number + index), status) for index in range(documents)]
+
+
+def _time_push(pusher, content, status=200):
+    start = time.perf_counter()
+    answered = pusher.push(content)
+    milliseconds = 1000 * (time.perf_counter() - start)
+    if answered != status:
+        raise Broken(f"a document was answered by {answered}, not {status}")
+    return milliseconds
+
+
+def _measure_accept(bench, source, numbers):
+    rows = {
+        0: "no scheduled action runs",
+        1: "the scheduled action makes sales orders meanwhile",
+    }
+    for crons, what in rows.items():
+        accepted = []
+        with bench.copied(source) as database, _serving(bench, database, crons) as (address, query):
+            _push(address, next(numbers), WARM_UP)
+            query("CHECKPOINT", fetch=False)
+            for repetition in range(1 if bench.quick else bench.repeat):
+                say(f"  h. {RATE} documents/s, {what}, repetition {repetition + 1}")
+                accepted.append(_load(bench, address, query, numbers))
+            if not crons:
+                _measure_keys(bench, address, numbers)
+            # the scheduled action has nothing to do any more and ends
+            query(f"DELETE FROM {DOCUMENT} WHERE state = 'received'", fetch=False)
+        _report_accept(bench, accepted, crons, what)
+
+
+def _load(bench, address, query, numbers):
+    """Milliseconds of all, the rate, and how many sales orders were made meanwhile."""
+    documents = f"SELECT count(*) FROM {DOCUMENT}"
+    sales = f"SELECT count(*) FROM {SALE}"
+    [[before]], [[sales_before]] = query(documents), query(sales)
+    answers, seconds = push_steadily(address, next(numbers), RATE, 3 if bench.quick else SECONDS)
+    [[after]], [[sales_after]] = query(documents), query(sales)
+    errors = [status for _ms, status in answers if status != 200]
+    if errors or after - before != len(answers):
+        raise Broken(f"of {len(answers)} documents {after - before} were stored; answers other than 200: {errors[:5]}")
+    return [ms for ms, _status in answers], len(answers) / seconds, sales_after - sales_before
+
+
+def _report_accept(bench, accepted, crons, what):
+    p50, p95, p99 = ([percentile(times, share) for times, _rate, _sales in accepted] for share in (0.5, 0.95, 0.99))
+    documents = sum(len(times) for times, _rate, _sales in accepted)
+    notes = [f"{documents:,} documents, no error, all stored", f"Odoo with {WORKERS}"]
+    if crons:
+        notes.insert(1, f"{sum(sales for _times, _rate, sales in accepted):,} sales orders made")
+    bench.table.add(
+        "h",
+        f"accept {RATE} documents/s, {what}: p50, p95, p99",
+        ", ".join(f"{spread(values, 1)} ms" for values in (p50, p95, p99)),
+        f"{spread([rate for _times, rate, _sales in accepted], 1)} /s",
+        "; ".join(notes),
+    )
+    measured = statistics.median(p95)
+    bench.table.expect("h", f"p95 at most {MS} ms at {RATE} documents/s, {what}", f"{measured:.0f} ms", measured <= MS)
+
+
+def _measure_keys(bench, address, numbers):
+    known = make_document(next(numbers))
+    wrong = known.replace(KEY.encode(), KEY[::-1].encode())
+    pusher = Pusher(address)
+    kinds = {200: (known, []), 401: (wrong, [])}
+    for repetition in range(20 if bench.quick else PAIRS):
+        for status, (content, times) in list(kinds.items())[:: -1 if repetition % 2 else 1]:
+            times.append(_time_push(pusher, content, status))
+    right, refused = kinds[200][1], kinds[401][1]
+    differences = [ms - other for ms, other in zip(refused, right)]
+    low, high = interval(differences)
+    ratio = statistics.median(refused) / statistics.median(right)
+    bench.table.add("h", "a known document with the right key", f"{statistics.median(right):.2f} ms")
+    bench.table.add(
+        "h",
+        "the same with a wrong key of the same length, difference",
+        f"{statistics.median(differences):+.3f} ms [{low:+.3f}..{high:+.3f}]",
+        f"{ratio:.3f}",
+        f"{len(differences)} pairs",
+    )
+    bench.table.expect(
+        "h",
+        "wrong key: the interval of the difference contains 0, or within 5 %",
+        f"[{low:+.3f}..{high:+.3f}] ms, {ratio:.3f}",
+        low <= 0 <= high or abs(ratio - 1) <= 0.05,
+    )
+
+
+def _measure_growth(bench, source, numbers):
+    orders = 1000 if bench.quick else GROWN
+    empty = bench.make_database("bench_no_orders", source)
+    full = bench.make_database("bench_many_orders", source)
+    with bench.in_odoo(full) as office:
+        office.run("time_take_in", next(numbers), 1, False)
+    start = time.monotonic()
+    with bench.connected(full) as query:
+        multiply_rows(query, REFERENCES, orders - 1, VALUES, {PARTNER: READERS})
+        counts = [query(f"SELECT count(*) FROM {table}")[0][0] for table in (DOCUMENT, ORDER, SALE)]
+        counts += query(f"SELECT count(*) FROM {PARTNER} WHERE {READERS} AND NOT active")[0]
+    if counts != [orders] * 4:
+        raise Broken(f"there are {counts} documents, orders, sales orders and addresses instead of {orders}")
+    say(f"  h. {orders:,} orders were made in {time.monotonic() - start:.0f} s")
+    _measure_growth_of_accepting(bench, empty, full, numbers, orders)
+    _measure_growth_of_taking_in(bench, empty, full, numbers, orders)
+
+
+def _measure_growth_of_accepting(bench, empty, full, numbers, orders):
+    times = {empty: [], full: []}
+    with ExitStack() as stack:
+        addresses = {database: stack.enter_context(_serving(bench, database))[0] for database in times}
+        for address in addresses.values():
+            _push(address, next(numbers), WARM_UP)
+        number = next(numbers)
+        pushers = {database: Pusher(address) for database, address in addresses.items()}
+        for repetition in range(20 if bench.quick else PAIRS):
+            content = make_document(number + repetition)
+            for database in list(times)[:: -1 if repetition % 2 else 1]:
+                times[database].append(_time_push(pushers[database], content))
+    _report_growth(bench, "accept a document", times[empty], times[full], orders, interval_too=True)
+
+
+def _measure_growth_of_taking_in(bench, empty, full, numbers, orders):
+    blocks, block = (2, 3) if bench.quick else (BLOCKS, BLOCK)
+    with bench.in_odoo(empty) as first, bench.in_odoo(full) as second:
+        offices = {empty: first, full: second}
+        for confirm in (False, True):
+            times = {empty: [], full: []}
+            for repetition in range(blocks + 1):
+                number = next(numbers)
+                for database in list(offices)[:: -1 if repetition % 2 else 1]:
+                    measured = offices[database].run("time_take_in", number, block, confirm)
+                    times[database].append(statistics.median(measured))
+            # the first of each filled the caches
+            what = "and confirm it" if confirm else "without confirming it"
+            _report_growth(bench, f"make the sales order {what}", times[empty][1:], times[full][1:], orders)
+
+
+def _report_growth(bench, what, without, with_orders, orders, interval_too=False):
+    # single requests differ too much to be compared one by one
+    ratio = statistics.median(with_orders) / statistics.median(without)
+    note = f"of blocks {spread(ratios(with_orders, without), 2)}"
+    if interval_too:
+        low, high = interval([ms - other for ms, other in zip(with_orders, without)])
+        note = f"difference [{low:+.2f}..{high:+.2f}] ms"
+    bench.table.add("h", f"{what}: no order before", f"{spread(without, 2)} ms")
+    bench.table.add("h", f"{what}: {orders:,} orders before", f"{spread(with_orders, 2)} ms", f"{ratio:.3f}", note)
+    bench.table.expect("h", f"{what}: at most {FLAT} times", f"{ratio:.3f}", ratio <= FLAT)
