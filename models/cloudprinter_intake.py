@@ -500,9 +500,14 @@ class CloudprinterIntake(models.AbstractModel):
                 "partner_shipping_id": reader.id,
                 "carrier_id": (carrier or sale.carrier_id).id,
             }
-            sale.write(changes)
-            pickings = sale.picking_ids.filtered(lambda picking: picking.state not in ("done", "cancel"))
-            pickings.write({"partner_id": reader.id, "carrier_id": sale.carrier_id.id})
+            pickings = sale.picking_ids
+            done = pickings.filtered(lambda picking: picking.state in ("done", "cancel")).grouped("partner_id")
+            # Odoo would ask a person to change the address of the deliveries, and tell it in the to-do
+            sale.with_context(update_delivery_shipping_partner=True).write(changes)
+            for partner, delivered in done.items():
+                delivered.partner_id = partner
+                pickings -= delivered
+            pickings.carrier_id = sale.carrier_id
             sale._message_log(
                 body=self.env._("Changed by Cloudprinter. Correct the lines if they differ:\n%s", document.problem)
             )

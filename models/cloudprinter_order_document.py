@@ -408,19 +408,30 @@ class CloudprinterOrderDocument(models.Model):
                 order="id",
                 limit=FORGET_AT_MOST,
             )
-            # an address belongs to all orders that went there
             sales = documents.order_id.sale_order_ids
+            readers = sales.partner_shipping_id | documents._find_readers()
+            # an address belongs to all orders that went there
             kept = self.env["sale.order"]._read_group(
                 [
-                    ("partner_shipping_id", "in", sales.partner_shipping_id.ids),
+                    ("partner_shipping_id", "in", readers.ids),
                     ("id", "not in", sales.ids),
                     ("cloudprinter_order_id.document_ids.content", "!=", False),
                 ],
                 ["partner_shipping_id"],
             )
-            readers = sales.partner_shipping_id - self.env["res.partner"].union(*(partner for [partner] in kept))
+            readers -= self.env["res.partner"].union(*(partner for [partner] in kept))
             readers._cloudprinter_anonymize()
             documents.content = False
             if len(documents) == FORGET_AT_MOST:
                 return FORGET_AT_MOST, 1
         return 0, 0
+
+    def _find_readers(self):
+        """The addresses that were made of these documents, also where another one has taken their place."""
+        readers = self.env["res.partner"]
+        for document in self:
+            customer = document.sale_order_id.partner_id
+            if customer:
+                values, _flaws = self.env["cloudprinter.intake"]._prepare_address(document._parse().delivery_address)
+                readers |= customer._cloudprinter_find_address(values)
+        return readers

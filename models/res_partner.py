@@ -22,6 +22,12 @@ class ResPartner(models.Model):
         for partner in self.filtered("cloudprinter_address_digest"):
             partner.commercial_company_name = partner.company_name
 
+    def _cloudprinter_find_address(self, values):
+        """The delivery address with these values below this contact, or none."""
+        digest = self._cloudprinter_get_digest(values)
+        addresses = self.with_context(active_test=False)
+        return addresses.search([("cloudprinter_address_digest", "=", digest)], limit=1)
+
     def _cloudprinter_get_address(self, values):
         """The delivery address with these values below this contact, found again or made.
 
@@ -29,25 +35,26 @@ class ResPartner(models.Model):
 
         :param dict values: of the new contact
         """
-        self.ensure_one()
-        text = "\n".join(f"{name}={values[name]}" for name in sorted(values))
-        digest = hashlib.sha256(f"{self.id}\n{text}".encode()).hexdigest()
-        partners = self.with_context(active_test=False)
-        found = partners.search([("cloudprinter_address_digest", "=", digest)], limit=1)
+        found = self._cloudprinter_find_address(values)
         if found:
             return found
-        address = partners.with_context(tracking_disable=True).create(
+        address = found.with_context(tracking_disable=True).create(
             {
                 **values,
                 "parent_id": self.id,
                 "type": "delivery",
                 "active": False,
-                "cloudprinter_address_digest": digest,
+                "cloudprinter_address_digest": self._cloudprinter_get_digest(values),
             }
         )
         # Odoo's create empties it for whoever has a parent
         address.company_name = values["company_name"]
         return address
+
+    def _cloudprinter_get_digest(self, values):
+        self.ensure_one()
+        text = "\n".join(f"{name}={values[name]}" for name in sorted(values))
+        return hashlib.sha256(f"{self.id}\n{text}".encode()).hexdigest()
 
     def _cloudprinter_anonymize(self):
         """Forget who the readers were, also in what Odoo has noted of them."""

@@ -226,6 +226,19 @@ class TestIntake(IntakeCase):
         self.assertIn("12", sale.message_ids[0].body)
         self.assertNotIn("Elsewhere", str(sale.message_ids.mapped("body")))
 
+    def test_what_was_delivered_went_to_the_old_address(self):
+        first = self.take_in()
+        sale = first.sale_order_id
+        old = sale.partner_shipping_id
+        self.produce(first.order_id.item_ids.production_ids)
+        picking = sale.picking_ids
+        self.deliver(picking, quantity=1)
+        backorder = sale.picking_ids - picking
+        self.assertTrue(backorder)
+        self.take_in(addresses__0__city="Elsewhere").with_user(self.manager).action_take_over()
+        self.assertEqual((picking.partner_id, backorder.partner_id.city), (old, "Elsewhere"))
+        self.assertFalse(backorder.activity_ids, "there is nothing left to do")
+
     def test_another_shipping_method(self):
         first = self.take_in()
         second = self.take_in(shipping__method="dhl_parcel")

@@ -328,6 +328,20 @@ def take_in(env):
     env["cloudprinter.order.document"]._cron_take_in()
 
 
+def take_over(env):
+    env["cloudprinter.order.document"].search([("failure_type", "=", "changed")]).action_take_over()
+
+
+def forget_readers(env):
+    """All orders were given up long ago, and the company forgets readers after a month."""
+    env.company.cloudprinter_anonymize_months = 1
+    env["cloudprinter.item"].search([]).report_cancel("CancelUserRequest", "Given up")
+    env.flush_all()
+    env.cr.execute("UPDATE cloudprinter_order_document SET received_date = '2020-01-01'")
+    env.invalidate_all()
+    env["cloudprinter.order.document"]._gc_readers()
+
+
 def die_while_taking_in(env):
     """The process is killed when the sales order is there, but not yet its freight."""
     with patch.object(type(env["cloudprinter.intake"]), "_write_freight", _die):

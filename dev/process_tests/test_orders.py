@@ -329,6 +329,32 @@ class TestSeveralDatabases(OrderCase):
         )
 
 
+class TestForgottenReaders(OrderCase):
+    options = ("--max-cron-threads=0",)
+
+    def test_nothing_is_left_in_the_database(self):
+        """Also not of an address that was changed, nor in what was noted about it."""
+        content = re.sub(rb'"phone": "\d+"', b'"phone": "99887766"', self.example())
+        for text, own in (
+            (b"Example name", b"Zoe Quux"),
+            (b"Example street 1234", b"Quux Lane 77"),
+            (b"email@example.com", b"zoe@quux.example"),
+        ):
+            content = content.replace(text, own)
+        self.assertEqual(self.push(content), RECEIVED)
+        self.in_odoo("take_in")
+        changed = content.replace(b"Quux Lane 77", b"Quux Lane 78").replace(b'"count": "5"', b'"count": "6"')
+        self.assertEqual(self.push(changed), RECEIVED)
+        self.in_odoo("take_in")
+        self.in_odoo("take_over")
+        self.assertEqual([row[0] for row in self.get_documents(content)], ["done", "done"])
+        words = ("Zoe", "Quux", "quux", "99887766")
+        self.assertTrue(all(word in self.postgres.dump(self.database) for word in words), "it was there")
+        self.in_odoo("forget_readers")
+        lines = [line for line in self.postgres.dump(self.database).splitlines() if any(word in line for word in words)]
+        self.assertEqual(lines, [])
+
+
 class TestKilledIntake(OrderCase):
     """The worker is killed while it makes an order: nothing half is left, and the order is made once."""
 
