@@ -78,17 +78,23 @@ class CloudprinterIntake(models.AbstractModel):
     @api.model
     def _find_typed(self, document):
         """A sales order that has Cloudprinter's order id as the customer's reference alone."""
-        customer = self._get_customer(document.company_id)
-        return customer and self.env["sale.order"].search(
+        customer = self._get_customer(document.company_id).commercial_partner_id
+        sales = self.env["sale.order"].search(
             [
                 ("client_order_ref", "=", document.name),
                 ("cloudprinter_order_id", "=", False),
-                ("partner_id", "child_of", customer.commercial_partner_id.id),
                 ("company_id", "=", document.company_id.id),
                 ("state", "!=", "cancel"),
-            ],
-            limit=1,
+            ]
         )
+        return sales.filtered(lambda sale: self._is_below(sale.partner_id, customer))[:1]
+
+    @api.model
+    def _is_below(self, partner, customer):
+        """As `child_of`, which would read all readers of all years: they are below the customer."""
+        while partner and partner != customer:
+            partner = partner.parent_id
+        return bool(partner)
 
     @api.model
     def _get_customer(self, company):

@@ -9,6 +9,8 @@ class ResPartner(models.Model):
     cloudprinter_address_digest = fields.Char(
         copy=False, readonly=True, index="btree_not_null", help="Finds the address of an order again."
     )
+    # the contacts of the customer are few, the archived readers below it are not
+    _cloudprinter_contacts_idx = models.Index("(parent_id) WHERE parent_id IS NOT NULL AND active IS TRUE")
 
     def _get_complete_name(self):
         """On labels and slips a reader is no part of the company that pays."""
