@@ -6,6 +6,7 @@ from . import (
     cloudprinter_intake,
     cloudprinter_item,
     cloudprinter_item_decision,
+    cloudprinter_item_outbox,
     cloudprinter_ledger,
     cloudprinter_order,
     cloudprinter_order_document,

@@ -2,26 +2,14 @@ import logging
 
 import psycopg2
 
-from odoo import SUPERUSER_ID, api, fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
-from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import clean_context
 
 from ..cloudsignal import CANCEL_CAUSES
-from ..tools.stage import (
-    MAKING,
-    MILESTONES,
-    STAGE_OF,
-    STAGES,
-    TERMINAL,
-    Facts,
-    derive_stage,
-    fact_text,
-    get_milestones,
-    plan_signals,
-)
-from .cloudprinter_signal import BEFORE, LEDGER
+from ..tools.stage import MAKING, MILESTONES, STAGE_OF, STAGES, TERMINAL, Facts, derive_stage, fact_text
+from .cloudprinter_signal import LEDGER
 
 _logger = logging.getLogger(__name__)
 
@@ -98,7 +86,8 @@ class CloudprinterItem(models.Model):
 
     Its stage is derived from Odoo's documents, and what is due by then is put into the outbox in the same
     transaction. The row is where two transactions meet that change different facts of one item: both write
-    `facts`, and Odoo replays the second. What people report and decide is in the file beside this one.
+    `facts`, and Odoo replays the second. The outbox is kept in `cloudprinter_item_outbox.py`; what people see, report
+    and decide is in `cloudprinter_item_decision.py`.
     """
 
     _name = "cloudprinter.item"
@@ -263,237 +252,6 @@ class CloudprinterItem(models.Model):
         if self._fields["stage"] in self.pool.field_computed[field]:
             self.filtered("id")._queue_signals()
         return res
-
-    # === outbox === #
-
-    def _queue_signals(self):
-        """Have the due signals made when the transaction is flushed, however many things change until then."""
-        precommit = self.env.cr.precommit
-        queued = precommit.data.setdefault("cloudprinter.items", set())
-        if not queued:
-            precommit.add(self.browse().sudo()._make_queued_signals)
-        queued.update(self.ids)
-
-    def _make_queued_signals(self):
-        """Precommit: the shop floor does not stop for us, so nothing but a collision of transactions is raised."""
-        items = self.browse(sorted(self.env.cr.precommit.data.pop("cloudprinter.items", ())))
-        # what others have queued may refuse the transaction; that is not ours to catch
-        self.env.cr.flush()
-        try:
-            with self.env.cr.savepoint():
-                items._make_due_signals()
-        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-            raise
-        except Exception:
-            if len(items) > 1:
-                # one odd item does not cost the others their signals
-                for item in items:
-                    item._queue_signals()
-                    item._make_queued_signals()
-                return
-            _logger.exception("Cloudprinter: no signals were made for item %s; the daily check will", items.ids)
-
-    def _get_milestone_signals(self):
-        """The signals that stand for the items' milestones, by item: no corrections, and none that was withdrawn."""
-        signals = self.env["cloudprinter.signal"].sudo()
-        return signals.search_fetch(
-            [
-                ("item_id", "in", self.ids),
-                ("type", "in", list(STAGE_OF)),
-                ("correction_of_id", "=", False),
-                ("failure_type", "!=", "withdrawn"),
-            ],
-            ["item_id", "type", "state", "attempt_count", "origin", "event_date", "res_model", "res_id"],
-        ).grouped("item_id")
-
-    def _make_due_signals(self, **overrides):
-        """Bring the outbox to what the stage says. May be called any number of times.
-
-        :param overrides: values that new signals get instead of their own
-        """
-        signals = self.env["cloudprinter.signal"].sudo()
-        rows = self._get_milestone_signals()
-        reported = {
-            company: company._cloudprinter_config()._cloudprinter_reported_types() for company in self.company_id
-        }
-        is_ledger = self.env.context.get("cloudprinter_ledger") is LEDGER
-        vals_list = []
-        for item in self:
-            live = rows.get(item, signals)
-            posted = live.filtered(lambda s: s.attempt_count or s.state == "sent" or s.origin in ("manual", "before"))
-            if item.stage == "shipped":
-                live -= item._follow_last_delivery(live.filtered(lambda s: s.type == "ItemShipped"), posted)
-            types, posted_types = set(live.mapped("type")), set(posted.mapped("type"))
-            plan = plan_signals(item.stage, types, posted_types, reported[item.company_id])
-            if (plan.create or plan.withdraw) and not self.pool.ready and not is_ledger:
-                # an upgrade may change the rule: a person decides what is told about the past
-                item.changed_by_update = True
-            if item.changed_by_update:
-                continue
-            if plan.withdraw:
-                live.filtered(lambda s: s.type in plan.withdraw)._withdraw()  # noqa: B023
-            if plan.create:
-                vals_list += item._prepare_signals(plan.create, max(live.mapped("event_date"), default=None))
-        if vals_list:
-            signals._insert([{**vals, **overrides} for vals in vals_list])
-
-    def _report_before(self, known):
-        """Write down what Cloudprinter was told before Odoo did it: none of it is sent, what follows is.
-
-        :param dict known: item → the stage that Cloudprinter knows
-        """
-        signals = self.env["cloudprinter.signal"].sudo()
-        rows = self._get_milestone_signals()
-        vals_list, recorded = [], signals.browse()
-        for item in self:
-            reported = item.company_id._cloudprinter_config()._cloudprinter_reported_types()
-            told = get_milestones(known[item], reported)
-            live = rows.get(item, signals)
-            recorded += live.filtered(
-                lambda s: s.type in told and s.state in ("waiting", "outgoing") and not s.attempt_count  # noqa: B023
-            )
-            missing = set(told) - set(live.mapped("type"))
-            planned = [(signal_type, "before") for signal_type in told if signal_type in missing]
-            # what follows has happened later, so that it tells how late these can have been
-            ahead = [(t, "observed") for t in get_milestones(item.stage, reported) if t not in told]
-            if planned:
-                vals_list += item._prepare_signals(planned + ahead, False)[: len(planned)]
-        recorded._take_as_reported_before()
-        if vals_list:
-            signals._insert([{**vals, **BEFORE} for vals in vals_list])
-
-    def _follow_last_delivery(self, shipped, posted):
-        """A shipped item was shipped again: its ItemShipped is made anew, or a person decides when it was posted.
-
-        :param shipped: the live ItemShipped, or none
-        :returns: what was withdrawn
-        """
-        nothing = shipped.browse()
-        if not shipped or shipped.res_model != "stock.picking":
-            return nothing
-        picking, _date = self._get_last_delivery()
-        if not picking or shipped.res_id == picking.id:
-            return nothing
-        if shipped in posted:
-            picking.sudo().cloudprinter_reports_tracking = True
-            shipped._propose_second_shipment(picking)
-            return nothing
-        shipped._withdraw()
-        return shipped
-
-    def _prepare_signals(self, planned, not_before):
-        """Values for the planned milestones, oldest first, with times that never run backwards.
-
-        :param list planned: of (signal type, origin), in the API's order
-        :param datetime not_before: the latest time in the item's outbox
-        """
-        now = fields.Datetime.now()
-        # Odoo confirms and procures as superuser on the way
-        user_id = self.env.uid if self.env.uid != SUPERUSER_ID else self.env.transaction.default_env.uid
-        vals_list = []
-        latest = now
-        for signal_type, origin in reversed(planned):
-            document, event_date = self._get_source(signal_type)
-            latest = min(event_date or now, latest)
-            vals_list.insert(
-                0,
-                {
-                    "item_id": self.id,
-                    "type": signal_type,
-                    "origin": origin,
-                    "event_date": max(latest, not_before) if not_before else latest,
-                    "user_id": user_id,
-                    **self.env["cloudprinter.signal"]._prepare_source(document),
-                    **self._prepare_details(signal_type, document),
-                },
-            )
-        return vals_list
-
-    def _get_source(self, signal_type):
-        """The document that caused a milestone, and when it happened there (naive UTC) or False."""
-        productions = self.production_ids.filtered(lambda production: production.state != "cancel")
-        if signal_type == "ItemRegistered":
-            sale = self.sale_line_ids.order_id[:1]
-            return sale or productions[:1] or self.move_ids.picking_id[:1] or self.order_id, self.accepted_date
-        if signal_type == "ItemProduce" and productions:
-            dates = {production: production._cloudprinter_start_date() for production in productions}
-            started = [production for production in productions if dates[production]]
-            if started:
-                first = min(started, key=dates.get)
-                return first, dates[first]
-            active = productions.filtered(lambda production: production._cloudprinter_fact() in ("started", "done"))
-            return (active or productions)[0], False
-        if signal_type == "ItemProduced" and productions:
-            last = max(productions, key=lambda mo: (mo.state == "done", mo.date_finished, mo.backorder_sequence, mo.id))
-            return last, last.state == "done" and last.date_finished
-        if signal_type in ("ItemPacked", "ItemShipped"):
-            picking, date = self._get_last_delivery()
-            if picking:
-                return picking, signal_type == "ItemShipped" and date
-        return self.sale_line_ids.order_id[:1] or productions[:1] or self.production_ids[:1] or self.order_id, False
-
-    def _get_last_delivery(self):
-        """The transfer that brought, or will bring, the last of the item to the customer, and when it was done."""
-        bound = self.move_ids._cloudprinter_bound_for_customer()
-        done = bound.filtered(lambda move: move.state == "done" and move.location_dest_id._is_outgoing())
-        if done:
-            last = max(done, key=lambda move: (move.date, move.id))
-            return last.picking_id, last.picking_id.date_done or last.date
-        return bound.filtered(lambda move: move.state != "cancel").picking_id[-1:], False
-
-    def _prepare_details(self, signal_type, document):
-        """The fields that only some types have, and what is missing of them."""
-        if signal_type == "ItemCanceled":
-            if self.cancel_cause:
-                return {"cause": self.cancel_cause, "message": self.cancel_message}
-            return {"state": "waiting", "failure_type": "missing_cause"}
-        if signal_type != "ItemShipped":
-            return {}
-        picking = document if document._name == "stock.picking" else self.env["stock.picking"]
-        if picking and not picking.cloudprinter_reports_tracking:
-            picking.sudo().cloudprinter_reports_tracking = True
-        details = self.env["cloudprinter.signal"]._prepare_shipping(picking, self.order_id)
-        if self._is_short():
-            details.update(state="waiting", failure_type="short")
-        return details
-
-    def _is_short(self):
-        """True when less left the house than was ordered, beyond the company's tolerance."""
-        ordered, left = self._get_ordered_and_left()
-        tolerance = self.company_id._cloudprinter_config().cloudprinter_short_tolerance
-        return bool(ordered) and left < ordered * (1 - tolerance / 100)
-
-    def _get_ordered_and_left(self):
-        """Quantities in one unit: of the moves, or for kits of the sales line, which knows them."""
-        bound = self.move_ids._cloudprinter_bound_for_customer().filtered(
-            lambda move: move.location_dest_id._is_outgoing()
-        )
-        line = self.sale_line_ids[:1]
-        if line and bound.product_id != line.product_id:
-            return line.product_uom_qty, line.qty_delivered
-        # what came back has left the house all the same; the line would deduct it
-        left = sum(move._cloudprinter_quantity() for move in bound if move.state == "done")
-        if line:
-            return line.product_uom_id._compute_quantity(line.product_uom_qty, line.product_id.uom_id), left
-        return self.quantity or sum(bound.mapped("product_qty")), left
-
-    @api.model
-    def _cron_check_open_items(self):
-        """Daily: derive again what changed without the ORM's knowledge, and make what could not be made."""
-        open_items = self.search(
-            [
-                "|",
-                ("stage", "not in", ("shipped", "canceled")),
-                ("signal_ids", "not any", [("type", "in", TERMINAL)]),
-            ]
-        )
-        stage = self._fields["stage"]
-        for start in range(0, len(open_items), 500):
-            batch = open_items[start : start + 500]
-            self.env.add_to_compute(stage, batch)
-            batch._recompute_recordset(["stage"])
-            remaining = len(open_items) - start - len(batch)
-            self.env["ir.cron"]._commit_progress(len(batch), remaining=remaining)
 
     # === reading === #
 

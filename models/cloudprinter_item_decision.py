@@ -13,7 +13,7 @@ FILE_CAUSES = {"file_corrupt": "CancelFilesCorrupt", "file_download": "CancelDow
 
 
 class CloudprinterItem(models.Model):
-    """What people see, decide and report on items by hand; how the stage is derived is in the other file."""
+    """What people see, decide and report on items by hand."""
 
     _inherit = "cloudprinter.item"
 

@@ -61,7 +61,7 @@ class TestOutbox(ManufacturingCase):
             self.env.cr.flush()
         self.assert_outbox(kept.cloudprinter_item_ids, REGISTERED)
 
-    @mute_logger("odoo.addons.cloudprinter.models.cloudprinter_item")
+    @mute_logger("odoo.addons.cloudprinter.models.cloudprinter_item_outbox")
     def test_our_errors_do_not_stop_the_shop_floor(self):
         production = self.make()
         item = production.cloudprinter_item_ids
