@@ -403,44 +403,48 @@ class CloudprinterItem(models.Model):
         self._check_derived(vals)
         if "name" in vals:
             vals = dict(vals, name=self.env["cloudprinter.order"]._clean_id(vals["name"]))
-        changed = self.browse()
-        if "name" in vals or "order_id" in vals:
-            changed = self.filtered(
-                lambda item: (
-                    item.name != vals.get("name", item.name)
-                    or item.order_id.id != vals.get("order_id", item.order_id.id)
-                )
-            )
-            changed.signal_ids.sudo()._check_ids_are_free()
-        if vals.keys().isdisjoint(("cancel_cause", "cancel_message")):
-            cancelling = self.env["cloudprinter.signal"]
-        else:
-            cancelling = self.sudo().signal_ids.filtered(lambda s: s.type == "ItemCanceled" and not s.correction_of_id)
-            posted = cancelling.filtered(lambda s: s.attempt_count and s.state != "canceled")[:1]
-            if posted:
-                raise UserError(
-                    self.env._("Cloudprinter was told that item %s is cancelled. This is final.", posted.item_id.name)
-                )
-            cancelling._check_not_flying()
-            # a person wants it now, whatever was decided before
-            cancelling.filtered(lambda s: s.failure_type == "discarded")._withdraw()
-            cancelling = cancelling.filtered(lambda s: s.state in ("waiting", "outgoing"))
+        changed = self._filter_with_other_ids(vals)
+        changed.signal_ids.sudo()._check_ids_are_free()
+        cancels = not vals.keys().isdisjoint(("cancel_cause", "cancel_message"))
+        cancellations = self._get_open_cancellations() if cancels else self.env["cloudprinter.signal"]
         res = super().write(vals)
         if "order_id" in vals:
-            for item in self:
-                signals = item.signal_ids.sudo().with_context(cloudprinter_ledger=LEDGER)
-                signals.write({"order_id": item.order_id.id, "company_id": item.company_id.id})
-            self.sudo().file_ids.order_id = vals["order_id"]
+            self._take_along_to_order()
         changed.signal_ids.sudo()._send_with_new_ids()
-        cancelling = cancelling.filtered("item_id.cancel_cause")
-        for (cause, message), signals in cancelling.grouped(
-            lambda s: (s.item_id.cancel_cause, s.item_id.cancel_message)
-        ).items():
-            signals.write({"cause": cause, "message": message})
-        waiting = cancelling.filtered(lambda s: s.state == "waiting")
-        if waiting:
-            waiting.action_send()
+        cancellations._take_cause()
         return res
+
+    def _filter_with_other_ids(self, vals):
+        """Those whose Cloudprinter ids are changed by these values."""
+        if "name" not in vals and "order_id" not in vals:
+            return self.browse()
+        return self.filtered(
+            lambda item: (
+                item.name != vals.get("name", item.name) or item.order_id.id != vals.get("order_id", item.order_id.id)
+            )
+        )
+
+    def _get_open_cancellations(self):
+        """The ItemCanceled that are still to be sent, whose cause and message a person may enter or change.
+
+        :raises UserError: one was posted
+        """
+        signals = self.sudo().signal_ids.filtered(lambda s: s.type == "ItemCanceled" and not s.correction_of_id)
+        posted = signals.filtered(lambda s: s.attempt_count and s.state != "canceled")[:1]
+        if posted:
+            raise UserError(
+                self.env._("Cloudprinter was told that item %s is cancelled. This is final.", posted.item_id.name)
+            )
+        signals._check_not_flying()
+        # a person wants it now, whatever was decided before
+        signals.filtered(lambda s: s.failure_type == "discarded")._withdraw()
+        return signals.filtered(lambda s: s.state in ("waiting", "outgoing"))
+
+    def _take_along_to_order(self):
+        """The items have another order: what hangs on them follows."""
+        signals = self.sudo().signal_ids.with_context(cloudprinter_ledger=LEDGER)
+        signals.write({"order_id": self.order_id.id, "company_id": self.company_id.id})
+        self.sudo().file_ids.order_id = self.order_id
 
     def unlink(self):
         # what is queued for the end of the transaction must not look for them

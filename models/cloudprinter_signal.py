@@ -407,6 +407,16 @@ class CloudprinterSignal(models.Model):
         # the index must see it before the signal is made again
         self.flush_recordset(["state"])
 
+    def _take_cause(self):
+        """Write why their items were cancelled into these ItemCanceled, and send those that waited for it."""
+        canceled = self.filtered("item_id.cancel_cause")
+        by_text = canceled.grouped(lambda s: (s.item_id.cancel_cause, s.item_id.cancel_message))
+        for (cause, message), signals in by_text.items():
+            signals.write({"cause": cause, "message": message})
+        waiting = canceled.filtered(lambda s: s.state == "waiting")
+        if waiting:
+            waiting.action_send()
+
     def _take_as_reported_before(self):
         """Cloudprinter was told by other means. Only for what was never posted."""
         self.with_context(cloudprinter_ledger=LEDGER).write(BEFORE)
