@@ -549,14 +549,7 @@ class CloudprinterSignal(models.Model):
         if not signals:
             raise UserError(self.env._("There is nothing to discard."))
         discard = self.env["cloudprinter.discard"].create({"signal_ids": [Command.set(signals.ids)]})
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Discard Signals"),
-            "res_model": discard._name,
-            "res_id": discard.id,
-            "views": [(False, "form")],
-            "target": "new",
-        }
+        return discard._get_records_action(name=self.env._("Discard Signals"), target="new")
 
     def action_discard(self, reason=None):
         """Decide that a signal is not sent. An acceptance that is on its way wins over it.

@@ -1,6 +1,7 @@
 from . import (
     cloudprinter_connection_test,
     cloudprinter_discard,
+    cloudprinter_sheet_import,
     cloudprinter_report,
     cloudprinter_report_line,
     cloudprinter_link,

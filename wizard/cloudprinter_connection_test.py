@@ -57,14 +57,7 @@ class CloudprinterConnectionTest(models.TransientModel):
                 "signal_result": signal_result,
             }
         )
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Test Connection"),
-            "res_model": self._name,
-            "res_id": self.id,
-            "view_mode": "form",
-            "target": "new",
-        }
+        return self._get_records_action(name=self.env._("Test Connection"), target="new")
 
     def _get_config(self):
         """The company whose key is tested.

@@ -1,11 +1,9 @@
-import base64
-
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
-from ..tools.sheet import decode, find_damage, read_rows, take_columns
 from ..tools.stage import STAGE_OF
 from .cloudprinter_link_line import KNOWN
+from .cloudprinter_sheet_import import LINES_AT_MOST
 
 COLUMNS = {
     "document": {"sales order", "sale order", "manufacturing order", "document"},
@@ -14,7 +12,6 @@ COLUMNS = {
     "item_ref": {"item id", "cloudprinter item", "cloudprinter item id"},
     "known": {"already known", "cloudprinter already knows", "known"},
 }
-LINES_AT_MOST = 10000
 
 
 class CloudprinterLink(models.TransientModel):
@@ -25,11 +22,9 @@ class CloudprinterLink(models.TransientModel):
     """
 
     _name = "cloudprinter.link"
+    _inherit = ["cloudprinter.sheet.import"]
     _description = "Link to Cloudprinter"
 
-    file = fields.Binary("CSV File", attachment=False)
-    filename = fields.Char()
-    text = fields.Text("Or Paste Here")
     line_ids = fields.One2many("cloudprinter.link.line", "link_id", "Lines")
     linked_count = fields.Integer(readonly=True)
     problem_count = fields.Integer(compute="_compute_problem_count")
@@ -61,14 +56,7 @@ class CloudprinterLink(models.TransientModel):
         return wizard._show()
 
     def _show(self):
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Link to Cloudprinter"),
-            "res_model": self._name,
-            "res_id": self.id,
-            "view_mode": "form",
-            "target": "new",
-        }
+        return self._get_records_action(name=self.env._("Link to Cloudprinter"), target="new")
 
     @api.model
     def _prepare_lines(self, documents):
@@ -106,8 +94,7 @@ class CloudprinterLink(models.TransientModel):
         """Show what each line of the file means."""
         self.ensure_one()
         self._check_may_link()
-        text = decode(base64.b64decode(self.file)) if self.file else self.text or ""
-        rows = take_columns(read_rows(text), COLUMNS)
+        rows = self._read_sheet(COLUMNS)
         if not rows:
             raise UserError(self.env._("Drop a file, or paste lines with a sales order and Cloudprinter's ids."))
         if len(rows) > LINES_AT_MOST:
@@ -116,13 +103,13 @@ class CloudprinterLink(models.TransientModel):
                     "These are %(count)s lines. Link at most %(most)s at a time.", count=len(rows), most=LINES_AT_MOST
                 )
             )
-        entries = [dict.fromkeys(COLUMNS, "") | cells for _line, cells in rows]
+        entries = [entry for _number, entry in rows]
         found = self._find_documents(entries)
         prepared = iter(
             self._prepare_lines([(line, production) for line, production, _problem in found if line or production])
         )
         vals_list = []
-        for (number, _cells), entry, (line, production, problem) in zip(rows, entries, found):
+        for (number, entry), (line, production, problem) in zip(rows, found):
             vals = (
                 next(prepared) if line or production else {"document": entry["document"], "product": entry["product"]}
             )
@@ -144,11 +131,6 @@ class CloudprinterLink(models.TransientModel):
         lines = self.line_ids.create(vals_list)
         self.linked_count = 0
         lines.filtered(lambda line: not line.problem)._mark_problems()
-        return self._show()
-
-    def action_back(self):
-        self.line_ids.unlink()
-        self.linked_count = 0
         return self._show()
 
     @api.model
@@ -233,14 +215,9 @@ class CloudprinterLink(models.TransientModel):
                 return str(error)
             if not ref:
                 return missing
-            damage = find_damage(ref)
-            if damage == "shortened":
-                return self.env._(
-                    "%s was shortened by Excel, its last digits are lost. Format the column as text and save again.",
-                    ref,
-                )
+            damage = self.env["cloudprinter.sheet.import"]._describe_damage(ref)
             if damage:
-                return self.env._("%s begins with a mark that Excel needs and Cloudprinter does not. Remove it.", ref)
+                return damage
         return False
 
     # === linking === #

@@ -99,14 +99,9 @@ class CloudprinterReport(models.TransientModel):
             values["scope"] = "document"
         report = self.create(values)
         titles = {"delay": self.env._("Report a Delay"), "cancel": self.env._("Cancel")}
-        return {
-            "type": "ir.actions.act_window",
-            "name": titles.get(report.kind, self.env._("Report to Cloudprinter")),
-            "res_model": self._name,
-            "res_id": report.id,
-            "views": [(False, "form")],
-            "target": "new",
-        }
+        name = titles.get(report.kind, self.env._("Report to Cloudprinter"))
+        # what the context presets is in the dialog; it is not to reach what is made from there
+        return report._get_records_action(name=name, target="new", context={})
 
     @api.model
     def _is_manager(self):

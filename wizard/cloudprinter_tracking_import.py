@@ -4,7 +4,8 @@ from collections import defaultdict
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..tools.sheet import decode, find_damage, read_rows, take_columns, write_rows
+from ..tools.sheet import write_rows
+from .cloudprinter_sheet_import import LINES_AT_MOST
 
 COLUMNS = {
     "reference": {
@@ -17,7 +18,6 @@ COLUMNS = {
     },
     "option": {"option", "shipping option", "carrier", "service"},
 }  # fmt: skip
-LINES_AT_MOST = 10000
 
 
 class CloudprinterTrackingImport(models.TransientModel):
@@ -28,14 +28,12 @@ class CloudprinterTrackingImport(models.TransientModel):
     """
 
     _name = "cloudprinter.tracking.import"
+    _inherit = ["cloudprinter.sheet.import"]
     _description = "Import Tracking Codes"
 
     state = fields.Selection(
         [("file", "File"), ("preview", "Preview"), ("done", "Done")], default="file", required=True
     )
-    file = fields.Binary("CSV File", attachment=False)
-    filename = fields.Char()
-    text = fields.Text("Or Paste Here")
     line_ids = fields.One2many("cloudprinter.tracking.import.line", "import_id", "Lines", readonly=True)
     matched_count = fields.Integer(compute="_compute_counts")
     problem_count = fields.Integer(compute="_compute_counts")
@@ -71,21 +69,17 @@ class CloudprinterTrackingImport(models.TransientModel):
     def action_preview(self):
         """Show what each line means."""
         self.ensure_one()
-        text = decode(base64.b64decode(self.file)) if self.file else self.text or ""
-        entries = [
-            {"number": line, **cells, "option": cells.get("option", "")}
-            for line, cells in take_columns(read_rows(text), COLUMNS)
-        ]
+        entries = [{"number": number, **cells} for number, cells in self._read_sheet(COLUMNS)]
         if not entries:
             raise UserError(self.env._("Drop a file, or paste lines with a delivery and its tracking code."))
         if len(entries) > LINES_AT_MOST:
             raise UserError(
-                self.env._("These are %(count)s lines. Import at most %(most)s at a time.")
-                % {"count": len(entries), "most": LINES_AT_MOST}
+                self.env._(
+                    "These are %(count)s lines. Import at most %(most)s at a time.",
+                    count=len(entries),
+                    most=LINES_AT_MOST,
+                )
             )
-        for entry in entries:
-            entry.setdefault("reference", "")
-            entry.setdefault("code", "")
         self.line_ids.unlink()
         self.env["cloudprinter.tracking.import.line"].create(
             [{"import_id": self.id, **entry, **found} for entry, found in zip(entries, self._match(entries))]
@@ -94,6 +88,8 @@ class CloudprinterTrackingImport(models.TransientModel):
         return self._show()
 
     def action_back(self):
+        """Show the file again, to choose another one."""
+        self.ensure_one()
         self.state = "file"
         return self._show()
 
@@ -125,14 +121,7 @@ class CloudprinterTrackingImport(models.TransientModel):
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     def _show(self):
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Import Tracking Codes"),
-            "res_model": self._name,
-            "res_id": self.id,
-            "view_mode": "form",
-            "target": "new",
-        }
+        return self._get_records_action(name=self.env._("Import Tracking Codes"), target="new")
 
     # === what the lines mean === #
 
@@ -164,16 +153,9 @@ class CloudprinterTrackingImport(models.TransientModel):
         if not entry["code"]:
             return self.env._("The tracking code is missing.")
         for text in (entry["reference"], entry["code"], entry["option"] or ""):
-            damage = find_damage(text)
-            if damage == "shortened":
-                return self.env._(
-                    "%s was shortened by Excel, its last digits are lost. Format the column as text and save again.",
-                    text,
-                )
-            if damage == "marked":
-                return self.env._("%s begins with a mark that Excel needs and Cloudprinter does not. Remove it.", text)
+            damage = self._describe_damage(text)
             if damage:
-                return self.env._("A quotation mark in this line is not closed, or it has a line break.")
+                return damage
         return False
 
     def _look_up(self, references):
