@@ -3,7 +3,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import format_datetime
 
 from ..cloudsignal import CANCEL_CAUSES
-from ..tools.stage import FILLED_IN, STAGE_OF, STAGES, TERMINAL
+from ..tools.stage import FILLED_IN, STAGE_OF, TERMINAL, rank
 from .cloudprinter_item import OPEN_PRODUCTION
 from .cloudprinter_signal import BEFORE, LEDGER
 
@@ -150,10 +150,17 @@ class CloudprinterItem(models.Model):
         if not items:
             # it was when the button was shown
             raise UserError(self.env._("None of these items is canceled."))
-        items._settle_productions()
-        items._settle_deliveries()
-        items._settle_sale_lines()
+        items._settle()
         return True
+
+    def _settle(self, productions=True, deliveries=True, sale_lines=True):
+        """Cancel what is open in Odoo of these items, as far as it is wanted."""
+        if productions:
+            self._settle_productions()
+        if deliveries:
+            self._settle_deliveries()
+        if sale_lines:
+            self._settle_sale_lines()
 
     def _filter_canceled(self):
         """Those that are cancelled here, or of which Cloudprinter knows it, also from before Odoo."""
@@ -203,7 +210,7 @@ class CloudprinterItem(models.Model):
         :param str signal_type: one of the milestones but `ItemCanceled`, for which there is `report_cancel`
         :param str tracking: of `ItemShipped`
         :param str shipping_option: of `ItemShipped`
-        :raises UserError: it, or a later one, is in the outbox already
+        :raises UserError: it was accepted already, or a later one is in the outbox
         """
         self._check_may_decide()
         if signal_type not in STAGE_OF or signal_type == "ItemCanceled":
@@ -226,22 +233,7 @@ class CloudprinterItem(models.Model):
                     own.write(details)
                 own.action_send()
                 continue
-            reached = max((STAGES.index(STAGE_OF[s.type]) for s in rows), default=-1)
-            stage = STAGES.index(STAGE_OF[signal_type])
-            if reached > stage:
-                raise UserError(
-                    self.env._(
-                        "Item %(item)s is beyond %(signal)s already. Nothing goes back.",
-                        item=item.name,
-                        signal=signal_type,
-                    )
-                )
-            config = item.company_id._cloudprinter_config()
-            chosen = config._cloudprinter_reported_types() | {"ItemRegistered", signal_type}
-            for other in [s for s in FILLED_IN if STAGES.index(STAGE_OF[s]) < stage] + [signal_type]:
-                if other in chosen and STAGES.index(STAGE_OF[other]) > reached:
-                    values = details if other == signal_type else {}
-                    vals_list.append(item._prepare_report(other, **values))
+            vals_list += item._prepare_steps(signal_type, details, rows)
         self.env["cloudprinter.signal"].sudo().create(vals_list)
         return True
 
@@ -307,6 +299,27 @@ class CloudprinterItem(models.Model):
         items = self.sudo().filtered("changed_by_update")
         items.changed_by_update = False
         return items
+
+    def _prepare_steps(self, signal_type, details, rows):
+        """Values of a milestone that a person reports, after those of the earlier ones that were never reported.
+
+        :param dict details: fields that only this milestone has
+        :param rows: the milestones in the item's outbox
+        :raises UserError: a later one is among them
+        """
+        self.ensure_one()
+        reached = max((rank(signal.type) for signal in rows), default=-1)
+        if reached > rank(signal_type):
+            raise UserError(
+                self.env._(
+                    "Item %(item)s is beyond %(signal)s already. Nothing goes back.",
+                    item=self.name,
+                    signal=signal_type,
+                )
+            )
+        reported = self.company_id._cloudprinter_config()._cloudprinter_reported_types() | {"ItemRegistered"}
+        before = [t for t in FILLED_IN if t in reported and reached < rank(t) < rank(signal_type)]
+        return [*map(self._prepare_report, before), self._prepare_report(signal_type, **details)]
 
     def _prepare_report(self, signal_type, **values):
         """Values of a signal that a person reports."""

@@ -105,20 +105,19 @@ def plan_signals(stage, live, posted, reported=FILLED_IN + ("ItemPacked",)):
         kept = set(MILESTONES.values()) - {"ItemShipped"}
         wanted = [own]
     else:
-        rank = STAGES.index(stage)
-        kept = {signal_type for signal_type, of in STAGE_OF.items() if STAGES.index(of) <= rank}
+        kept = {signal_type for signal_type in STAGE_OF if rank(signal_type) <= STAGES.index(stage)}
         wanted = [t for t in FILLED_IN if t in kept]
         if own and own not in wanted:
             wanted.append(own)
     withdraw = live - posted - kept
     remaining = live - withdraw
     # a milestone below one that is already in the outbox would arrive after it: never back
-    reached = max((_rank(t) for t in remaining), default=-1)
+    reached = max((rank(t) for t in remaining), default=-1)
     create = [
         (signal_type, "observed" if signal_type == own else "filled")
         for signal_type in wanted
         if signal_type not in remaining
-        and _rank(signal_type) > reached
+        and rank(signal_type) > reached
         and (signal_type == "ItemRegistered" or signal_type in TERMINAL or signal_type in reported)
     ]
     return Plan(create, withdraw)
@@ -132,9 +131,10 @@ def get_milestones(stage, reported=FILLED_IN + ("ItemPacked",)):
     own = MILESTONES.get(stage)
     if own in (None, "ItemCanceled"):
         return [own] if own else []
-    before = [t for t in FILLED_IN if _rank(t) < _rank(own) and (t == "ItemRegistered" or t in reported)]
+    before = [t for t in FILLED_IN if rank(t) < rank(own) and (t == "ItemRegistered" or t in reported)]
     return [*before, own]
 
 
-def _rank(signal_type):
+def rank(signal_type):
+    """The place of a milestone among the stages, to compare by: what has a higher one comes later."""
     return STAGES.index(STAGE_OF[signal_type])

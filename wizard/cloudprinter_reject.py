@@ -17,7 +17,7 @@ class CloudprinterReject(models.TransientModel):
 
     document_id = fields.Many2one("cloudprinter.order.document", readonly=True)
     order_id = fields.Many2one("cloudprinter.order", readonly=True)
-    cause = fields.Selection([(code, cloudsignal.CANCEL_CAUSES[code]) for code in CAUSES])
+    cause = fields.Selection(CAUSES)
     message = fields.Char(
         "Text in English",
         compute="_compute_message",
@@ -63,8 +63,6 @@ class CloudprinterReject(models.TransientModel):
         if not items:
             raise UserError(self.env._("Nothing of this order is open any more."))
         items.report_cancel(self.cause, self.message)
-        items._settle_productions()
-        items._settle_deliveries()
-        items._settle_sale_lines()
+        items._settle()
         self.env["cloudprinter.order.document"]._set_rejected(order)
         return {"type": "ir.actions.act_window_close"}

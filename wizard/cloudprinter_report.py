@@ -24,7 +24,8 @@ FREQUENT_CAUSES = (
     "CancelMiscError",
 )
 STEPS = ("registered", "in_production", "produced", "packed")
-CAUSES = sorted(cloudsignal.CANCEL_CAUSES, key=lambda code: code not in FREQUENT_CAUSES)
+# For a person to choose from, the frequent ones first.
+CAUSES = sorted(cloudsignal.CANCEL_CAUSES.items(), key=lambda cause: cause[0] not in FREQUENT_CAUSES)
 
 
 class CloudprinterReport(models.TransientModel):
@@ -58,7 +59,7 @@ class CloudprinterReport(models.TransientModel):
         required=True,
         default="item",
     )
-    cause = fields.Selection([(code, cloudsignal.CANCEL_CAUSES[code]) for code in CAUSES])
+    cause = fields.Selection(CAUSES)
     settle_productions = fields.Boolean("Open manufacturing orders", default=True)
     settle_deliveries = fields.Boolean("Open deliveries", default=True)
     settle_sale_lines = fields.Boolean("Sales order lines, with their deliveries", default=True)
@@ -175,7 +176,7 @@ class CloudprinterReport(models.TransientModel):
             items.report_delay(self.hours, self.message)
         elif self.kind == "cancel":
             items.report_cancel(self.cause, self.message)
-            self._settle(items)
+            items._settle(self.settle_productions, self.settle_deliveries, self.settle_sale_lines)
         elif self.kind == "shipped":
             items.report_step("ItemShipped", self.tracking, self.shipping_option)
         else:
@@ -197,15 +198,6 @@ class CloudprinterReport(models.TransientModel):
         if reason:
             return self.env._("Recorded for %(items)s. %(reason)s", items=items._get_ref(), reason=reason)
         return self.env._("Cloudprinter is told about %(items)s.", items=items._get_ref())
-
-    def _settle(self, items):
-        """Cancel in Odoo what is ticked."""
-        if self.settle_productions:
-            items._settle_productions()
-        if self.settle_deliveries:
-            items._settle_deliveries()
-        if self.settle_sale_lines:
-            items._settle_sale_lines()
 
     def _cancel_document(self):
         """Cancel the document alone; what a manufacturing order makes is made again by another one."""

@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from ..tools.stage import STAGE_OF, STAGES, TERMINAL
+from ..tools.stage import MILESTONES, TERMINAL, rank
 
 
 class CloudprinterReportLine(models.TransientModel):
@@ -51,9 +51,8 @@ class CloudprinterReportLine(models.TransientModel):
             if moves.filtered(lambda move: move.state == "done" and move.location_dest_id._is_outgoing()):
                 return self.env._("It has left the house, or a part of it has.")
         if report.kind == "step" and report.step:
-            stage = STAGES.index(report.step)
-            later = rows.filtered(lambda s: STAGES.index(STAGE_OF[s.type]) > stage)
-            if later or rows.filtered(lambda s: STAGE_OF[s.type] == report.step and s.state == "sent"):
+            step = MILESTONES[report.step]
+            if rows.filtered(lambda s: rank(s.type) > rank(step) or (s.type == step and s.state == "sent")):
                 return self.env._("This was reported already.")
         return False
 
