@@ -17,6 +17,7 @@ from . import (
     cloudprinter_signal,
     cloudprinter_todo,
     delivery_carrier,
+    ir_cron,
     ir_ui_menu,
     mrp_production,
     mrp_workorder,

@@ -163,9 +163,8 @@ class CloudprinterOrderDocument(models.Model):
 
     @api.model
     def _wake_worker(self):
-        cron = self.env.ref("cloudprinter.ir_cron_take_in", raise_if_not_found=False)
-        if cron:
-            cron.sudo()._trigger()
+        """Have documents taken in when this transaction is committed."""
+        self.env["ir.cron"]._cloudprinter_wake("ir_cron_take_in")
 
     # === taking in === #
 

@@ -126,11 +126,7 @@ class CloudprinterOrderFile(models.Model):
     @api.model
     def _wake_worker(self, at=None):
         """Have files fetched when this transaction is committed, or at a later time."""
-        cron_id = self.env["ir.model.data"]._xmlid_to_res_id("cloudprinter.ir_cron_fetch")
-        if cron_id:
-            self.env["ir.cron"].browse(cron_id).sudo()._trigger(at)
-        else:
-            _logger.warning("Cloudprinter: the scheduled action that fetches files is missing; update the add-on")
+        self.env["ir.cron"]._cloudprinter_wake("ir_cron_fetch", at)
 
     # === fetching === #
 

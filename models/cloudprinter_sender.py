@@ -45,7 +45,7 @@ class CloudprinterSender(models.AbstractModel):
         with self._try_to_be_the_only_one() as (alone, ping):
             if not alone:
                 # the holder may have looked for work a moment before this was committed
-                self._wake(fields.Datetime.add(fields.Datetime.now(), minutes=1))
+                self.env["cloudprinter.signal"]._wake_sender(fields.Datetime.add(fields.Datetime.now(), minutes=1))
                 return
             run = Run(
                 endpoints=self._get_endpoints(),
@@ -503,21 +503,18 @@ class CloudprinterSender(models.AbstractModel):
 
     # === waking === #
 
-    @api.model
-    def _wake(self, at=None):
-        self.env["cloudprinter.signal"]._wake_sender(at)
-
     def _wake_again(self, run):
         """Come back at once for what is due, else when the next attempt is."""
+        wake = self.env["cloudprinter.signal"]._wake_sender
         run.stopped.clear()
         if self._get_due(run):
-            self._wake()
+            wake()
             return
         dates = [self._get_next_date(company_id, run.endpoints[company_id]) for company_id in run.get_sendable()]
         if run.held:
             dates.append(fields.Datetime.add(fields.Datetime.now(), minutes=1))
         if any(dates):
-            self._wake(min(filter(None, dates)))
+            wake(min(filter(None, dates)))
 
     @api.model
     def _get_next_date(self, company_id, endpoint):

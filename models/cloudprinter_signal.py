@@ -1,4 +1,3 @@
-import logging
 from collections import defaultdict
 
 from odoo import Command, api, fields, models
@@ -7,8 +6,6 @@ from odoo.tools import SQL, clean_context, format_datetime
 
 from .. import cloudsignal
 from ..tools.stage import TERMINAL
-
-_logger = logging.getLogger(__name__)
 
 MILESTONES_ONLY = "type NOT IN ('ItemDelay', 'ItemError')"
 # In the context as `cloudprinter_ledger` it allows to touch what is evidence. Over RPC nobody can name this object,
@@ -327,11 +324,7 @@ class CloudprinterSignal(models.Model):
     @api.model
     def _wake_sender(self, at=None):
         """Have the cron run when this transaction is committed, or at a later time."""
-        cron_id = self.env["ir.model.data"]._xmlid_to_res_id("cloudprinter.ir_cron_send")
-        if cron_id:
-            self.env["ir.cron"].browse(cron_id).sudo()._trigger(at)
-        else:
-            _logger.warning("Cloudprinter: the scheduled action that sends signals is missing; update the add-on")
+        self.env["ir.cron"]._cloudprinter_wake("ir_cron_send", at)
 
     @api.model
     def _clean_text(self, text):
