@@ -143,45 +143,11 @@ class CloudprinterOrder(models.Model):
     def _compute_document_counts(self):
         # how many there are is no secret from who reads the order; which, Odoo decides when they are opened
         items = self.sudo().item_ids
+        items_of = items.grouped("order_id")
         for order in self:
-            mine = items.filtered(lambda item: item.order_id == order._origin)  # noqa: B023
+            mine = items_of.get(order._origin, items.browse())
             order.production_count = len(mine.production_ids)
             order.picking_count = len(mine.move_ids.picking_id)
-
-    def action_open_sale_orders(self):
-        return self.sale_order_ids._get_records_action(name=self.env._("Sales Orders"))
-
-    def action_open_productions(self):
-        return self.item_ids.production_ids._get_records_action(name=self.env._("Manufacturing Orders"))
-
-    def action_open_pickings(self):
-        return self.item_ids.move_ids.picking_id._get_records_action(name=self.env._("Transfers"))
-
-    def action_open_documents(self):
-        return self.document_ids._get_records_action(name=self.env._("Incoming Orders"))
-
-    def action_reject(self):
-        """Open the dialog in which a person says why the order cannot be made."""
-        self.ensure_one()
-        return self.env["cloudprinter.reject"]._open(order=self)
-
-    @api.model
-    def _clean_id(self, value):
-        """Cloudprinter's ids are opaque, but they are texts of one line.
-
-        :param value: what a person or another program entered
-        :returns: the id, trimmed, or an empty text
-        :raises ValidationError: it cannot be an id
-        """
-        text = "" if value is None or value is False else str(value).strip()
-        if not text.isprintable() or len(text) > 255:
-            raise ValidationError(
-                self.env._(
-                    "Enter the id as Cloudprinter gave it; it has at most 255 characters, and no line breaks or"
-                    " control characters."
-                )
-            )
-        return text
 
     @api.constrains("name")
     def _check_name(self):
@@ -209,6 +175,45 @@ class CloudprinterOrder(models.Model):
             waiting = self.signal_ids.sudo().filtered(lambda signal: signal.state == "waiting")
             waiting.filtered(lambda signal: signal.failure_type == "missing_option").action_send()
         return res
+
+    # === actions === #
+
+    def action_open_sale_orders(self):
+        return self.sale_order_ids._get_records_action(name=self.env._("Sales Orders"))
+
+    def action_open_productions(self):
+        return self.item_ids.production_ids._get_records_action(name=self.env._("Manufacturing Orders"))
+
+    def action_open_pickings(self):
+        return self.item_ids.move_ids.picking_id._get_records_action(name=self.env._("Transfers"))
+
+    def action_open_documents(self):
+        return self.document_ids._get_records_action(name=self.env._("Incoming Orders"))
+
+    def action_reject(self):
+        """Open the dialog in which a person says why the order cannot be made."""
+        self.ensure_one()
+        return self.env["cloudprinter.reject"]._open(order=self)
+
+    # === ids === #
+
+    @api.model
+    def _clean_id(self, value):
+        """Cloudprinter's ids are opaque, but they are texts of one line.
+
+        :param value: what a person or another program entered
+        :returns: the id, trimmed, or an empty text
+        :raises ValidationError: it cannot be an id
+        """
+        text = "" if value is None or value is False else str(value).strip()
+        if not text.isprintable() or len(text) > 255:
+            raise ValidationError(
+                self.env._(
+                    "Enter the id as Cloudprinter gave it; it has at most 255 characters, and no line breaks or"
+                    " control characters."
+                )
+            )
+        return text
 
     @api.model
     def _get_or_create(self, name, company):
@@ -276,44 +281,53 @@ class CloudprinterOrder(models.Model):
         :returns: a lateral join of one row, with a column for each field of the part
         """
         order = SQL.identifier(alias)
-        fields_of = lambda model, *names: [self.env[model]._fields[name] for name in names]  # noqa: E731
-        if part == "shipping":
-            # the ledger's date first: it stays as it is, also when something is exchanged a month later
-            return SQL(
-                """LATERAL (
-                    SELECT CASE WHEN bool_and(item.date IS NOT NULL OR item.stage = 'canceled')
-                                THEN max(item.date) END AS shipped_date,
-                           bool_or(item.stage = 'shipped' AND item.is_accepted IS NOT TRUE) AS is_unreported,
-                           bool_or(item.is_returned) AS is_returned
-                      FROM (
-                        SELECT i.stage, signal.is_accepted, move.is_returned,
-                               CASE WHEN i.stage = 'shipped' OR signal.is_accepted
-                                    THEN COALESCE(signal.date, move.date) END AS date
-                          FROM cloudprinter_item i
-                          JOIN LATERAL (
-                            SELECT min(s.event_date) AS date, bool_or(s.state = 'sent') AS is_accepted
-                              FROM cloudprinter_signal s
-                             WHERE s.item_id = i.id AND s.type = 'ItemShipped' AND s.correction_of_id IS NULL
-                               AND s.failure_type IS DISTINCT FROM 'withdrawn'
-                          ) signal ON TRUE
-                          JOIN LATERAL (
-                            SELECT max(m.date) FILTER (WHERE dest.usage IN ('customer', 'transit')) AS date,
-                                   bool_or(source.usage = 'customer') AS is_returned
-                              FROM stock_move m
-                              JOIN stock_location source ON source.id = m.location_id
-                              JOIN stock_location dest ON dest.id = m.location_dest_id
-                             WHERE m.cloudprinter_item_id = i.id AND m.state = 'done'
-                          ) move ON TRUE
-                         WHERE i.order_id = %(order)s.id
-                      ) item
-                )""",
-                order=order,
-                to_flush=[
-                    *fields_of("cloudprinter.item", "order_id", "stage"),
-                    *fields_of("cloudprinter.signal", "item_id", "type", "event_date", "state", "failure_type"),
-                    *fields_of("stock.move", "cloudprinter_item_id", "state", "date", "location_dest_id"),
-                ],
-            )
+        return self._get_shipping_sql(order) if part == "shipping" else self._get_billing_sql(order)
+
+    def _get_shipping_sql(self, order):
+        """When the order's items left the house, by the ledger and by Odoo."""
+        # the ledger's date first: it stays as it is, also when something is exchanged a month later
+        return SQL(
+            """LATERAL (
+                SELECT CASE WHEN bool_and(item.date IS NOT NULL OR item.stage = 'canceled')
+                            THEN max(item.date) END AS shipped_date,
+                       bool_or(item.stage = 'shipped' AND item.is_accepted IS NOT TRUE) AS is_unreported,
+                       bool_or(item.is_returned) AS is_returned
+                  FROM (
+                    SELECT i.stage, signal.is_accepted, move.is_returned,
+                           CASE WHEN i.stage = 'shipped' OR signal.is_accepted
+                                THEN COALESCE(signal.date, move.date) END AS date
+                      FROM cloudprinter_item i
+                      JOIN LATERAL (
+                        SELECT min(s.event_date) AS date, bool_or(s.state = 'sent') AS is_accepted
+                          FROM cloudprinter_signal s
+                         WHERE s.item_id = i.id AND s.type = 'ItemShipped' AND s.correction_of_id IS NULL
+                           AND s.failure_type IS DISTINCT FROM 'withdrawn'
+                      ) signal ON TRUE
+                      JOIN LATERAL (
+                        SELECT max(m.date) FILTER (WHERE dest.usage IN ('customer', 'transit')) AS date,
+                               bool_or(source.usage = 'customer') AS is_returned
+                          FROM stock_move m
+                          JOIN stock_location source ON source.id = m.location_id
+                          JOIN stock_location dest ON dest.id = m.location_dest_id
+                         WHERE m.cloudprinter_item_id = i.id AND m.state = 'done'
+                      ) move ON TRUE
+                     WHERE i.order_id = %(order)s.id
+                  ) item
+            )""",
+            order=order,
+            to_flush=[
+                *self._get_fields("cloudprinter.item", "order_id", "stage"),
+                *self._get_fields(
+                    "cloudprinter.signal", "item_id", "type", "event_date", "state", "failure_type", "correction_of_id"
+                ),
+                *self._get_fields(
+                    "stock.move", "cloudprinter_item_id", "state", "date", "location_id", "location_dest_id"
+                ),
+            ],
+        )
+
+    def _get_billing_sql(self, order):
+        """What Odoo has ordered and invoiced, against what Cloudprinter pays; nothing of test orders."""
         return SQL(
             """LATERAL (
                 SELECT sale.*,
@@ -345,13 +359,19 @@ class CloudprinterOrder(models.Model):
             )""",
             order=order,
             to_flush=[
-                *fields_of("cloudprinter.order", "is_test", "currency_id", "amount_total"),
-                *fields_of("sale.order", "cloudprinter_order_id", "currency_id", "amount_total", "invoice_status"),
-                *fields_of("sale.order.line", "order_id", "invoice_lines"),
-                *fields_of("account.move.line", "move_id", "price_total"),
-                *fields_of("account.move", "state", "move_type", "payment_state"),
+                *self._get_fields("cloudprinter.order", "is_test", "currency_id", "amount_total"),
+                *self._get_fields(
+                    "sale.order", "cloudprinter_order_id", "currency_id", "amount_total", "invoice_status"
+                ),
+                *self._get_fields("sale.order.line", "order_id", "invoice_lines"),
+                *self._get_fields("account.move.line", "move_id", "price_total"),
+                *self._get_fields("account.move", "state", "move_type", "payment_state"),
             ],
         )
+
+    @api.model
+    def _get_fields(self, model, *names):
+        return [self.env[model]._fields[name] for name in names]
 
     def _field_to_sql(self, alias, field_expr, query=None):
         """Search, group, sort and sum in the database by what is not stored."""
