@@ -373,10 +373,12 @@ class CloudprinterOrderDocument(models.Model):
         )
 
     def action_open_mappings(self):
+        """The products that are still to be mapped."""
         action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_product_mapping_action")
         return {**action, "context": {"search_default_to_map": 1}}
 
     def action_open_carrier_mappings(self):
+        """The shipping methods that are still to be mapped."""
         action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_carrier_mapping_action")
         return {**action, "context": {"search_default_to_map": 1}}
 

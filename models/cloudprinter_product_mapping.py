@@ -33,7 +33,8 @@ class CloudprinterProductMapping(models.Model):
         rows = self.search([("company_id", "=", company.id), ("name", "in", names)])
         rows_of = rows.grouped("name")
         products = self.env["product.product"].with_company(company)
-        unmapped = [name for name in names if name not in rows.filtered("product_id").mapped("name")]
+        mapped = set(rows.filtered("product_id").mapped("name"))
+        unmapped = [name for name in names if name not in mapped]
         coded = products.search(
             [("default_code", "in", unmapped), ("company_id", "in", (False, company.id)), ("sale_ok", "=", True)]
         ).grouped("default_code")

@@ -11,4 +11,6 @@ class CloudprinterDiscard(models.TransientModel):
     reason = fields.Char()
 
     def action_discard(self):
+        """Discard the signals for the reason that was entered."""
+        self.ensure_one()
         return self.signal_ids.action_discard(self.reason)

@@ -8,7 +8,7 @@ class CloudprinterOrderImportLine(models.TransientModel):
     _description = "Import Orders: File"
     _order = "id"
 
-    import_id = fields.Many2one("cloudprinter.order.import", required=True, ondelete="cascade")
+    import_id = fields.Many2one("cloudprinter.order.import", required=True, index=True, ondelete="cascade")
     filename = fields.Char("File")
     order_ref = fields.Char("Order")
     document_id = fields.Many2one("cloudprinter.order.document")
