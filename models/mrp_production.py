@@ -31,10 +31,16 @@ class MrpProduction(models.Model):
         copy=False,
         help="Cloudprinter's item id. Only needed where no sales order is used.",
     )
-
     cloudprinter_specification = fields.Text(
         "Ordered as", compute="_compute_cloudprinter_specification", help="What Cloudprinter ordered, for the operator."
     )
+
+    @api.depends("cloudprinter_item_ids.name", "cloudprinter_item_ids.order_id.name")
+    def _compute_cloudprinter_refs(self):
+        for production in self:
+            items = production.cloudprinter_item_ids.sudo()
+            production.cloudprinter_order_ref = ", ".join(sorted(set(items.order_id.mapped("name"))))
+            production.cloudprinter_item_ref = items._get_ref()
 
     @api.depends("cloudprinter_item_ids.title", "cloudprinter_item_ids.specification")
     def _compute_cloudprinter_specification(self):
@@ -46,13 +52,6 @@ class MrpProduction(models.Model):
             production.cloudprinter_specification = "\n".join(
                 filter(None, [items._join_names(titles), *specifications])
             )
-
-    @api.depends("cloudprinter_item_ids.name", "cloudprinter_item_ids.order_id.name")
-    def _compute_cloudprinter_refs(self):
-        for production in self:
-            items = production.cloudprinter_item_ids.sudo()
-            production.cloudprinter_order_ref = ", ".join(sorted(set(items.order_id.mapped("name"))))
-            production.cloudprinter_item_ref = items._get_ref()
 
     @api.constrains("cloudprinter_item_ids")
     def _check_cloudprinter_company(self):
@@ -69,6 +68,27 @@ class MrpProduction(models.Model):
                 super(MrpProduction, production).write(production._cloudprinter_take_refs(vals, production))
             return True
         return super().write(vals)
+
+    def action_merge(self):
+        # linked afterwards: a default in the context would reach the orders of sub-assemblies
+        items = self.cloudprinter_item_ids
+        action = super().action_merge()
+        if items:
+            self.browse(action["res_id"]).cloudprinter_item_ids = [Command.link(item.id) for item in items]
+        return action
+
+    def _get_backorder_mo_vals(self):
+        vals = super()._get_backorder_mo_vals()
+        if self.cloudprinter_item_ids:
+            vals["cloudprinter_item_ids"] = [Command.set(self.cloudprinter_item_ids.ids)]
+        return vals
+
+    def _get_mail_thread_data_attachments(self):
+        """With the files of the items: nothing is copied, and a backorder or a reprint shows them too."""
+        attachments = super()._get_mail_thread_data_attachments()
+        if self.cloudprinter_item_ids:
+            attachments |= self.cloudprinter_file_ids.attachment_id._filtered_access("read")
+        return attachments
 
     def _cloudprinter_take_refs(self, vals, production):
         """Values in which the typed ids have become a link; records are made or attached to as needed.
@@ -138,28 +158,8 @@ class MrpProduction(models.Model):
             }
         )
 
-    def _get_backorder_mo_vals(self):
-        vals = super()._get_backorder_mo_vals()
-        if self.cloudprinter_item_ids:
-            vals["cloudprinter_item_ids"] = [Command.set(self.cloudprinter_item_ids.ids)]
-        return vals
-
-    def _get_mail_thread_data_attachments(self):
-        """With the files of the items: nothing is copied, and a backorder or a reprint shows them too."""
-        attachments = super()._get_mail_thread_data_attachments()
-        if self.cloudprinter_item_ids:
-            attachments |= self.cloudprinter_file_ids.attachment_id._filtered_access("read")
-        return attachments
-
-    def action_merge(self):
-        # linked afterwards: a default in the context would reach the orders of sub-assemblies
-        items = self.cloudprinter_item_ids
-        action = super().action_merge()
-        if items:
-            self.browse(action["res_id"]).cloudprinter_item_ids = [Command.link(item.id) for item in items]
-        return action
-
     def _cloudprinter_fact(self):
+        """What the rule needs to know of it: draft, open, started, done or cancel."""
         self.ensure_one()
         if self.state == "to_close" and not self.qty_producing:
             # Odoo says "To Close" also when all work orders were cancelled: nobody has started anything

@@ -390,6 +390,16 @@ class ResCompany(models.Model):
             company._cloudprinter_config()._cloudprinter_bind_to_database()
         self.env["cloudprinter.signal"]._wake_sender()
 
+    def action_cloudprinter_release(self):
+        """Ask what of the recorded signals was already reported elsewhere, then send the rest."""
+        self.ensure_one()
+        self._cloudprinter_check_administrator()
+        if not self._cloudprinter_holders():
+            raise UserError(self.env._("Nothing is on hold."))
+        action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_release_action")
+        wizard = self.with_company(self).env["cloudprinter.release"].create({})
+        return {**action, "res_id": wizard.id}
+
     def _cloudprinter_format_on_paper(self, date):
         """A time as the company has it and in UTC, for example 23/11/2026 16:02:11 CET (15:02:11 UTC).
 
@@ -405,13 +415,3 @@ class ResCompany(models.Model):
             return text
         form = format_time if local.date() == date.date() else format_datetime
         return f"{text} ({form(self.env, date, tz='UTC')} UTC)"
-
-    def action_cloudprinter_release(self):
-        """Ask what of the recorded signals was already reported elsewhere, then send the rest."""
-        self.ensure_one()
-        self._cloudprinter_check_administrator()
-        if not self._cloudprinter_holders():
-            raise UserError(self.env._("Nothing is on hold."))
-        action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_release_action")
-        wizard = self.with_company(self).env["cloudprinter.release"].create({})
-        return {**action, "res_id": wizard.id}

@@ -16,11 +16,12 @@ class SaleOrder(models.Model):
         copy=False,
         help="Cloudprinter's order id. Enter it here, and the item ids on the lines.",
     )
+    cloudprinter_item_ids = fields.One2many(related="cloudprinter_order_id.item_ids", string="Cloudprinter Items")
+
     # finds the order that somebody typed with nothing but Cloudprinter's id as the customer's reference
     _cloudprinter_typed_idx = models.Index(
         "(client_order_ref) WHERE client_order_ref IS NOT NULL AND cloudprinter_order_id IS NULL"
     )
-    cloudprinter_item_ids = fields.One2many(related="cloudprinter_order_id.item_ids", string="Cloudprinter Items")
 
     @api.depends("cloudprinter_order_id.name")
     def _compute_cloudprinter_order_ref(self):

@@ -21,6 +21,12 @@ class SaleOrderLine(models.Model):
         for line in self:
             line.cloudprinter_item_ref = line.cloudprinter_item_id.sudo().name
 
+    @api.depends("order_id.cloudprinter_order_id.is_test")
+    def _compute_qty_to_invoice(self):
+        """Nobody pays for test orders."""
+        super()._compute_qty_to_invoice()
+        self.filtered(lambda line: line.order_id._cloudprinter_is_test()).qty_to_invoice = 0
+
     def _inverse_cloudprinter_item_ref(self):
         for line in self:
             ref = self.env["cloudprinter.order"]._clean_id(line.cloudprinter_item_ref)
@@ -94,12 +100,6 @@ class SaleOrderLine(models.Model):
         )
         # the operation type of subcontractors is archived
         return productions.filtered("picking_type_id.active")
-
-    @api.depends("order_id.cloudprinter_order_id.is_test")
-    def _compute_qty_to_invoice(self):
-        """Nobody pays for test orders."""
-        super()._compute_qty_to_invoice()
-        self.filtered(lambda line: line.order_id._cloudprinter_is_test()).qty_to_invoice = 0
 
     def _prepare_invoice_line(self, **optional_values):
         """An invoice of many orders says on each line which order and item it is about."""
