@@ -167,6 +167,19 @@ class CloudprinterCase(TransactionCase):
         if isinstance(action, dict) and action.get("target") == "new":
             getattr(Form.from_action(self.env(user=user), action).save(), method)()
 
+    def given_stranger(self, groups):
+        """A user with these groups, of another company and of no other."""
+        company = self.env["res.company"].create({"name": "Other Shop"})
+        user = new_test_user(
+            self.env,
+            login="cp_stranger",
+            groups=f"base.group_user,{groups}",
+            company_id=company.id,
+            company_ids=[Command.set(company.ids)],
+        )
+        self.env.invalidate_all()
+        return user
+
     def send(self):
         """Odoo runs the scheduled action."""
         self.env.cr.flush()

@@ -330,16 +330,8 @@ class TestCompanies(AccessCase):
         item = self.sell_one()
         self.produce(item.production_ids)
         self.deliver(item.move_ids.picking_id, tracking="1A2B")
-        other = self.env["res.company"].create({"name": "Other Shop"})
-        user = new_test_user(
-            self.env,
-            login="cp_stranger",
-            groups="base.group_user,mrp.group_mrp_user,stock.group_stock_user",
-            company_id=other.id,
-            company_ids=[Command.set(other.ids)],
-        )
-        self.env.invalidate_all()
-        reports = self.env(user=user, context={"allowed_company_ids": other.ids})["cloudprinter.report"]
+        user = self.given_stranger("mrp.group_mrp_user,stock.group_stock_user")
+        reports = self.env(user=user, context={"allowed_company_ids": user.company_ids.ids})["cloudprinter.report"]
         values = {"kind": "shipped", "line_ids": [Command.create({"item_id": item.id})]}
         self.assertFalse(reports.new(values).tracking)
         with self.assertRaises(AccessError):

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg2
 from freezegun import freeze_time
 
-from odoo import Command, fields
+from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
@@ -696,15 +696,8 @@ class TestIncomingTodos(DeliveryCase):
         self.assertFalse(self.get_todos())
 
     def test_one_for_each_company(self):
-        other = self.env["res.company"].create({"name": "Other Shop"})
-        manager = new_test_user(
-            self.env,
-            login="cp_other",
-            groups="base.group_user,mrp.group_mrp_manager",
-            company_id=other.id,
-            company_ids=[Command.set(other.ids)],
-        )
-        mine, theirs = self.receive("1"), self.receive("2", company=other)
+        manager = self.given_stranger("mrp.group_mrp_manager")
+        mine, theirs = self.receive("1"), self.receive("2", company=manager.company_id)
         self.send()
         todos = {todo.res_id: todo.user_id for todo in self.get_todos()}
         self.assertEqual(todos.keys(), {mine.id, theirs.id})

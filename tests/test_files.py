@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tests import BaseCase, Form, HttpCase, new_test_user, tagged
+from odoo.tests import BaseCase, Form, HttpCase, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.cloudprinter.dev.fault_tests.certificates import write_certificate
@@ -657,15 +657,7 @@ class TestFetching(FilesCase):
         """Whoever sees the items sees their files; nobody writes, and what another company has is its own."""
         file = self.given_file(self.item)
         self.fetch()
-        other = self.env["res.company"].create({"name": "Other"})
-        stranger = new_test_user(
-            self.env,
-            login="cp_stranger",
-            groups="base.group_user,mrp.group_mrp_user",
-            company_id=other.id,
-            company_ids=[Command.set(other.ids)],
-        )
-        self.env.invalidate_all()
+        stranger = self.given_stranger("mrp.group_mrp_user")
         self.assertFalse(file.with_user(stranger).search([]))
         with self.assertRaises(AccessError):
             file.with_user(stranger).action_open()

@@ -341,18 +341,11 @@ class TestLink(GoingLiveCase):
 
     def test_other_company(self):
         sale = self.sell_before()
-        other = self.env["res.company"].create({"name": "Other Shop"})
-        stranger = new_test_user(
-            self.env,
-            login="cp_stranger",
-            groups="base.group_user,mrp.group_mrp_manager",
-            company_id=other.id,
-            company_ids=[Command.set(other.ids)],
-        )
+        stranger = self.given_stranger("mrp.group_mrp_manager")
         wizard = self.read_file(f"{sale.name};{ORDER};;1", user=stranger)
         self.assertIn("No sales order", wizard.line_ids.problem)
         # the same ids in two companies are two orders
-        self.env["cloudprinter.order"].create({"name": ORDER, "company_id": other.id})
+        self.env["cloudprinter.order"].create({"name": ORDER, "company_id": stranger.company_id.id})
         self.assertEqual(self.link(sale, "1").company_id, self.company)
 
     def test_many_items_cost_no_query_each(self):

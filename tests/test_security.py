@@ -1,6 +1,5 @@
 """Who may see and do what."""
 
-from odoo import Command
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
@@ -110,20 +109,13 @@ class TestSecurity(CloudprinterCase):
             self.assert_refused(lambda: self.get_outbox(item).with_user(user).action_discard())
 
     def test_companies_are_apart(self):
-        other_company = self.env["res.company"].create({"name": "Other Shop"})
         item = self.sell_one()
         self.send()
-        other = new_test_user(
-            self.env,
-            login="cp_other",
-            groups="base.group_user,mrp.group_mrp_manager",
-            company_id=other_company.id,
-            company_ids=[Command.set(other_company.ids)],
-        )
+        other = self.given_stranger("mrp.group_mrp_manager")
         for record in (item.order_id, item, item.signal_ids, item.signal_ids.request_ids):
             self.assertFalse(record.with_user(other).search([("id", "in", record.ids)]))
             self.assert_refused(lambda: record.with_user(other).read(["create_date"]))
-        self.assertEqual(other_company.with_user(other).cloudprinter_status()["outgoing"], 0)
+        self.assertEqual(other.company_id.with_user(other).cloudprinter_status()["outgoing"], 0)
 
     def accept(self, company):
         """An order that the company has accepted, with one item; returns the item."""
@@ -205,15 +197,7 @@ class TestIncomingRights(IntakeCase):
         self.assertEqual((self.waiting.state, self.changed.state), ("waiting", "ignored"))
 
     def test_not_for_another_company(self):
-        other = self.env["res.company"].create({"name": "Other Shop"})
-        stranger = new_test_user(
-            self.env,
-            login="cp_other",
-            groups="base.group_user,mrp.group_mrp_manager",
-            company_id=other.id,
-            company_ids=[Command.set(other.ids)],
-        )
-        self.env.invalidate_all()
+        stranger = self.given_stranger("mrp.group_mrp_manager")
         for method in ("action_take_in", "action_reject", "read"):
             self.assert_refused(lambda: getattr(self.waiting.with_user(stranger), method)())
         for method in ("action_take_over", "action_ignore"):

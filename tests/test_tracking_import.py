@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import BaseCase, Form, new_test_user, tagged
+from odoo.tests import BaseCase, Form, tagged
 from odoo.tools import mute_logger
 
 from ..tools.sheet import DELIMITERS, Row, decode, find_damage, read_rows, take_columns, write_rows
@@ -312,14 +312,7 @@ class TestTrackingImport(TrackingCase):
     def test_other_company(self):
         """Nobody enters a code for a delivery of another company, nor learns of it."""
         _item, picking, _signal = self.ship(order="o1", item="i1")
-        other = self.env["res.company"].create({"name": "Other Shop"})
-        stranger = new_test_user(
-            self.env,
-            login="cp_stranger",
-            groups="base.group_user,stock.group_stock_user",
-            company_id=other.id,
-            company_ids=[Command.set(other.ids)],
-        )
+        stranger = self.given_stranger("stock.group_stock_user")
         wizard = self.preview(f"{picking.name};A\no1;A\ni1;A", user=stranger)
         self.assertTrue(all(problem.startswith("No delivery") for problem in wizard.line_ids.mapped("problem")))
 
