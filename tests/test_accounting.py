@@ -100,6 +100,10 @@ class TestAccess(AccountingCase):
             # packers and operators have a menu of their own
             self.assertEqual(set(self.get_menus(user)) - {"stock_tracking_menu"}, menus, user.login)
 
+    def test_menus_without_one_that_somebody_deleted(self):
+        self.env.ref("cloudprinter.cloudprinter_ledger_report_menu").unlink()
+        self.assertIn("cloudprinter_ledger_menu", self.get_menus(self.auditor))
+
     def test_every_view(self):
         for user in self.accountants:
             for xmlid in (LEDGER, ORDERS):
