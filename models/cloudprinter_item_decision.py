@@ -4,7 +4,7 @@ from odoo.tools import format_datetime
 
 from ..cloudsignal import CANCEL_CAUSES
 from ..tools.stage import FILLED_IN, STAGE_OF, TERMINAL, rank
-from .cloudprinter_item import OPEN_PRODUCTION
+from .cloudprinter_item import ATTENTION, OPEN_PRODUCTION
 from .cloudprinter_signal import BEFORE, LEDGER
 
 NAMED_AT_MOST = 3
@@ -44,9 +44,9 @@ class CloudprinterItem(models.Model):
         companies = self.company_id.filtered(lambda c: c._cloudprinter_obstacle() in ("copy", "key_refused"))
         lines += filter(None, (company.cloudprinter_status()["reason"] for company in companies))
         labels = dict(self._fields["attention"]._description_selection(self.env))
-        for kind, items in self.grouped("attention").items():
-            if not kind:
-                continue
+        items_of = self.grouped("attention")
+        for kind in filter(items_of.get, ATTENTION):
+            items = items_of[kind]
             details = items._get_attention_details(kind)
             named = [" ".join(filter(None, (item.name, details.get(item)))) for item in items]
             if len(self) == 1:

@@ -97,6 +97,21 @@ class TestDocuments(CloudprinterCase):
         self.assert_banner(production, "Refused by Cloudprinter", "123456780001", "2 more")
         self.assertEqual(len(production.cloudprinter_attention.splitlines()), 1)
 
+    def test_the_most_urgent_comes_first(self):
+        """Whichever of the items that are printed together it is about."""
+        sale = self.sell((self.poster, 1, "123456780001"), (self.poster, 1, "123456780002"))
+        refused, canceled = sale.cloudprinter_item_ids.sorted("id")
+        production = refused.production_ids
+        production.cloudprinter_item_ids = [Command.set((refused | canceled).ids)]
+        canceled.with_user(self.manager).report_cancel("CancelUserRequest", "Not needed any more")
+        self.env["cloudprinter.signal"].create(
+            {"item_id": refused.id, "type": "ItemDelay", "state": "error", "failure_type": "refused"}
+        )
+        self.assertEqual(production.cloudprinter_item_ids.mapped("attention"), ["refused", "canceled_open"])
+        first, second = production.cloudprinter_attention.splitlines()
+        self.assertIn("Do not produce or ship", first)
+        self.assertIn("Refused by Cloudprinter", second)
+
     def test_test_order_is_not_to_be_printed(self):
         item = self.sell_one()
         item.order_id.is_test = True
