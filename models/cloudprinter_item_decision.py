@@ -256,6 +256,8 @@ class CloudprinterItem(models.Model):
         ending = self.sudo().signal_ids.filtered(lambda s: s.type in TERMINAL and s.state == "outgoing")[:1]
         if ending:
             raise UserError(self.env._("%(signal)s is on its way. Nothing follows it.", signal=ending.display_name))
+        # the API takes no other digits than these
+        hours = str(int(hours))
         types = {
             company: company._cloudprinter_config().cloudprinter_delay_type or "ItemDelay"
             for company in self.company_id

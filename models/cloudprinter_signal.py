@@ -349,7 +349,8 @@ class CloudprinterSignal(models.Model):
             carrier.cloudprinter_shipping_option
             or picking.cloudprinter_shipping_option
             or order.shipping_method
-            or carrier.name
+            # untranslated, whoever ships
+            or carrier.with_context(lang=None).name
             or ""
         )
         return {"tracking": tracking, "shipping_option": option, **self._prepare_missing(tracking, option)}

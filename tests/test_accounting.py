@@ -54,6 +54,16 @@ class AccountingCase(CloudprinterCase):
         )
         return orders.search(safe_eval(arch.find(f".//filter[@name='{filter_name}']").get("domain")))
 
+    def render(self, records, user=None):
+        """What is printed of the records: the text of each page."""
+        report = self.env.ref(f"cloudprinter.action_report_{records._name.split('.')[1]}_history")
+        self.assertEqual(report.binding_model_id.model, records._name, "in the Print menu")
+        user = user or self.auditor
+        content, kind = report.with_user(user)._render_qweb_html(report.report_name, records.ids)
+        self.assertEqual(kind, "html")
+        self.pages = html.fromstring(content).xpath("//div[hasclass('page')]")
+        return [" ".join(page.text_content().split()) for page in self.pages]
+
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestAccess(AccountingCase):
@@ -207,15 +217,6 @@ class TestAccess(AccountingCase):
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestSignalHistory(AccountingCase):
     """Prove on paper that an item was reported shipped on a day, and accepted."""
-
-    def render(self, records, user=None):
-        report = self.env.ref(f"cloudprinter.action_report_{records._name.split('.')[1]}_history")
-        self.assertEqual(report.binding_model_id.model, records._name, "in the Print menu")
-        user = user or self.auditor
-        content, kind = report.with_user(user)._render_qweb_html(report.report_name, records.ids)
-        self.assertEqual(kind, "html")
-        self.pages = html.fromstring(content).xpath("//div[hasclass('page')]")
-        return [" ".join(page.text_content().split()) for page in self.pages]
 
     def ship_at(self, moment, **values):
         item = self.sell_one(**values)
