@@ -3,6 +3,7 @@ from . import test_accounting
 from . import test_browser
 from . import test_canceled_documents
 from . import test_cloudsignal
+from . import test_companies
 from . import test_connection
 from . import test_delivery
 from . import test_documents

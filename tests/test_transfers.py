@@ -128,6 +128,42 @@ class TestDelivery(TransferCase):
             self.deliver(self.get_open(item))
             self.assert_outbox(item, expected)
 
+    def test_resupplied_by_another_warehouse(self):
+        """What moves between the warehouses tells nothing, whatever its steps are."""
+        self.warehouse.delivery_steps = "pick_pack_ship"
+        for code, steps, expected in (
+            ("W1", "ship_only", ALL_BUT_PACKED),
+            ("W2", "pick_ship", ALL_BUT_PACKED),
+            ("W3", "pick_pack_ship", WITH_PACKED),
+        ):
+            with self.subTest(steps):
+                shop = self.env["stock.warehouse"].create(
+                    {
+                        "name": steps,
+                        "code": code,
+                        "delivery_steps": steps,
+                        "resupply_wh_ids": [Command.set(self.warehouse.ids)],
+                    }
+                )
+                self.book.route_ids = self.mto | shop.resupply_route_ids
+                item = self.sell_one(order=f"resupplied {steps}", warehouse_id=shop.id)
+                travelled = self.env["stock.location"]
+                while pickings := self._get_ready(item):
+                    own = pickings[0].picking_type_id.warehouse_id == shop
+                    if not own or pickings[0].picking_type_code == "incoming":
+                        self.assertEqual(item.stage, "registered")
+                    travelled |= pickings[0].location_dest_id
+                    self.deliver(pickings[0])
+                self.assertIn("transit", travelled.mapped("usage"))
+                self.assertEqual(item.stage, "shipped")
+                self.assert_outbox(item, expected)
+                self.assertIn(f"{code}/OUT/", self.get_shipped(item).source)
+
+    def _get_ready(self, item):
+        """What can be moved next, of all that brings the item to the customer."""
+        moves = self.env["stock.move"].browse(item.move_ids._rollup_move_origs()) | item.move_ids
+        return moves.filtered(lambda move: move.state == "assigned").picking_id
+
     def test_partial_steps(self):
         """Part of it is in the packing step, part already gone: nothing is reported before all of it is."""
         self.warehouse.delivery_steps = "pick_pack_ship"
