@@ -22,9 +22,7 @@ STAGE_LABELS = [
     ("shipped", "Shipped"),
     ("canceled", "Canceled"),
 ]
-OPEN_PRODUCTION = ("draft", "confirmed", "progress", "to_close")
 OPEN_MOVE = ("draft", "waiting", "confirmed", "partially_available", "assigned")
-BEING_MADE = Domain("production_ids.state", "in", OPEN_PRODUCTION)
 BEING_SENT = Domain("move_ids.state", "in", OPEN_MOVE)
 
 
@@ -42,6 +40,10 @@ def _has_failed_file(failure_type):
 
 def _has_facts(*texts):
     return Domain.OR([Domain("facts", "like", text) for text in texts])
+
+
+# not by the states of the orders, which may have been given more by another add-on
+BEING_MADE = _has_facts(*(fact_text("production", state) for state in MAKING))
 
 
 # Why a person is needed, the most urgent first: one definition for what is shown and for what is found.

@@ -4,7 +4,7 @@ from odoo.tools import format_datetime
 
 from ..cloudsignal import CANCEL_CAUSES
 from ..tools.stage import FILLED_IN, STAGE_OF, TERMINAL, rank
-from .cloudprinter_item import ATTENTION, OPEN_PRODUCTION
+from .cloudprinter_item import ATTENTION
 from .cloudprinter_signal import BEFORE, LEDGER
 
 NAMED_AT_MOST = 3
@@ -175,7 +175,7 @@ class CloudprinterItem(models.Model):
     def _settle_productions(self):
         """Cancel the open manufacturing orders in which nothing else is made."""
         # who may cancel the item may cancel what is made for it
-        productions = self.sudo().production_ids.filtered(lambda mo: mo.state in OPEN_PRODUCTION)
+        productions = self.sudo().production_ids.filtered(lambda mo: mo.state not in ("done", "cancel"))
         canceled = productions.cloudprinter_item_ids._filter_canceled()
         productions = productions.filtered(lambda mo: mo.cloudprinter_item_ids <= canceled)
         productions.action_cancel()

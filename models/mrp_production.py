@@ -1,7 +1,14 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 
-FACTS = {"draft": "draft", "confirmed": "open", "progress": "started", "to_close": "started", "done": "done"}
+FACTS = {
+    "draft": "draft",
+    "confirmed": "open",
+    "progress": "started",
+    "to_close": "started",
+    "done": "done",
+    "cancel": "cancel",
+}
 
 
 class MrpProduction(models.Model):
@@ -165,7 +172,11 @@ class MrpProduction(models.Model):
             # Odoo says "To Close" also when all work orders were cancelled: nobody has started anything
             if set(self.workorder_ids.mapped("state")) == {"cancel"}:
                 return "open"
-        return FACTS.get(self.state, "cancel")
+        if self.state in FACTS:
+            return FACTS[self.state]
+        # a state of another add-on, for example of one for quality, is none in which it is over
+        begun = self.qty_producing or {"progress", "done"}.intersection(self.workorder_ids.mapped("state"))
+        return "started" if begun else "open"
 
     def _cloudprinter_start_date(self):
         """When work on it began, as far as work orders tell; naive UTC or False."""
