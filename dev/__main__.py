@@ -6,47 +6,10 @@ import sys
 from contextlib import ExitStack
 
 from . import bench, environment
-from .environment import DEV, REQUIREMENTS, SetupError, key, run, say
+from .environment import SetupError, say
 from .postgres import Postgres
 from .processes import OdooServer
-
-# What the add-on depends on, and what the tests need beside it.
-MODULES = (
-    "sale_mrp",
-    "stock_delivery",
-    "stock_picking_batch",
-    "stock_dropshipping",
-    "mrp_subcontracting",
-    "purchase_mrp",
-)
-
-
-def ensure_template(server, odoo, kind="template", *options):
-    """The database with Odoo's modules but without the add-on, made once for the same inputs; returns its name."""
-    postgres = server.postgres
-    name = f"{kind}_{key(MODULES, environment.odoo_identity(odoo), REQUIREMENTS.read_text())}"
-    if name not in postgres.databases():
-        for old in postgres.databases():
-            if old.startswith((f"{kind}_", f"making_{kind}_")):
-                postgres.drop(old)
-        say(f"Database {kind} (once)")
-        making = f"making_{name}"
-        postgres.create(making)
-        run(
-            server.command(
-                making,
-                f"--init={','.join(MODULES)}",
-                *options,
-                "--stop-after-init",
-                "--max-cron-threads=0",
-                "--no-http",
-            ),
-            f"installing {', '.join(MODULES)}",
-            log=DEV / "log" / f"{kind}.log",
-            env=server.environment,
-        )
-        postgres.rename(making, name)
-    return name
+from .template import ensure_template
 
 
 def main():
@@ -88,9 +51,9 @@ def main():
             if options.command == "screenshots":
                 from .screenshots import run_screenshots
 
-                template = ensure_template(server, odoo, "demo_template", "--with-demo")
+                template = ensure_template(server, "demo_template", options=["--with-demo"])
                 return run_screenshots(server, template, options.only)
-            template = ensure_template(server, odoo)
+            template = ensure_template(server)
             if options.command == "test":
                 from .test import run_tests
 

@@ -35,6 +35,8 @@ UNSTABLE_PACKAGES = (
 MISSING_FILES = ("odoo/addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js",)
 # Unstable's Font Awesome is version 7, in which Odoo's icons have other names.
 STABLE_PACKAGES = ("fonts-font-awesome",)
+# OCA's queue of jobs, and what it does not load without
+QUEUE_JOB = ("odoo-addon-queue-job==19.0.2.4.0.1", "openupgradelib==3.13.7")
 BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
 
 
@@ -255,6 +257,17 @@ def ensure_browser():
         if not attempt:
             ensure_debian(["chromium"], "The browser tests need Chromium.")
     raise SetupError("Chromium was installed but is not on the PATH.")
+
+
+def ensure_queue_job():
+    """A folder with OCA's queue_job, as it comes from the package index; its add-ons are in `odoo/addons`."""
+    folder = DEV / "queue_job"
+    with made_from(folder, *QUEUE_JOB) as needed:
+        if needed:
+            folder.mkdir(parents=True)
+            pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", f"--target={folder}"]
+            run([*pip, *QUEUE_JOB], f"installing {QUEUE_JOB[0]} below .dev/")
+    return folder
 
 
 def ensure_addons():

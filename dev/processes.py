@@ -85,10 +85,14 @@ def answers(url):
 
 
 class OdooServer:
-    """How Odoo is run here: its command line, environment and database."""
+    """How Odoo is run here: its command line, environment and database.
 
-    def __init__(self, python, odoo, addons, postgres):
+    :param addons: the folder of add-ons, and `others` more of them
+    """
+
+    def __init__(self, python, odoo, addons, postgres, *others):
         self.python = python
+        self.odoo, self.addons = odoo, addons
         self.postgres = postgres
         # Chromium writes into the home folder
         home = DEV / "home"
@@ -96,7 +100,7 @@ class OdooServer:
         self.environment = dict(os.environ, PYTHONPATH=str(odoo), HOME=str(home))
         paths = [odoo / "addons"] if (odoo / "addons" / "sale_mrp").exists() else []
         self.options = [
-            f"--addons-path={','.join(str(path) for path in (*paths, addons))}",
+            f"--addons-path={','.join(str(path) for path in (*paths, addons, *others))}",
             f"--data-dir={DEV / 'data'}",
             f"--db_host={LOOPBACK}",
             f"--db_port={postgres.port}",
@@ -104,6 +108,13 @@ class OdooServer:
             # a file of the user's own would be read otherwise
             f"--config={self._empty_config()}",
         ]
+
+    def add_queue_job(self, folder, workers):
+        """Make queue_job, of `environment.ensure_queue_job`, known to this Odoo, with so many jobs at once."""
+        self.options[0] += f",{folder / 'odoo' / 'addons'}"
+        # behind Odoo itself, whose package this folder has a part of
+        self.environment["PYTHONPATH"] += f"{os.pathsep}{folder}"
+        self.environment["ODOO_QUEUE_JOB_CHANNELS"] = f"root:{workers}"
 
     @staticmethod
     def _empty_config():

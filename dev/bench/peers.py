@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from ..environment import PYTHON, made_from, run, say
+from ..environment import PYTHON, ensure_queue_job, say
 from ..processes import OdooServer, free_port
 from ..rpc import Session
 from . import WORK
@@ -13,8 +13,6 @@ from .endpoint import KEY
 from .measure import ratios, spread
 from .posters import post_all
 
-QUEUE_JOB = "odoo-addon-queue-job==19.0.2.4.0.1"
-OPENUPGRADELIB = "openupgradelib==3.13.7"  # queue_job does not load without it
 SYNC_SAMPLE = 250
 JOBS_SAMPLE = 1000
 WARM_UP = 50  # jobs, so that every worker has the registry
@@ -84,22 +82,15 @@ def _get_single_bodies(bench):
 
 def _ensure_queue_job(bench):
     """An Odoo whose add-ons path has queue_job and a model that uses it."""
-    folder = WORK / "queue_job"
-    with made_from(folder, QUEUE_JOB, OPENUPGRADELIB, MANIFEST, MODEL) as needed:
-        if needed:
-            folder.mkdir(parents=True)
-            pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", f"--target={folder}"]
-            run([*pip, QUEUE_JOB, OPENUPGRADELIB], f"installing {QUEUE_JOB} below .dev/")
-            addon = folder / "odoo" / "addons" / "bench_post"
-            addon.mkdir()
-            (addon / "__manifest__.py").write_text(MANIFEST)
-            (addon / "__init__.py").write_text("from . import models\n")
-            (addon / "models.py").write_text(MODEL)
+    addons = WORK / "queue_job_addons"
+    addon = addons / "bench_post"
+    addon.mkdir(parents=True, exist_ok=True)
+    (addon / "__manifest__.py").write_text(MANIFEST)
+    (addon / "__init__.py").write_text("from . import models\n")
+    (addon / "models.py").write_text(MODEL)
     odoo = Path(os.environ["PYTHONPATH"].split(os.pathsep)[0])
-    peer = OdooServer(PYTHON, odoo, folder / "odoo" / "addons", bench.postgres)
-    # behind Odoo itself, whose package this folder has a part of
-    peer.environment["PYTHONPATH"] = os.pathsep.join([str(odoo), str(folder)])
-    peer.environment["ODOO_QUEUE_JOB_CHANNELS"] = f"root:{CONNECTIONS}"
+    peer = OdooServer(PYTHON, odoo, addons, bench.postgres)
+    peer.add_queue_job(ensure_queue_job(), CONNECTIONS)
     return peer
 
 
