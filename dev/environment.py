@@ -4,13 +4,14 @@ Only the standard library is imported here: this runs before anything is install
 Each `ensure_*` returns quickly when its result is there and was made from the same inputs.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -262,8 +263,10 @@ def ensure_browser():
 def ensure_queue_job():
     """A folder with OCA's queue_job, as it comes from the package index; its add-ons are in `odoo/addons`."""
     folder = DEV / "queue_job"
-    with made_from(folder, *QUEUE_JOB) as needed:
-        if needed:
+    # as for a template, see template.py
+    with (DEV / "lock-queue_job").open("w") as lock, ExitStack() as stack:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if stack.enter_context(made_from(folder, *QUEUE_JOB)):
             folder.mkdir(parents=True)
             pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", f"--target={folder}"]
             run([*pip, *QUEUE_JOB], f"installing {QUEUE_JOB[0]} below .dev/")
