@@ -30,7 +30,7 @@ class CloudprinterSignal(models.Model):
 
     item_id = fields.Many2one("cloudprinter.item", required=True, readonly=True, ondelete="restrict")
     # no related fields: computed after the row was made, they would cost each click another UPDATE
-    order_id = fields.Many2one("cloudprinter.order", required=True, readonly=True, ondelete="restrict")
+    order_id = fields.Many2one("cloudprinter.order", required=True, readonly=True, index=True, ondelete="restrict")
     company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
     type = fields.Selection(
         [(signal_type, signal_type) for signal_type in cloudsignal.SIGNAL_TYPES],
@@ -114,7 +114,6 @@ class CloudprinterSignal(models.Model):
     _outgoing_order_idx = models.Index("(order_id, id) WHERE state = 'outgoing'")
     _unsettled_idx = models.Index("(company_id, state) WHERE state IN ('waiting', 'outgoing', 'error')")
     _item_idx = models.Index("(item_id, id)")
-    _order_idx = models.Index("(order_id)")
     _source_idx = models.Index("(res_model, res_id)")
     # a period of the lead times among years of signals
     _shipped_idx = models.Index("(event_date) WHERE type = 'ItemShipped'")
