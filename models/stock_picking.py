@@ -151,11 +151,13 @@ class StockPicking(models.Model):
                 self = self.filtered(lambda picking: not picking.cloudprinter_item_ids)
         return super().message_post_with_source(source_ref, **kwargs)
 
-    def _message_sms_with_template(self, **kwargs):
+    def _message_sms_with_template(
+        self, template=False, template_xmlid=False, template_fallback="", partner_ids=False, **kwargs
+    ):
         """The same for the text message of `stock_sms`, which may be installed or not."""
         if self.cloudprinter_item_ids:
             return self.env["mail.message"]
-        return super()._message_sms_with_template(**kwargs)
+        return super()._message_sms_with_template(template, template_xmlid, template_fallback, partner_ids, **kwargs)
 
     def _check_warn_sms(self):
         """No dialog of `stock_sms` about text messages that are not sent."""

@@ -3,7 +3,7 @@ from collections import Counter
 
 from markupsafe import Markup
 
-from odoo import Command, api, fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 _logger = logging.getLogger(__name__)
@@ -23,7 +23,13 @@ class CloudprinterRelease(models.TransientModel):
     _name = "cloudprinter.release"
     _description = "Release Signals"
 
-    company_ids = fields.Many2many("res.company", string="Companies", required=True, readonly=True)
+    company_ids = fields.Many2many(
+        "res.company",
+        string="Companies",
+        required=True,
+        readonly=True,
+        default=lambda self: self.env.company._cloudprinter_holders(),
+    )
     choice = fields.Selection(
         [
             ("before", "Older ones were already reported elsewhere"),
@@ -35,6 +41,7 @@ class CloudprinterRelease(models.TransientModel):
     )
     date = fields.Datetime(
         "Older Than",
+        default=lambda self: self._default_date(),
         help="What happened before was reported by other means, for example in Cloudprinter's dashboard.",
     )
     signal_count = fields.Integer(compute="_compute_counts")
@@ -42,12 +49,9 @@ class CloudprinterRelease(models.TransientModel):
     summary = fields.Html(compute="_compute_counts", sanitize=False)
 
     @api.model
-    def default_get(self, fields_list):
-        values = super().default_get(fields_list)
-        holders = self.env.company._cloudprinter_holders()
-        values["company_ids"] = [Command.set(holders.ids)]
-        values["date"] = min(filter(None, holders.mapped("cloudprinter_key_date")), default=fields.Datetime.now())
-        return values
+    def _default_date(self):
+        dates = self.env.company._cloudprinter_holders().mapped("cloudprinter_key_date")
+        return min(filter(None, dates), default=fields.Datetime.now())
 
     @api.depends("choice", "date", "company_ids")
     def _compute_counts(self):
