@@ -13,6 +13,7 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -242,14 +243,12 @@ def _no_auth(request):
 def _read(raw):
     """Return what of the body comes in time, at most 64 KB, as text: the status is the answer, the body a comment."""
     data = b""
-    try:
+    with suppress(*_TROUBLE):
         while len(data) < READ_LIMIT:
             chunk = raw.read(min(CHUNK, READ_LIMIT - len(data)), decode_content=False)
             if not chunk:
                 break
             data += chunk
-    except _TROUBLE:
-        pass
     return data.decode("utf-8", "replace")
 
 

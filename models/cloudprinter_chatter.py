@@ -12,6 +12,7 @@ _logger = logging.getLogger(__name__)
 _lt = LazyTranslate(__name__)
 
 CHATTER_BATCH = 130  # documents whose chatter is written at once
+# each is read in the language of the company: pylint: disable=prefer-env-translation
 CHATTER_TEXTS = {
     "ItemRegistered": _lt("Confirmed"),
     "ItemProduce": _lt("Production Started"),
@@ -59,7 +60,8 @@ class CloudprinterChatter(models.AbstractModel):
         :rtype: Markup
         """
         places = {name: Markup("%%(%s)s") % name for name in ("item", "details", "answer")}
-        places["signal"] = Markup("<b>%s</b>") % str(self.env._(CHATTER_TEXTS[signal_type])).replace("%", "%%")
+        label = self.env._(CHATTER_TEXTS[signal_type])  # pylint: disable=gettext-variable
+        places["signal"] = Markup("<b>%s</b>") % str(label).replace("%", "%%")
         if outcome is Outcome.ACCEPTED:
             return self.env._("Cloudprinter accepted %(signal)s for item %(item)s%(details)s.", **places)
         if outcome is Outcome.REFUSED:

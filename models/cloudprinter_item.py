@@ -465,7 +465,7 @@ class CloudprinterItem(models.Model):
         :param dict defaults: values for a new item
         """
         # the caller has the right to the document on which the ids are typed; a context is not to reach new records
-        items = self.sudo().with_context(clean_context(self.env.context))
+        items = self.sudo().with_context(clean_context(self.env.context))  # pylint: disable=context-overridden
         orders = self.env["cloudprinter.order"].sudo()
         order_ref, item_ref = orders._clean_id(order_ref), orders._clean_id(item_ref)
         before = current.order_id

@@ -225,7 +225,7 @@ class CloudprinterOrder(models.Model):
         if not name:
             raise ValidationError(self.env._("Enter the Cloudprinter order id."))
         # the caller has the right to the document on which the id is typed
-        orders = self.sudo().with_context(clean_context(self.env.context))
+        orders = self.sudo().with_context(clean_context(self.env.context))  # pylint: disable=context-overridden
         found = orders.search([("company_id", "=", company.id), ("name", "=", name)])
         return found or orders.create({"name": name, "company_id": company.id})
 

@@ -74,7 +74,8 @@ class CloudprinterRequest(models.Model):
         :returns: how many were deleted, and whether there are more
         """
         now = fields.Datetime.now()
-        for company in self.env["res.company"].search([]):
+        # they are few, and each has its own time
+        for company in self.env["res.company"].search([]):  # pylint: disable=no-search-all
             config = company._cloudprinter_config()
             keep = timedelta(days=config.cloudprinter_retention_days)
             # what keeps the company from sending

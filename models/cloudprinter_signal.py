@@ -71,7 +71,6 @@ class CloudprinterSignal(models.Model):
             ("withdrawn", "No longer true"),
             ("discarded", "Discarded by a person"),
         ],
-        "Failure Type",
         readonly=True,
     )
     origin = fields.Selection(
@@ -241,7 +240,7 @@ class CloudprinterSignal(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         # nothing of a ledger row comes from whoever calls with a default of his own
-        self = self.with_context(clean_context(self.env.context))
+        self = self.with_context(clean_context(self.env.context))  # pylint: disable=context-overridden
         if any(vals.get("state") == "sent" or vals.get("number") for vals in vals_list):
             self._check_is_ledger()
         self._complete_values(vals_list)

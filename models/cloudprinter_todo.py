@@ -46,6 +46,7 @@ class CloudprinterTodo(models.AbstractModel):
             self.env.cr.rollback()
             _logger.exception("Cloudprinter: the to-dos could not be updated")
 
+    # each is read in the language of who gets the to-do: pylint: disable=prefer-env-translation
     # === problems: (model, id) → what is wrong, lazily translated, with a place for the record's name === #
 
     @api.model
@@ -152,7 +153,7 @@ class CloudprinterTodo(models.AbstractModel):
         for model, res_id in [record for record in problems if record not in asked][:NEW_AT_MOST]:
             record = self.env[model].browse(res_id)
             user = self._get_responsible(record)
-            text = self.with_context(lang=user.lang).env._(problems[model, res_id])
+            text = self.with_context(lang=user.lang).env._(problems[model, res_id])  # pylint: disable=gettext-variable
             vals_list.append(
                 {
                     "activity_type_id": self._get_type().id,

@@ -5,7 +5,6 @@ class DeliveryCarrier(models.Model):
     _inherit = "delivery.carrier"
 
     cloudprinter_shipping_option = fields.Char(
-        "Cloudprinter Shipping Option",
         help="Sent to Cloudprinter as shipping option. If empty: the order's shipping method, else this method's name.",
     )
     cloudprinter_untracked = fields.Char(

@@ -238,7 +238,7 @@ class TestScreens(AccessCase):
             safe_eval(action[name] or empty, dict(names)) if isinstance(action[name], str) else action[name]
             for name, empty in (("context", "{}"), ("domain", "[]"))
         )
-        model = self.env[action["res_model"]].with_user(user).with_context(context)
+        model = self.env[action["res_model"]].with_user(user).with_context(**context)
         search_view = action.get("search_view_id")
         views = [*action["views"], (search_view and search_view[0], "search")]
         records = model if model._transient else model.search(domain or [], limit=5)

@@ -13,7 +13,7 @@ import ssl
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from unittest.mock import patch
 from urllib.parse import quote
@@ -64,15 +64,13 @@ def raw_server(handle, tls=None):
                 connection, _address = listener.accept()
             except OSError:
                 return
-            try:
+            with suppress(OSError):
                 with connection if tls is None else tls.wrap_socket(connection, server_side=True) as connection:
                     connection.settimeout(10)
                     request = connection.recv(65536)
                     while request.startswith(b"POST") and not request.endswith(b"}"):
                         request += connection.recv(65536)
                     handle(connection)
-            except OSError:
-                pass
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -329,7 +327,8 @@ class TestStandIn(BaseCase):
     def post(self, server, body, **options):
         data = body if isinstance(body, (str, bytes)) else json.dumps(body)
         options.setdefault("headers", {"Content-Type": "application/json; charset=utf-8"})
-        return requests.request(options.pop("method", "POST"), options.pop("url", server.url), data=data, **options)
+        method, url = options.pop("method", "POST"), options.pop("url", server.url)
+        return requests.request(method, url, data=data, timeout=10, **options)
 
     def test_strict(self):
         good = EXAMPLES[0]
@@ -608,12 +607,10 @@ class TestClient(BaseCase):
 
         def flood(connection):
             connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 999999999\r\n\r\n")
-            try:
+            with suppress(OSError):
                 while len(sent) < 3000:
                     connection.sendall(b"x" * 65536)
                     sent.append(65536)
-            except OSError:
-                pass
 
         with raw_server(flood) as port:
             result = self.post(f"http://127.0.0.1:{port}/")

@@ -45,7 +45,7 @@ class DeliveryCase(CloudprinterCase):
 
     def send(self):
         with freeze_time(self.moment):
-            super().send()
+            return super().send()
 
     def get_posted(self):
         """Order ids of the posts since the last look."""

@@ -137,7 +137,7 @@ class CloudprinterLinkLine(models.TransientModel):
     def _link(self):
         """Link the documents, and write down what Cloudprinter was told."""
         # what the caller has in his context is not to reach new records
-        lines = self.sudo().with_context(clean_context(self.env.context))
+        lines = self.sudo().with_context(clean_context(self.env.context))  # pylint: disable=context-overridden
         items = lines._get_or_create_items()
         known = {}
         for line in lines:
