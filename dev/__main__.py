@@ -1,4 +1,4 @@
-"""`make setup|test|faults|bench|demo|serve|screenshots|odoo-tests`."""
+"""`make setup|lint|test|faults|bench|demo|serve|screenshots|odoo-tests`."""
 
 import argparse
 import signal
@@ -16,6 +16,7 @@ def main():
     parser = argparse.ArgumentParser(prog="make", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("setup", help="download and prepare all; the others do it by themselves")
+    commands.add_parser("lint", help="run the quality gates: code, XML, manifest, Odoo's log while installing")
     test = commands.add_parser("test", help="run all tests")
     test.add_argument("--tags", help="only these of Odoo's test tags, for example /cloudprinter:TestStage")
     faults = commands.add_parser("faults", help="run the fault tests alone, which `test` runs too")
@@ -54,6 +55,11 @@ def main():
                 template = ensure_template(server, "demo_template", options=["--with-demo"])
                 return run_screenshots(server, template, options.only)
             template = ensure_template(server)
+            if options.command == "lint":
+                from .lint import run_lint
+
+                demo_template = ensure_template(server, "demo_template", options=["--with-demo"])
+                return run_lint(server, odoo, {False: template, True: demo_template})
             if options.command == "test":
                 from .test import run_tests
 

@@ -17,7 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DEV = ROOT / ".dev"
 REQUIREMENTS = ROOT / "dev" / "requirements.txt"
+LINT_REQUIREMENTS = ROOT / "dev" / "lint-requirements.txt"
 VENV = DEV / "venv"
+LINT_VENV = DEV / "lint-venv"
 PYTHON = VENV / "bin" / "python"
 ADDONS = DEV / "addons"
 
@@ -135,7 +137,18 @@ def ensure_python():
             f"Odoo 19 needs Python 3.10 or newer; this is {sys.version.split()[0]}."
             " Name another one with:  make PYTHON=python3.11 …"
         )
-    with made_from(VENV, REQUIREMENTS.read_text(), sys.version, sys.prefix) as needed:
+    _make_venv(VENV, REQUIREMENTS)
+    return PYTHON
+
+
+def ensure_lint_tools():
+    """The tools of `make lint`, in an environment of their own; returns the folder of their programs."""
+    _make_venv(LINT_VENV, LINT_REQUIREMENTS)
+    return LINT_VENV / "bin"
+
+
+def _make_venv(folder, requirements):
+    with made_from(folder, requirements.read_text(), sys.version, sys.prefix) as needed:
         if needed:
             say("Python packages")
             try:
@@ -143,12 +156,11 @@ def ensure_python():
             except ImportError:
                 version = f"{sys.version_info.major}.{sys.version_info.minor}"
                 ensure_debian([f"python{version}-venv"], f"Python {version} here cannot make virtual environments.")
-            run([sys.executable, "-m", "venv", VENV], "making a virtual environment in .dev/venv")
+            run([sys.executable, "-m", "venv", folder], f"making a virtual environment in .dev/{folder.name}")
             run(
-                [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "-r", REQUIREMENTS],
-                "installing the packages of dev/requirements.txt",
+                [folder / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check", "-r", requirements],
+                f"installing the packages of dev/{requirements.name}",
             )
-    return PYTHON
 
 
 def _odoo_below(folder):
