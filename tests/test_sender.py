@@ -10,7 +10,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from ..models import cloudprinter_chatter
+from ..models import cloudprinter_chatter, cloudprinter_ledger
 from ..models.cloudprinter_sender import LOCK
 from ..tools.poster import Poster
 from ..tools.schedule import SCHEDULE
@@ -74,6 +74,7 @@ class TestSender(CloudprinterCase):
         self.assertEqual([len(r["body"].get("items", [1])) for r in self.server.requests], [2, 2])
         self.assert_received(item, ALL_BUT_PACKED)
 
+    @mute_logger(cloudprinter_ledger.__name__)
     def test_time_is_the_same_on_every_attempt(self):
         item = self.sell_one()
         self.server.misbehave(times=1, status=500)
@@ -151,6 +152,7 @@ class TestSender(CloudprinterCase):
         self.send()
         self.assert_states(item, [("ItemRegistered", "sent", False)])
 
+    @mute_logger(cloudprinter_ledger.__name__)
     def test_key_stays_refused_whatever_else_is_answered(self):
         """Two orders are in flight: one is told that the key is wrong, the other one gets an error of the server."""
         self.sell_one(order="1")
@@ -160,6 +162,7 @@ class TestSender(CloudprinterCase):
         self.send()
         self.assertIn("refused the API key", self.company.cloudprinter_status()["reason"])
 
+    @mute_logger(cloudprinter_ledger.__name__)
     def test_try_again_later(self):
         """Every other answer, and none, is tried again, later each time."""
         for number, failure in enumerate(
@@ -183,10 +186,12 @@ class TestSender(CloudprinterCase):
     def test_retry_after(self):
         item = self.sell_one()
         self.server.misbehave(times=1, status=429, retry_after="600")
-        self.send()
+        with self.assertLogs(cloudprinter_ledger.__name__, "WARNING"):
+            self.send()
         wait = (self.get_outbox(item).next_attempt_date - fields.Datetime.now()).total_seconds()
         self.assertTrue(590 <= wait <= 600, wait)
 
+    @mute_logger(cloudprinter_ledger.__name__)
     def test_retry_after_nothing_is_no_hot_loop(self):
         for wish in ("0", "Wed, 21 Oct 2015 07:28:00 GMT"):
             with self.subTest(wish):
@@ -201,6 +206,7 @@ class TestSender(CloudprinterCase):
                 self.send()
                 self.server.requests.clear()
 
+    @mute_logger(cloudprinter_ledger.__name__)
     def test_wakes_itself_for_the_next_attempt(self):
         item = self.sell_one()
         self.server.misbehave(times=1, status=500)
@@ -211,6 +217,7 @@ class TestSender(CloudprinterCase):
 
     # === order === #
 
+    @mute_logger(cloudprinter_ledger.__name__)
     def test_nothing_overtakes(self):
         """What comes after a signal that waits for its next attempt waits with it; other items go on."""
         sale = self.sell((self.book, 1, "1"), (self.book, 1, "2"))
@@ -357,7 +364,7 @@ class TestSender(CloudprinterCase):
         self.assert_states(one, [("ItemRegistered", "outgoing", False)])
         self.assert_states(two, [("ItemRegistered", "sent", False)])
 
-    @mute_logger("odoo.addons.cloudprinter.tools.poster")
+    @mute_logger("odoo.addons.cloudprinter.tools.poster", cloudprinter_ledger.__name__)
     def test_post_that_fails_in_an_unexpected_way(self):
         item = self.sell_one()
         with patch.object(Poster, "_get_client", side_effect=RuntimeError(f"a text with {KEY}")):

@@ -4,9 +4,11 @@ from unittest.mock import patch
 
 from odoo.exceptions import UserError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.stock_delivery.models.delivery_carrier import DeliveryCarrier
 
+from ..models import cloudprinter_ledger
 from ..models.cloudprinter_sender import CloudprinterSender
 from .common import ALL_BUT_PACKED, CloudprinterCase
 
@@ -197,6 +199,7 @@ class TestTracking(TrackingCase):
         self.assert_goes(signal, "RIGHT", "UPS")
         self.assert_outbox(item, ALL_BUT_PACKED)
 
+    @mute_logger(cloudprinter_ledger.__name__)
     def test_changed_while_it_could_not_be_delivered(self):
         """Attempted without an answer: the next attempt has the right code."""
         item, picking, signal = self.ship("WRONG")
