@@ -1,6 +1,6 @@
 import hashlib
 
-from odoo import api, fields, models
+from odoo import fields, models
 
 
 class ResPartner(models.Model):
@@ -18,7 +18,8 @@ class ResPartner(models.Model):
             return ", ".join(filter(None, (self.company_name, self.name)))
         return super()._get_complete_name()
 
-    @api.depends("cloudprinter_address_digest")
+    # does not depend on the digest, which is written together with the name: when a field is removed, Odoo's
+    # description of the users' and bank statement lines' fields that depend on it is removed with it
     def _compute_commercial_company_name(self):
         super()._compute_commercial_company_name()
         for partner in self.filtered("cloudprinter_address_digest"):
@@ -63,6 +64,5 @@ class ResPartner(models.Model):
         readers = self.filtered("cloudprinter_address_digest").with_context(tracking_disable=True)
         names = ("street", "street2", "zip", "city", "state_id", "email", "phone", "company_name", "comment")
         # the country stays: accountants report by it
-        readers.write({**dict.fromkeys(names, False), "name": "Anonymized"})
-        readers.cloudprinter_address_digest = False
+        readers.write({**dict.fromkeys(names, False), "name": "Anonymized", "cloudprinter_address_digest": False})
         readers.message_ids.sudo().unlink()
