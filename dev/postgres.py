@@ -7,7 +7,7 @@ import signal
 import subprocess
 from contextlib import contextmanager
 
-from .environment import DEV, SetupError, run, say
+from .environment import DEV, SetupError, key, run, say
 from .processes import LOOPBACK, free_port, running, wait_until
 
 # PostgreSQL refuses to run as root. As root it runs as `nobody`, and keeps the right to pass through
@@ -146,6 +146,26 @@ class Postgres:
         if (FILESTORE / database).exists():
             shutil.rmtree(FILESTORE / name, ignore_errors=True)
             (FILESTORE / database).rename(FILESTORE / name)
+
+    def keep(self, kind, inputs, make):
+        """A database that takes long to make, kept from one run to the next for the same inputs; returns its name.
+
+        :param str kind: the beginning of its name; what was made of other inputs is dropped
+        :param make: called with the name of a database to be made
+        """
+        name = f"{kind}_{key(*inputs)}"
+        # test classes that run beside each other may want the same one
+        with (DEV / f"lock-{kind}").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if name not in self.databases():
+                for old in self.databases():
+                    if old.startswith((f"{kind}_", f"making_{kind}_")):
+                        self.drop(old)
+                say(f"Database {kind} (once)")
+                making = f"making_{name}"
+                make(making)
+                self.rename(making, name)
+        return name
 
     def dump(self, database):
         """All that is in `database`, as text."""

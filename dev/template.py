@@ -1,9 +1,7 @@
 """Databases with Odoo's modules but without the add-on, of which all others are copies."""
 
-import fcntl
-
 from . import environment
-from .environment import DEV, REQUIREMENTS, key, run, say
+from .environment import DEV, REQUIREMENTS, run
 
 # What the add-on depends on, and what the tests need beside it.
 MODULES = (
@@ -22,30 +20,22 @@ def ensure_template(server, kind="template", modules=MODULES, options=(), inputs
     :param options: of Odoo's command line
     :param inputs: what else it depends on, for example the source of modules that are not Odoo's
     """
-    postgres = server.postgres
-    name = f"{kind}_{key(modules, environment.odoo_identity(server.odoo), REQUIREMENTS.read_text(), *inputs)}"
-    # test classes that run beside each other may want the same one
-    with (DEV / f"lock-{kind}").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if name not in postgres.databases():
-            for old in postgres.databases():
-                if old.startswith((f"{kind}_", f"making_{kind}_")):
-                    postgres.drop(old)
-            say(f"Database {kind} (once)")
-            making = f"making_{name}"
-            postgres.create(making)
-            run(
-                server.command(
-                    making,
-                    f"--init={','.join(modules)}",
-                    *options,
-                    "--stop-after-init",
-                    "--max-cron-threads=0",
-                    "--no-http",
-                ),
-                f"installing {', '.join(modules)}",
-                log=DEV / "log" / f"{kind}.log",
-                env=server.environment,
-            )
-            postgres.rename(making, name)
-    return name
+
+    def make(name):
+        server.postgres.create(name)
+        run(
+            server.command(
+                name,
+                f"--init={','.join(modules)}",
+                *options,
+                "--stop-after-init",
+                "--max-cron-threads=0",
+                "--no-http",
+            ),
+            f"installing {', '.join(modules)}",
+            log=DEV / "log" / f"{kind}.log",
+            env=server.environment,
+        )
+
+    identity = environment.odoo_identity(server.odoo)
+    return server.postgres.keep(kind, (modules, identity, REQUIREMENTS.read_text(), *inputs), make)
