@@ -8,6 +8,7 @@ from . import (
     cloudprinter_item_decision,
     cloudprinter_item_outbox,
     cloudprinter_ledger,
+    cloudprinter_ledger_export,
     cloudprinter_order,
     cloudprinter_order_document,
     cloudprinter_order_file,

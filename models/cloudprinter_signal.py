@@ -543,6 +543,14 @@ class CloudprinterSignal(models.Model):
         discard = self.env["cloudprinter.discard"].create({"signal_ids": [Command.set(signals.ids)]})
         return discard._get_records_action(name=self.env._("Discard Signals"), target="new")
 
+    def action_export_ledger(self):
+        """Download all signals, attempts and answers of the user's companies as one zip.
+
+        :raises AccessError: the user may not read the whole ledger
+        """
+        self.env["cloudprinter.ledger.export"]._check_may_export()
+        return {"type": "ir.actions.act_url", "url": "/cloudprinter/ledger", "target": "download"}
+
     def action_discard(self, reason=None):
         """Decide that a signal is not sent. An acceptance that is on its way wins over it.
 

@@ -400,15 +400,18 @@ class ResCompany(models.Model):
         wizard = self.with_company(self).env["cloudprinter.release"].create({})
         return {**action, "res_id": wizard.id}
 
+    def _cloudprinter_zone(self):
+        """The name of the company's time zone: of its working hours, which Odoo sets with the first user's."""
+        self.ensure_one()
+        company = self.sudo()
+        return company.resource_calendar_id.tz or company.partner_id.tz or "UTC"
+
     def _cloudprinter_format_on_paper(self, date):
         """A time as the company has it and in UTC, for example 23/11/2026 16:02:11 CET (15:02:11 UTC).
 
-        The company's time zone is that of its working hours, which Odoo sets with the first user's: each company has
-        one, and it does not depend on who prints.
+        It does not depend on who prints.
         """
-        self.ensure_one()
-        company = self.sudo()
-        zone = company.resource_calendar_id.tz or company.partner_id.tz or "UTC"
+        zone = self._cloudprinter_zone()
         local = pytz.utc.localize(date).astimezone(pytz.timezone(zone))
         text = f"{format_datetime(self.env, date, tz=zone)} {local.tzname()}"
         if zone == "UTC":

@@ -72,5 +72,8 @@ class ResConfigSettings(models.TransientModel):
     def action_cloudprinter_this_is_live(self):
         self.company_id.action_cloudprinter_this_is_live()
 
+    def action_cloudprinter_export_ledger(self):
+        return self.env["cloudprinter.signal"].action_export_ledger()
+
     def action_cloudprinter_release(self):
         return self.company_id.action_cloudprinter_release()

@@ -94,6 +94,13 @@ def find_damage(text):
     return ""
 
 
+def defuse(cell):
+    """A cell that no spreadsheet takes for a formula, whoever has written it."""
+    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+        return f"'{cell}"
+    return cell
+
+
 def write_rows(rows):
     """CSV that Excel opens in columns, and that `read_rows` reads again."""
     stream = io.StringIO(newline="")
