@@ -1,6 +1,7 @@
 """Acts in a running Odoo as a person's browser does: logs in and calls methods of records."""
 
 import json
+import urllib.error
 import urllib.request
 from http.cookiejar import CookieJar
 
@@ -25,6 +26,15 @@ class Session:
             data = answer["error"].get("data", {})
             raise RpcError(data.get("message") or answer["error"]["message"])
         return answer.get("result")
+
+    def get(self, path):
+        """Open a page; returns status, headers and content."""
+        try:
+            with self.opener.open(self.address + path, timeout=120) as response:
+                return response.status, response.headers, response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers, error.read()
 
     def call(self, model, method, *args, **kwargs):
         params = {"model": model, "method": method, "args": args, "kwargs": kwargs}

@@ -66,12 +66,13 @@ class ProcessCase(unittest.TestCase):
         cls.postgres.rename(making, name)
 
     @classmethod
-    def run_odoo(cls, database, *options):
-        """Run Odoo's command to its end; returns its log."""
+    def run_odoo(cls, database, *options, odoo=None):
+        """Run Odoo's command to its end, perhaps with another version of the add-on; returns its log."""
         cls.stop_processes()
+        odoo = odoo or cls.odoo
         log = DEV / "log" / f"{database}.log"
-        command = cls.odoo.command(database, *options, "--stop-after-init", "--max-cron-threads=0", "--no-http")
-        run(command, " ".join(options), log=log, env=cls.odoo.environment)
+        command = odoo.command(database, *options, "--stop-after-init", "--max-cron-threads=0", "--no-http")
+        run(command, " ".join(options), log=log, env=odoo.environment)
         return log.read_text()
 
     @classmethod
@@ -80,12 +81,15 @@ class ProcessCase(unittest.TestCase):
         cls.in_odoo("configure", cls.server.url, KEY, database=database)
 
     @classmethod
-    def in_odoo(cls, function, *arguments, database=None):
-        """Run a function of the scripts in Odoo and commit; returns what it returned."""
+    def in_odoo(cls, function, *arguments, database=None, odoo=None):
+        """Run a function of the scripts in Odoo and commit; returns what it returned.
+
+        :param OdooServer odoo: with another version of the add-on, from `stop_processes` to `stop_processes`
+        """
         database = database or cls.database
         process = cls.processes.get(database)
         if not process:
-            process = cls.processes[database] = OdooProcess(cls.odoo, database, cls.scripts)
+            process = cls.processes[database] = OdooProcess(odoo or cls.odoo, database, cls.scripts)
         return process.run(function, *arguments)
 
     def start_in_odoo(self, function, *arguments):

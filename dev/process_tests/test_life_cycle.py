@@ -1,0 +1,435 @@
+"""Installing, going live, upgrading, exporting, uninstalling: what happens to a database in the add-on's life."""
+
+import ast
+import csv
+import hashlib
+import io
+import json
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+
+from ..environment import DEV, ROOT
+from ..processes import wait_until
+from ..rpc import RpcError, Session
+from .common import KEY, TIMEOUT
+from .life_cycle import RELEASES, LifeCase, make_archive
+from .schema import DESCRIPTION, SCHEMA, describe, differences
+
+LEDGER_TABLES = ("cloudprinter_order", "cloudprinter_item", "cloudprinter_signal", "cloudprinter_request")
+ALL = {**SCHEMA, **DESCRIPTION}
+
+
+class UpgradeCase(LifeCase):
+    """From a version that is kept as an archive; the tests are in the classes below."""
+
+    archive = None
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        archive = (RELEASES / cls.archive).read_bytes()
+        cls.old = cls.of_archive(archive, cls.archive)
+        cls.fresh = cls.database
+        scripts = (ROOT / "dev" / "process_tests" / "life_scripts.py").read_bytes()
+        prepared = cls.postgres.keep(f"release_{cls.archive[-14:-7]}", (cls.template, archive, scripts), cls.prepare)
+        cls.database = f"test_{cls.__name__.lower()}_old"
+        cls.postgres.create(cls.database, prepared)
+        cls.addClassCleanup(cls.postgres.drop, cls.database)
+        cls.addClassCleanup(cls.stop_processes)
+
+    @classmethod
+    def prepare(cls, name):
+        """The old version at work."""
+        cls.postgres.create(name, cls.template)
+        cls.run_odoo(name, "--init=cloudprinter", odoo=cls.old)
+        cls.in_odoo("configure", cls.server.url, KEY, database=name, odoo=cls.old)
+        cls.server.misbehave(times=1, status=400, body='{"error": {"info": "unknown item"}}')
+        cls.in_odoo("fill_old", KEY, database=name)
+        cls.stop_processes()
+
+    def drain(self, database, odoo=None):
+        """Have all that is queued sent; returns what was posted, with its length in bytes."""
+        self.server.requests.clear()
+        self.in_odoo("hold", False, database=database, odoo=odoo)
+        self.in_odoo("send", database=database)
+        self.stop_processes()
+        posted = [
+            (json.dumps(request["body"]), request["headers"]["Content-Length"]) for request in self.server.requests
+        ]
+        self.server.requests.clear()
+        return sorted(posted)
+
+    def read_ledger(self, columns):
+        """The rows of the ledger, as they are in the columns that both versions have."""
+        return {
+            table: self.query(f"SELECT {', '.join(names)} FROM {table} ORDER BY id") for table, names in columns.items()
+        }
+
+    def get_columns(self):
+        gone = {"shipped_date"}
+        return {
+            table: sorted(
+                {
+                    row[0]
+                    for row in self.query(
+                        f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}'"
+                    )
+                }
+                - gone
+            )
+            for table in LEDGER_TABLES
+        }
+
+    def upgrade(self):
+        return self.run_odoo(self.database, "--update=cloudprinter")
+
+    def check_upgrade(self):
+        # the key is saved with the old version in this database, so that it is the live one
+        self.in_odoo("configure", self.server.url, KEY, odoo=self.old)
+        self.in_odoo("hold", True)
+        settings = self.in_odoo("get_settings")
+        copy = self.copy_database(f"{self.database}_copy")
+        self.in_odoo("configure", self.server.url, KEY, database=copy, odoo=self.old)
+        as_old = self.drain(copy, self.old)
+        self.assertEqual(sum(body.count('"type"') for body, _length in as_old), 100, "queued in the old version")
+        columns = self.get_columns()
+        ledger = self.read_ledger(columns)
+        self.upgrade()
+
+        self.assertEqual(self.server.requests, [], "sent by the upgrade")
+        self.assertEqual(self.read_ledger(columns), ledger)
+        self.assertEqual(self.in_odoo("get_changed_by_update"), [])
+        after = self.in_odoo("get_settings")
+        self.assertEqual(
+            {name: after[name] for name in settings if name != "cloudprinter_key_date"},
+            {name: settings[name] for name in settings if name != "cloudprinter_key_date"},
+        )
+        self.assertFalse(after["is a copy"])
+        self.assertEqual(after["cron"], [False, 7, "Ours"])
+        self.assertEqual(
+            self.query("SELECT count(*) FROM cloudprinter_request WHERE date != create_date"), [["0"]], "other times"
+        )
+        # of a fresh installation
+        self.assertEqual(self.get_differences(), [])
+        self.assertEqual(self.get_other_records(), [])
+        numbers = self.query("SELECT max(number) FROM cloudprinter_signal")
+        as_new = self.drain(self.database)
+        self.assertEqual(as_new, as_old)
+        self.assertEqual(
+            self.query("SELECT count(*), max(number) - min(number) + 1 FROM cloudprinter_signal WHERE number > 0"),
+            [[str(int(numbers[0][0]) + 100)] * 2],
+            "the ledger's numbers have no gap",
+        )
+
+    def get_differences(self):
+        """Of the schema and of Odoo's description of the add-on, between a fresh and the upgraded database."""
+        # those that somebody has changed have other names; see `get_other_records`
+        kinds = {kind: sql for kind, sql in ALL.items() if kind not in ("record rules", "scheduled actions")}
+        found = [describe(lambda sql: self.query(sql, name), kinds) for name in (self.fresh, self.database)]  # noqa: B023
+        # both orders of the two columns are indexed, whichever of them is called the primary key
+        same = "cloudprinter_request_cloudprinter_signal_rel"
+        return [
+            line for line in differences(*found) if same not in line and "cloudprinter_request_cloudpri_" not in line
+        ]
+
+    def get_other_records(self):
+        fresh, upgraded = (self.in_odoo("get_records", database=name) for name in (self.fresh, self.database))
+        ours = {"cloudprinter.ir_cron_send", "ir_cron_send", "cloudprinter_item_rule_company"}
+        return [
+            (name, fresh.get(name), upgraded.get(name))
+            for name in sorted(fresh.keys() | upgraded.keys())
+            if name not in ours and fresh.get(name) != upgraded.get(name)
+        ]
+
+
+class TestUpgradeOfFirst(UpgradeCase):
+    """From the first released data model."""
+
+    archive = "19.0.1.0.0-bf6f127.tar.xz"
+
+    def test_upgrade(self):
+        self.check_upgrade()
+
+    def upgrade(self):
+        """Killed in the middle, and run again."""
+        self.stop_processes()
+        log = DEV / "log" / f"{self.database}-killed.log"
+        command = self.odoo.command(
+            self.database, "--update=cloudprinter", "--stop-after-init", "--max-cron-threads=0", "--no-http"
+        )
+        with log.open("w") as output:
+            process = subprocess.Popen([str(part) for part in command], env=self.odoo.environment, stderr=output)
+        wait_until(
+            lambda: "cloudprinter/views/stock_picking_views.xml" in log.read_text(), "the upgrade", timeout=TIMEOUT
+        )
+        process.send_signal(signal.SIGKILL)
+        self.assertEqual(process.wait(), -signal.SIGKILL, "it was over already")
+        super().upgrade()
+
+
+class TestUpgradeOfLast(UpgradeCase):
+    """From the version before this one."""
+
+    archive = "19.0.1.0.0-6a34809.tar.xz"
+
+    def test_upgrade(self):
+        self.check_upgrade()
+
+    def test_other_rule(self):
+        """The new version finds other stages: nothing is told by itself, a person is asked."""
+        copy = self.copy_database(f"{self.database}_rule")
+        self.in_odoo("forget_stages", "000001000001", database=copy, odoo=self.old)
+        before = self.query("SELECT id, state FROM cloudprinter_signal ORDER BY id", copy)
+        self.run_odoo(copy, "--update=cloudprinter")
+        self.assertEqual(self.query("SELECT id, state FROM cloudprinter_signal ORDER BY id", copy), before)
+        self.assertEqual(self.in_odoo("get_changed_by_update", database=copy), ["000001000001"])
+
+
+class TestBigDatabase(LifeCase):
+    """Given: 100,000 manufacturing orders, 300,000 moves, 50,000 transfers, sales orders and contacts."""
+
+    odoo_tables = ("mrp_production", "stock_move", "stock_picking", "sale_order", "sale_order_line", "res_partner")
+
+    @classmethod
+    def create_database(cls, name):
+        """Without the add-on, which the test installs."""
+        scripts = (ROOT / "dev" / "process_tests" / "life_scripts.py").read_bytes()
+        big = cls.postgres.keep("big", (cls.template, scripts), cls.prepare)
+        cls.postgres.create(name, big)
+        cls.addClassCleanup(cls.postgres.drop, name)
+        cls.addClassCleanup(cls.stop_processes)
+        return name
+
+    @classmethod
+    def prepare(cls, name):
+        cls.postgres.create(name, cls.template)
+        cls.in_odoo("make_years", 100_000, 300_000, 50_000, database=name)
+        cls.in_odoo("check_read", database=name)
+        cls.in_odoo("make_progress", 300, database=name)
+        cls.stop_processes()
+        cls.query("VACUUM ANALYZE", name)
+
+    def get_files(self):
+        """Which file holds each table and index: a table that is rewritten gets another one."""
+        return dict(
+            self.query(
+                "SELECT relname, relfilenode FROM pg_class"
+                " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')"
+            )
+        )
+
+    def get_written_rows(self):
+        names = ", ".join(f"'{name}'" for name in self.odoo_tables)
+        return self.query(
+            "SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables"
+            f" WHERE relname IN ({names}) ORDER BY relname"
+        )
+
+    def install_timed(self, database):
+        start = time.monotonic()
+        self.run_odoo(database, "--init=cloudprinter")
+        return time.monotonic() - start
+
+    def test_install_and_go_live(self):
+        empty = f"{self.database}_empty"
+        self.postgres.create(empty, self.template)
+        self.addCleanup(self.postgres.drop, empty)
+        in_empty = self.install_timed(empty)
+        files, written = self.get_files(), self.get_written_rows()
+        in_big = self.install_timed(self.database)
+        ratio = f"{in_big / in_empty:.2f} times"
+        print(f"\n    installed in {in_big:.1f} s, in an empty database in {in_empty:.1f} s: {ratio}", flush=True)
+        now = self.get_files()
+        self.assertEqual({name: now.get(name) for name in files}, files, "rewritten")
+        self.assertEqual(self.get_written_rows(), written, "rows of Odoo's")
+        self.go_live()
+
+    def go_live(self):
+        """300 orders in progress: of what was reported before nothing is sent, of what follows all."""
+        sales = [
+            int(row[0])
+            for row in self.query(
+                "SELECT id FROM sale_order WHERE client_order_ref BETWEEN '00001000' AND '00002000' ORDER BY id"
+            )
+        ]  # noqa: E501
+        self.assertEqual(len(sales), 300)
+        self.in_odoo("configure", self.server.url, KEY)
+        self.in_odoo("hold", True)
+        self.assertEqual(self.in_odoo("link_all", sales), 300)
+        # 100 were produced, 50 of them shipped
+        self.assertEqual(
+            self.query("SELECT type, state, origin, count(*) FROM cloudprinter_signal GROUP BY 1, 2, 3 ORDER BY 1"),
+            [
+                ["ItemProduce", "sent", "before", "100"],
+                ["ItemProduced", "sent", "before", "100"],
+                ["ItemRegistered", "sent", "before", "300"],
+                ["ItemShipped", "sent", "before", "50"],
+            ],
+        )
+        # while signals are held work goes on: 5 of those that were produced are shipped
+        self.in_odoo("deliver", sales[50:55])
+        self.in_odoo("send")
+        self.assertEqual(self.server.requests, [])
+        self.in_odoo("release", "before")
+        # and 5 of those that were not are produced
+        self.in_odoo("produce", sales[200:205])
+        self.in_odoo("send")
+        expected = [("ItemShipped", number) for number in range(50, 55)]
+        expected += [(kind, number) for number in range(200, 205) for kind in ("ItemProduce", "ItemProduced")]
+        expected = [(kind, f"{1000 + number:08}0000", f"{1000 + number:08}0001") for kind, number in expected]
+        self.assertEqual(sorted(self.server.signals()), sorted(expected))
+
+
+class TestLedgerAndUninstall(LifeCase):
+    """Given: a database with something of everything that the add-on keeps."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.configure()
+        refused = {"match": lambda body: "000010300000" in str(body), "status": 400}
+        cls.server.misbehave(**refused, body='{"error": {"info": "=unknown item"}}')
+        cls.sales = cls.in_odoo("fill")
+        cls.in_odoo("send")
+        cls.received = [request["body"] for request in cls.server.requests]
+        document = (ROOT / "tests" / "order_documents" / "order_v2.2.json").read_text()
+        cls.in_odoo("fill_rest", KEY, document)
+        cls.in_odoo("produce", cls.sales[:1])
+
+    def test_export(self):
+        """By an accountant who may write invoices and nothing else; others may not."""
+        self.in_odoo("make_user", "biller", "account.group_account_invoice")
+        self.in_odoo("make_user", "packer", "stock.group_stock_user")
+        self.in_odoo("spoil_message", '=HYPERLINK("http://example.com")')
+        with self.serving("--max-cron-threads=0") as address:
+            packer = Session(address, self.database, "packer", "packer")
+            with self.assertRaises(RpcError):
+                packer.call("cloudprinter.signal", "action_export_ledger", [])
+            self.assertEqual(packer.get("/cloudprinter/ledger")[0], 403)
+            biller = Session(address, self.database, "biller", "biller")
+            action = biller.call("cloudprinter.signal", "action_export_ledger", [])
+            status, headers, content = biller.get(action["url"])
+        self.assertEqual(status, 200)
+        self.assertRegex(headers["Content-Disposition"], r"cloudprinter_ledger_\d{4}-\d\d-\d\d\.zip")
+        self.assertNotIn(KEY.encode(), content)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            files = {name: archive.read(name) for name in archive.namelist()}
+        manifest = json.loads(files.pop("manifest.json"))
+        self.assertEqual(manifest["exported_by"], "biller")
+        self.assertEqual(manifest["files"].keys(), files.keys())
+        for name, content in files.items():
+            self.assertEqual(manifest["files"][name]["sha256"], hashlib.sha256(content).hexdigest(), name)
+            self.assertNotIn(KEY.encode(), content)
+
+        signals = [json.loads(line) for line in files["signals.jsonl"].splitlines()]
+        attempts = [json.loads(line) for line in files["attempts.jsonl"].splitlines()]
+        table = list(csv.DictReader(io.StringIO(files["signals.csv"].decode("utf-8-sig")), delimiter=";"))
+        counts = [
+            int(row[0])
+            for row in self.query(
+                "SELECT count(*) FROM cloudprinter_signal UNION ALL SELECT count(*) FROM cloudprinter_request"
+            )
+        ]  # noqa: E501
+        self.assertEqual([len(signals), len(attempts)], counts)
+        self.assertEqual(len(table), len(signals))
+        self.assertEqual(
+            [manifest["files"][name]["rows"] for name in ("signals.csv", "signals.jsonl", "attempts.jsonl")],
+            [len(table), *counts],
+        )  # noqa: E501
+        # each says what the database says
+        sent = {row[0]: row[1:] for row in self.query("SELECT id, number, event_date FROM cloudprinter_signal")}
+        for row, signal_row in zip(table, signals):
+            self.assertEqual(row["ID"], str(signal_row["id"]))
+            self.assertEqual([row["No."], row["Happened On (UTC)"]], sent[row["ID"]])
+        posted = [attempt["body"] for attempt in attempts]
+        self.assertEqual(sorted(map(json.loads, posted), key=str), sorted(self.received, key=str))
+        refused = [row for row in table if row["Status"] == "Refused"]
+        self.assertEqual([row["Answer"][:1] for row in refused], ["'"] * len(refused))
+        self.assertTrue(refused)
+        self.assertEqual({cell[:1] for row in table for cell in row.values()} & set("=+-@"), set())
+
+    def test_uninstall(self):
+        """Nothing of the add-on is left, Odoo works on, and it can be installed again."""
+        self.in_odoo("make_ledger_rows", 10_000)
+        self.in_odoo("uninstall")
+        self.stop_processes()
+        found = [describe(lambda sql: self.query(sql, name), ALL) for name in (self.template, self.database)]  # noqa: B023
+        # a second currency brings them
+        expected = [
+            "+ implied groups: Role / User > Basic Pricelists",
+            "+ implied groups: Role / User > Multi Currencies",
+        ]
+        self.assertEqual(differences(*found), expected)
+        self.assertEqual(self.get_traces(), {"ir_module_module", "ir_model_data", "mail_message", "res_partner"})
+        self.assertEqual(self.in_odoo("work_on", self.sales), ["done", "sale"])
+        self.stop_processes()
+
+        self.run_odoo(self.database, "--init=cloudprinter")
+        for table, column in (("sale_order", "order_id"), ("sale_order_line", "item_id"), ("stock_move", "item_id")):
+            self.assertEqual(self.query(f"SELECT count(cloudprinter_{column}) FROM {table}"), [["0"]], table)
+        self.assertEqual(self.query("SELECT count(*) FROM cloudprinter_item_mrp_production_rel"), [["0"]])
+        self.assertEqual(self.in_odoo("get_outbox"), [])
+        self.in_odoo("sell", 3000, 1)
+        self.assertEqual(self.in_odoo("get_outbox"), [["000030000001", "ItemRegistered", "outgoing"]])
+
+    def get_traces(self):
+        """The tables in which the add-on is still named."""
+        tables, table = set(), None
+        for line in self.postgres.dump(self.database).splitlines():
+            if line.startswith("COPY "):
+                table = line.split()[1].removeprefix("public.")
+            elif "cloudprinter" in line.lower():
+                tables.add(table)
+        return tables
+
+
+class TestReleaseArchive(LifeCase):
+    """What is released is the add-on alone, and it works alone."""
+
+    # what Odoo 19 itself requires, of what the add-on imports
+    OF_ODOO = {"dateutil", "lxml", "markupsafe", "psycopg2", "pytz", "requests", "urllib3", "werkzeug"}
+
+    @classmethod
+    def create_database(cls, name):
+        cls.postgres.create(name, cls.template)
+        cls.addClassCleanup(cls.postgres.drop, name)
+        return name
+
+    def test_archive(self):
+        archive = make_archive()
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            names = tar.getnames()
+            sources = {m.name: tar.extractfile(m).read() for m in tar.getmembers() if m.name.endswith(".py")}
+        top = {name.split("/")[0] for name in names}
+        self.assertEqual(
+            {name for name in top if name.startswith(".")} | top & {"dev", "tests", "Makefile", "pyproject.toml"}, set()
+        )  # noqa: E501
+        self.assertLessEqual({"LICENSE", "README.md", "requirements.txt", "__manifest__.py", "migrations"}, top)
+        allowed = {*self.OF_ODOO, *(ROOT / "requirements.txt").read_text().split(), "odoo", *sys.stdlib_module_names}
+        imported = {name: sorted(get_imported(source) - allowed) for name, source in sources.items()}
+        self.assertEqual({name: modules for name, modules in imported.items() if modules}, {})
+
+        odoo = self.of_archive(archive, "now")
+        log = self.run_odoo(self.database, "--init=cloudprinter", odoo=odoo)
+        self.assertEqual([line for line in log.splitlines() if " WARNING " in line or " ERROR " in line], [])
+        with odoo.serving(self.database, "--max-cron-threads=0") as address:
+            admin = Session(address, self.database, "admin", "admin")
+            self.assertEqual(admin.call("cloudprinter.item", "search_count", []), 0)
+            views = admin.call("cloudprinter.item", "get_views", [[False, "list"], [False, "form"]])
+            self.assertIn("form", views["views"])
+            self.assertEqual(admin.get("/odoo")[0], 200)
+
+
+def get_imported(source):
+    """The names of the packages from which a module imports by their whole name."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
