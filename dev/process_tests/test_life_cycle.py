@@ -209,6 +209,7 @@ class TestBigDatabase(LifeCase):
         cls.postgres.create(name, cls.template)
         cls.in_odoo("make_years", 100_000, 300_000, 50_000, database=name)
         cls.in_odoo("check_read", database=name)
+        cls.query("ANALYZE", name)
         cls.in_odoo("make_progress", 300, database=name)
         cls.stop_processes()
         cls.query("VACUUM ANALYZE", name)
@@ -224,10 +225,10 @@ class TestBigDatabase(LifeCase):
 
     def get_written_rows(self):
         names = ", ".join(f"'{name}'" for name in self.odoo_tables)
-        return self.query(
-            "SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables"
-            f" WHERE relname IN ({names}) ORDER BY relname"
+        rows = self.query(
+            f"SELECT relname, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables WHERE relname IN ({names})"
         )
+        return {name: int(count) for name, count in rows}
 
     def install_timed(self, database):
         start = time.monotonic()
@@ -245,7 +246,10 @@ class TestBigDatabase(LifeCase):
         print(f"\n    installed in {in_big:.1f} s, in an empty database in {in_empty:.1f} s: {ratio}", flush=True)
         now = self.get_files()
         self.assertEqual({name: now.get(name) for name in files}, files, "rewritten")
-        self.assertEqual(self.get_written_rows(), written, "rows of Odoo's")
+        # Odoo writes the contacts of the two users who become managers
+        at_most = {"res_partner": 2}
+        for name, count in self.get_written_rows().items():
+            self.assertLessEqual(count - written[name], at_most.get(name, 0), f"rows of {name}")
         self.go_live()
 
     def go_live(self):
