@@ -1,8 +1,9 @@
 import tempfile
 
+from werkzeug.wsgi import wrap_file
+
 from odoo import fields, http
 from odoo.http import Response, content_disposition, request
-from werkzeug.wsgi import wrap_file
 
 
 class LedgerController(http.Controller):

@@ -80,23 +80,22 @@ class CloudprinterLedgerExport(models.AbstractModel):
     # === reading: by SQL, of what the user may see; the ORM would take minutes and all the memory === #
 
     @api.model
-    def _read(self, model, columns, joins=SQL()):
+    def _read(self, model, columns, joins):
         """Yield the rows of a model as dicts, the oldest first.
 
         :param SQL columns: of the table `row`
         """
-        allowed = self.env[model]._search([]).subselect()
         last = 0
         while True:
+            # limited there: PostgreSQL would find out anew for each part what is allowed in all of the ledger
+            allowed = self.env[model]._search([("id", ">", last)], order="id", limit=CHUNK).subselect()
             self.env.cr.execute(
                 SQL(
-                    "SELECT %s FROM %s AS row %s WHERE row.id > %s AND row.id IN %s ORDER BY row.id LIMIT %s",
+                    "SELECT %s FROM %s AS row %s WHERE row.id IN %s ORDER BY row.id",
                     columns,
                     SQL.identifier(self.env[model]._table),
                     joins,
-                    last,
                     allowed,
-                    CHUNK,
                 )
             )
             rows = self.env.cr.dictfetchall()
@@ -140,6 +139,7 @@ class CloudprinterLedgerExport(models.AbstractModel):
                        WHERE cloudprinter_request_id = row.id ORDER BY 1) AS signal_ids
                 """
             ),
+            SQL(),
         )
 
     # === the table === #
