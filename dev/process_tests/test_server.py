@@ -95,18 +95,6 @@ class TestCopy(ProcessCase):
         self.assertIn("neutralized", status["status"]["reason"])
 
 
-class TestUpgrade(ProcessCase):
-    def test_update_makes_no_signal(self):
-        """A new version of the rule finds other stages: nothing is told, a person is asked."""
-        self.in_odoo("make_item", 2)
-        self.run_odoo(self.database, "--update=cloudprinter")
-        self.assertEqual(self.in_odoo("get_outbox"), [["123456780001", "ItemRegistered", "outgoing"]])
-        self.in_odoo("forget_stage")
-        self.run_odoo(self.database, "--update=cloudprinter")
-        self.assertEqual(self.in_odoo("get_outbox"), [])
-        self.assertEqual(self.in_odoo("get_status")["attention"], ["changed_by_update"])
-
-
 class TestBrokenSettings(ProcessCase):
     def test_the_click_still_works(self):
         """No cron, an archived responsible, a senseless address: production goes on, the signals wait."""

@@ -2,7 +2,7 @@
 
 import re
 
-from .common import ProcessCase
+from ..process_tests.common import ProcessCase
 
 
 class TestDemoData(ProcessCase):

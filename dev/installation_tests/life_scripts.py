@@ -5,7 +5,7 @@ import re
 from odoo import Command
 from odoo.tools import SQL
 
-from .scripts import (  # noqa: F401
+from ..process_tests.scripts import (  # noqa: F401
     configure,
     configure_orders,
     get_outbox,

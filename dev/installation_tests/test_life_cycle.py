@@ -13,9 +13,9 @@ import time
 import zipfile
 
 from ..environment import DEV, ROOT
+from ..process_tests.common import KEY, TIMEOUT
 from ..processes import wait_until
 from ..rpc import RpcError, Session
-from .common import KEY, TIMEOUT
 from .life_cycle import RELEASES, LifeCase, make_archive
 from .schema import DESCRIPTION, SCHEMA, describe, differences
 
@@ -34,7 +34,7 @@ class UpgradeCase(LifeCase):
         archive = (RELEASES / cls.archive).read_bytes()
         cls.old = cls.of_archive(archive, cls.archive)
         cls.fresh = cls.database
-        scripts = (ROOT / "dev" / "process_tests" / "life_scripts.py").read_bytes()
+        scripts = (ROOT / "dev" / "installation_tests" / "life_scripts.py").read_bytes()
         prepared = cls.postgres.keep(f"release_{cls.archive[-14:-7]}", (cls.template, archive, scripts), cls.prepare)
         cls.database = f"test_{cls.__name__.lower()}_old"
         cls.postgres.create(cls.database, prepared)
@@ -197,7 +197,7 @@ class TestBigDatabase(LifeCase):
     @classmethod
     def create_database(cls, name):
         """Without the add-on, which the test installs."""
-        scripts = (ROOT / "dev" / "process_tests" / "life_scripts.py").read_bytes()
+        scripts = (ROOT / "dev" / "installation_tests" / "life_scripts.py").read_bytes()
         big = cls.postgres.keep("big", (cls.template, scripts), cls.prepare)
         cls.postgres.create(name, big)
         cls.addClassCleanup(cls.postgres.drop, name)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ..demo import BOOK, FLYER, ITEMS, MILESTONES, POSTER, Shop
 from ..environment import DEV, PYTHON, ensure_queue_job
+from ..process_tests.common import KEY, ProcessCase
 from ..processes import OdooServer, wait_until
 from ..rpc import RpcError
 from ..template import MODULES, ensure_template
-from .common import KEY, ProcessCase
 
 FEWEST = ("sale_mrp", "stock_delivery")
 # of Odoo's own, what works on the same orders, transfers and manufacturing orders

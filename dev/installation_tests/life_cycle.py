@@ -6,8 +6,8 @@ import tarfile
 from pathlib import Path
 
 from ..environment import DEV, PYTHON, ROOT
+from ..process_tests.common import ProcessCase
 from ..processes import OdooServer
-from .common import ProcessCase
 
 RELEASES = ROOT / "dev" / "releases"
 # `git stash create` wants to know who makes the commit that nobody will see
@@ -15,7 +15,7 @@ GIT = ("git", "-C", str(ROOT), "-c", "user.name=test", "-c", "user.email=test@ex
 
 
 class LifeCase(ProcessCase):
-    scripts = "dev.process_tests.life_scripts"
+    scripts = "dev.installation_tests.life_scripts"
 
     @classmethod
     def of_archive(cls, archive, name):
