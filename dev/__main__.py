@@ -1,4 +1,4 @@
-"""`make setup|lint|test|faults|bench|demo|serve|screenshots|odoo-tests`."""
+"""`make setup|lint|test|faults|installations|bench|demo|serve|screenshots|odoo-tests`."""
 
 import argparse
 import signal
@@ -19,8 +19,13 @@ def main():
     commands.add_parser("lint", help="run the quality gates: code, XML, manifest, Odoo's log while installing")
     test = commands.add_parser("test", help="run all tests")
     test.add_argument("--tags", help="only these of Odoo's test tags, for example /cloudprinter:TestStage")
+    test.add_argument("--coverage", action="store_true", help="measure which lines of the add-on are run")
     faults = commands.add_parser("faults", help="run the fault tests alone, which `test` runs too")
     faults.add_argument("--only", help="only those with this in their name, for example Endpoint")
+    installations = commands.add_parser(
+        "installations", help="run the tests of upgrading, uninstalling, a large database, and others' add-ons"
+    )
+    installations.add_argument("--only", help="only those with this in their name, for example Upgrade")
     commands.add_parser("bench", help="measure, and print one table; its options: --help", add_help=False)
     commands.add_parser("demo", help="run the main job and print what the endpoint received")
     serve = commands.add_parser("serve", help="the demo, then leave Odoo running for a browser")
@@ -63,15 +68,16 @@ def main():
             if options.command == "test":
                 from .test import run_tests
 
-                return run_tests(server, template, options.tags)
+                return run_tests(server, template, options.tags, options.coverage)
             if options.command == "odoo-tests":
                 from .odoo_tests import run_odoo_tests
 
                 return run_odoo_tests(server, template, options.modules)
-            if options.command == "faults":
-                from .test import run_fault_tests
+            if options.command in ("faults", "installations"):
+                from .test import run_process_tests
 
-                return run_fault_tests(server, template, options.only)
+                folder = {"faults": "dev/fault_tests", "installations": "dev/installation_tests"}[options.command]
+                return run_process_tests(server, template, folder, options.only)
             if options.command == "bench":
                 return bench.run_bench(server, template, arguments)
             if options.command in ("demo", "serve"):

@@ -58,12 +58,13 @@ def stay_inside():
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(DEV / "cache" / "hypothesis")
 
 
-def run(command, what, log=None, **options):
+def run(command, what, log=None, stdin=None, **options):
     """Run `command`, showing that it is alive; its output goes to a log and is shown when it fails.
 
     :param list command: program and arguments
     :param str what: what is being done, in the words of the reader
     :param Path log: where the output is kept, default `.dev/log/<program>.log`
+    :param str stdin: what the program reads
     :raises SetupError: when the program fails or is missing
     """
     log = log or DEV / "log" / f"{Path(command[0]).name}.log"
@@ -74,10 +75,12 @@ def run(command, what, log=None, **options):
         with (
             log.open("wb") as output,
             subprocess.Popen(
-                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, **options
+                [str(part) for part in command], stdin=subprocess.PIPE, stdout=output, stderr=output, **options
             ) as process,
         ):
             try:
+                process.stdin.write((stdin or "").encode())
+                process.stdin.close()
                 while True:
                     try:
                         code = process.wait(timeout=15)

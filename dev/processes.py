@@ -133,6 +133,11 @@ class OdooServer:
     def command(self, database, *options, program=("-m", "odoo")):
         return [self.python, *program, "server", *self.options, f"--database={database}", *options]
 
+    def run_code(self, database, code, what):
+        """Run Python in Odoo's shell, with `env`."""
+        command = [self.python, "-m", "odoo", "shell", *self.options, f"--database={database}", "--no-http"]
+        run(command, what, log=DEV / "log" / f"{database}-shell.log", stdin=code, env=self.environment)
+
     def neutralize(self, database):
         """Run Odoo's own command that makes a harmless copy."""
         command = [self.python, "-m", "odoo", "neutralize", *self.options, f"--database={database}"]

@@ -1,130 +1,242 @@
-"""All tests: Odoo's own classes in tests/, then those with processes, in dev/process_tests/ and dev/fault_tests/."""
+"""All tests: Odoo's own classes in tests/, and those with processes of their own in dev/.
 
+They are divided into jobs that run beside each other, each with databases of its own: copies of one in which the
+add-on was installed.
+"""
+
+import ast
+import json
 import os
 import re
+import shutil
 import subprocess
 import time
+from collections import defaultdict
+from datetime import datetime
 
-from .environment import ADDONS, DEV, ROOT, say
+from .environment import ADDONS, DEV, PYTHON, ROOT, SetupError, run, say
+from .jobs import Job, run_jobs
+from .odoo_log import check_log
 from .process_tests.common import INSTALLED
 from .processes import free_port
 
-STARTED = re.compile(r"odoo\.addons\.cloudprinter\.tests\.(\w+): Starting (\w+)\.(\w+)")
-LEVEL = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ \d+ (\w+) ")
-RESULT = re.compile(r"(\d+) failed, (\d+) error\(s\) of (\d+) tests")
+# tests wait now and then: for a browser, an endpoint, a lock
+AT_ONCE = os.cpu_count() + 1
+ODOO_JOBS = 4
+# it crashes the PostgreSQL of all
+ALONE = "TestPostgresCrash"
+DURATIONS = DEV / "durations.json"
+COVERAGE = DEV / "coverage"
+PROCESS_TESTS = ("dev/process_tests", "dev/fault_tests")
+
+LINE = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d+) \d+ (\w+) ")
+STARTED = re.compile(r"odoo\.addons\.cloudprinter\.tests\.[\w.]+: Starting (\w+)\.\w+")
+ODOO_RESULT = re.compile(r"(\d+) failed, (\d+) error\(s\) of (\d+) tests")
+PROCESS_RESULT = re.compile(r"^Ran (\d+) tests?", re.MULTILINE)
+# a test that is skipped here is one that did not run
+PROCESS_TROUBLE = re.compile(r"(?:failures|errors|skipped|unexpected successes)=(\d+)")
 
 
-def run_tests(server, template, tags=None):
-    """Run all tests, or those with Odoo's test `tags`; returns the exit code and prints `N passed, N failed`."""
-    start = time.monotonic()
-    passed, failed = _run_odoo_tests(server, template, tags)
-    if not tags:
-        for folder in ("dev/process_tests", "dev/fault_tests"):
-            more, worse = _run_process_tests(server, template, folder)
-            passed, failed = passed + more, failed + worse
-    return _report(start, passed, failed)
+def run_tests(server, template, tags=None, coverage=False):
+    """Run all tests, or those with Odoo's test `tags`.
+
+    :param bool coverage: measure which lines of the add-on are run; fewer than pyproject.toml says are a failure
+    :return: the exit code; prints `N passed, N failed`
+    """
+    if tags:
+        jobs = [OdooJob(server, "test", tags)]
+    else:
+        jobs = get_odoo_jobs(server)
+        for folder in PROCESS_TESTS:
+            jobs += get_process_jobs(server, template, folder)
+    return Run(server, template, coverage).run(jobs)
 
 
-def run_fault_tests(server, template, pattern=None):
-    """Run the fault tests, or those whose name has `pattern`; the exit code and what is printed as above."""
-    start = time.monotonic()
-    return _report(start, *_run_process_tests(server, template, "dev/fault_tests", pattern))
+def run_process_tests(server, template, folder, pattern=None):
+    """Run the test classes of a folder, or those whose name has `pattern`; the exit code and output as above."""
+    return Run(server, template).run(get_process_jobs(server, template, folder, pattern or ""))
 
 
-def _report(start, passed, failed):
-    say(f"\nran for {time.monotonic() - start:.0f} s; the logs are in {DEV / 'log'}")
-    if not passed and not failed:
-        say("No test ran.")
-        return 1
-    say(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+def find_classes(folder):
+    """The test classes below `folder`: their names with the path of their file."""
+    return {
+        node.name: path
+        for path in sorted((ROOT / folder).glob("test_*.py"))
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and node.name.startswith("Test")
+    }
 
 
-def _run_odoo_tests(server, template, tags):
-    say("Odoo's test classes")
-    server.postgres.create("test", template)
-    port = free_port()
-    command = server.command(
-        "test",
-        "--init=cloudprinter",
-        f"--test-tags={tags or '/cloudprinter'}",
-        "--stop-after-init",
-        "--max-cron-threads=0",
-        f"--screenshots={DEV / 'screenshots'}",
-        "--http-interface=127.0.0.1",
-        f"--http-port={port}",
-    )
-    log = DEV / "log" / "test.log"
-    ran = bad = 0
-    shown_class = None
-    in_trouble = False
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            [str(part) for part in command],
-            env=server.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process,
-    ):
-        try:
-            for line in process.stdout:
-                output.write(line)
-                if level := LEVEL.match(line):
-                    in_trouble = level[1] in ("ERROR", "CRITICAL")
-                if in_trouble:
-                    print(line, end="", flush=True)
-                elif (started := STARTED.search(line)) and started[2] != shown_class:
-                    shown_class = started[2]
-                    say(f"  {started[1]}: {shown_class}")
-                if result := RESULT.search(line):
-                    bad += int(result[1]) + int(result[2])
-                    ran += int(result[3])
-        except BaseException:
-            process.terminate()
-            raise
-    if process.returncode and not bad:
-        say(f"Odoo ended with exit code {process.returncode}.")
-        bad += 1
-    return max(ran - bad, 0), bad
+def read_durations():
+    """Seconds that each test class took when it last ran here."""
+    return json.loads(DURATIONS.read_text()) if DURATIONS.exists() else {}
 
 
-def _run_process_tests(server, template, folder, pattern=None):
-    say(f"Tests with processes of their own: {folder}")
-    # it may be of an older version of the add-on
-    server.postgres.drop(INSTALLED)
-    environment = dict(
-        server.environment,
-        PYTHONPATH=os.pathsep.join([server.environment["PYTHONPATH"], str(ROOT)]),
-        CLOUDPRINTER_TEST_PORT=str(server.postgres.port),
-        CLOUDPRINTER_TEST_TEMPLATE=template,
-        CLOUDPRINTER_TEST_ADDONS=str(ADDONS),
-    )
-    output = []
-    command = [str(server.python), "-m", "unittest", "discover", "-v", "-s", folder, "-t", "."]
-    with subprocess.Popen(
-        [*command, "-k", pattern] if pattern else command,
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        try:
-            for line in process.stdout:
-                output.append(line)
-                print(line, end="", flush=True)
-        except BaseException:
-            process.terminate()
-            raise
-    text = "".join(output)
-    ran = re.search(r"^Ran (\d+) tests?", text, re.MULTILINE)
-    # a test that is skipped here is one that did not run
-    trouble = sum(int(count) for count in re.findall(r"(?:failures|errors|skipped)=(\d+)", text))
-    count = int(ran[1]) if ran else 0
-    if process.returncode and not trouble:
-        trouble = 1
-    return max(count - trouble, 0), trouble
+def get_odoo_jobs(server):
+    """Jobs of about the same length that run all of Odoo's test classes between them."""
+    durations = read_durations()
+    shares = [[] for _number in range(ODOO_JOBS)]
+    lengths = [0] * ODOO_JOBS
+    for name in sorted(find_classes("tests"), key=lambda name: -durations.get(name, 5)):
+        shortest = lengths.index(min(lengths))
+        lengths[shortest] += durations.get(name, 5)
+        shares[shortest].append(name)
+    return [
+        OdooJob(server, f"test_{number}", ",".join(f"/cloudprinter:{name}" for name in share), share, lengths[number])
+        for number, share in enumerate(shares)
+    ]
+
+
+def get_process_jobs(server, template, folder, pattern=""):
+    durations = read_durations()
+    return [
+        ProcessJob(server, template, path, name, durations.get(name, 20))
+        for name, path in find_classes(folder).items()
+        if pattern in name
+    ]
+
+
+class OdooJob(Job):
+    """Odoo's test classes `classes`, named by `tags`, in one Odoo process."""
+
+    def __init__(self, server, database, tags, classes=(), seconds=0):
+        self.postgres = server.postgres
+        self.database = database
+        self.classes = classes
+        command = server.command(
+            database,
+            f"--test-tags={tags}",
+            "--stop-after-init",
+            "--max-cron-threads=0",
+            f"--screenshots={DEV / 'screenshots'}",
+            "--http-interface=127.0.0.1",
+            f"--http-port={free_port()}",
+        )
+        name = f"{len(classes)} classes of Odoo's kind" if classes else tags
+        super().__init__(name, command, DEV / "log" / f"{database}.log", seconds, env=server.environment)
+
+    def start(self):
+        self.postgres.create(self.database, INSTALLED)
+        super().start()
+
+    def read_result(self):
+        """Passed and failed, the lines that tell why, and the seconds that each class took."""
+        passed = failed = 0
+        trouble, in_trouble = [], False
+        durations = defaultdict(float)
+        current, since = None, None
+        for line in self.log.read_text(errors="replace").splitlines():
+            if start := LINE.match(line):
+                now = datetime.fromisoformat(start[1]).timestamp() + int(start[2]) / 1000
+                if current:
+                    durations[current] += now - since
+                since = now
+                in_trouble = start[3] in ("ERROR", "CRITICAL")
+                if begun := STARTED.search(line):
+                    current = begun[1]
+            if in_trouble:
+                trouble.append(line)
+            if result := ODOO_RESULT.search(line):
+                bad = int(result[1]) + int(result[2])
+                failed += bad
+                passed += int(result[3]) - bad
+        if self.process.returncode and not failed:
+            failed = 1
+            trouble.append(f"Odoo ended with exit code {self.process.returncode}.")
+        if missing := sorted(set(self.classes) - set(durations)):
+            failed += len(missing)
+            trouble.append(f"No test ran of {', '.join(missing)}.")
+        if not failed and (warnings := check_log(self.log)):
+            failed = 1
+            trouble.append(f"What a test provokes, it expects (assertLogs, mute_logger):\n{warnings}")
+        self.postgres.drop(self.database)
+        return passed, failed, trouble, durations
+
+
+class ProcessJob(Job):
+    """A class of dev/process_tests/ or dev/fault_tests/, in a process that starts others."""
+
+    def __init__(self, server, template, path, name, seconds):
+        environment = dict(
+            server.environment,
+            PYTHONPATH=os.pathsep.join([server.environment["PYTHONPATH"], str(ROOT)]),
+            CLOUDPRINTER_TEST_PORT=str(server.postgres.port),
+            CLOUDPRINTER_TEST_TEMPLATE=template,
+            CLOUDPRINTER_TEST_ADDONS=str(ADDONS),
+        )
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        command = [server.python, "-m", "unittest", "-v", f"{module}.{name}"]
+        super().__init__(name, command, DEV / "log" / f"test-{name}.log", seconds, env=environment, cwd=ROOT)
+
+    def read_result(self):
+        text = self.log.read_text(errors="replace")
+        ran = PROCESS_RESULT.search(text)
+        count = int(ran[1]) if ran else 0
+        failed = sum(map(int, PROCESS_TROUBLE.findall(text)))
+        if not failed and (self.process.returncode or not count):
+            failed = 1
+        return max(count - failed, 0), failed, text.splitlines() if failed else [], {self.name: self.seconds}
+
+
+class Run:
+    """Jobs, and what came of them.
+
+    :raises SetupError: the add-on cannot be installed
+    """
+
+    def __init__(self, server, template, coverage=False):
+        self.start = time.monotonic()
+        self.passed = self.failed = 0
+        self.durations = read_durations()
+        self.coverage = coverage
+        say("The add-on")
+        log = DEV / "log" / "test-install.log"
+        server.postgres.create(INSTALLED, template)
+        command = server.command(
+            INSTALLED, "--init=cloudprinter", "--stop-after-init", "--max-cron-threads=0", "--no-http"
+        )
+        run(command, "installing it", log=log, env=server.environment)
+        if warnings := check_log(log):
+            raise SetupError(f"Installing is not silent.\n{warnings}")
+
+    def run(self, jobs):
+        say(f"Tests, {AT_ONCE} jobs at once")
+        if self.coverage:
+            shutil.rmtree(COVERAGE, ignore_errors=True)
+            COVERAGE.mkdir(parents=True)
+            for job in jobs:
+                job.measure()
+        run_jobs([job for job in jobs if job.name != ALONE], AT_ONCE, self.report)
+        run_jobs([job for job in jobs if job.name == ALONE], 1, self.report)
+        DURATIONS.write_text(json.dumps(self.durations, indent=1, sort_keys=True))
+        if self.coverage and not report_coverage():
+            self.failed += 1
+        say(f"\nran for {time.monotonic() - self.start:.0f} s; the logs are in {DEV / 'log'}")
+        if not self.passed and not self.failed:
+            say("No test ran.")
+            return 1
+        say(f"{self.passed} passed, {self.failed} failed")
+        return 1 if self.failed else 0
+
+    def report(self, job):
+        passed, failed, trouble, durations = job.read_result()
+        self.passed += passed
+        self.failed += failed
+        self.durations.update({name: round(seconds, 1) for name, seconds in durations.items()})
+        for line in trouble:
+            say(line)
+        say(f"  {passed:4} passed{f', {failed} FAILED' if failed else ''} in {job.seconds:.0f} s: {job.name}")
+
+
+def report_coverage():
+    """Print the add-on's coverage by file, the lowest last; returns whether it is high enough."""
+    environment = dict(os.environ, COVERAGE_FILE=str(COVERAGE / "data"))
+
+    def coverage(*arguments):
+        command = [str(PYTHON), "-m", "coverage", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    coverage("combine", "--quiet")
+    result = coverage("report", "--sort=-cover", "--skip-covered")
+    say(f"\nCoverage of the add-on's Python\n{result.stdout}{result.stderr}")
+    return result.returncode == 0
