@@ -178,7 +178,7 @@ SCREENS = (
         click="button[name=action_cloudprinter_release]",
         then=".modal .o_form_view",
     ),
-    Screen("settings", "admin", "cloudprinter.res_config_settings_action", FORM),
+    Screen("settings", "admin", "cloudprinter.res_config_settings_action", FORM, published=True),
 )
 
 
