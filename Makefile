@@ -2,11 +2,11 @@
 PYTHON ?= python3
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.dev/cache/python
 
-.PHONY: help setup lint test faults installations bench demo serve screenshots odoo-tests clean
+.PHONY: help setup lint test faults installations bench demo serve screenshots translations odoo-tests clean
 help:
 	@$(PYTHON) -m dev --help
 
-setup lint test faults installations bench demo serve screenshots odoo-tests:
+setup lint test faults installations bench demo serve screenshots translations odoo-tests:
 	@$(PYTHON) -m dev $@ $(ARGS)
 
 clean:

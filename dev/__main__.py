@@ -1,4 +1,4 @@
-"""`make setup|lint|test|faults|installations|bench|demo|serve|screenshots|odoo-tests`."""
+"""`make setup|lint|test|faults|installations|bench|demo|serve|screenshots|translations|odoo-tests`."""
 
 import argparse
 import signal
@@ -32,6 +32,7 @@ def main():
     serve.add_argument("--port", type=int, default=8069)
     screenshots = commands.add_parser("screenshots", help="take pictures of the main screens with the demo data")
     screenshots.add_argument("--only", help="only those with this in their name, for example item")
+    commands.add_parser("translations", help="write i18n/cloudprinter.pot and bring i18n/*.po up to it")
     odoo_tests = commands.add_parser(
         "odoo-tests", help="run the tests of Odoo's own modules, without and with the add-on"
     )
@@ -69,6 +70,10 @@ def main():
                 from .test import run_tests
 
                 return run_tests(server, template, options.tags, options.coverage)
+            if options.command == "translations":
+                from .translations import run_translations
+
+                return run_translations(server, template)
             if options.command == "odoo-tests":
                 from .odoo_tests import run_odoo_tests
 
