@@ -17,6 +17,7 @@ from .signals import (
     body,
     with_key,
 )
+from .text import Text
 
 __all__ = [
     "CANCEL_CAUSES",
@@ -29,6 +30,7 @@ __all__ = [
     "Result",
     "Signal",
     "SignalError",
+    "Text",
     "body",
     "check_url",
     "with_key",

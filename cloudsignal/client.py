@@ -24,6 +24,7 @@ import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
 from .signals import SignalError, with_key
+from .text import Text as _
 
 READ_LIMIT = 64 * 1024  # bytes of an answer that are read at all
 RESPONSE_LIMIT = 4000  # characters of it that are kept
@@ -78,20 +79,20 @@ def check_url(url):
     :raise SignalError: with the field `url`
     """
     if not isinstance(url, str) or re.search(r"[\s\\\x00-\x20\x7f]", url):
-        raise SignalError("url", "is not a web address")
+        raise SignalError("url", _("is not a web address"))
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
     except ValueError:
-        raise SignalError("url", "is not a web address") from None
+        raise SignalError("url", _("is not a web address")) from None
     if not host:
-        raise SignalError("url", "has no host name")
+        raise SignalError("url", _("has no host name"))
     if "@" in parts.netloc:
-        raise SignalError("url", "must not contain a user name or password")
+        raise SignalError("url", _("must not contain a user name or password"))
     if "#" in url:
-        raise SignalError("url", "must not contain a fragment (#)")
+        raise SignalError("url", _("must not contain a fragment (#)"))
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        raise SignalError("url", "must begin with https://")
+        raise SignalError("url", _("must begin with https://"))
 
 
 def _is_loopback(host):
@@ -184,28 +185,28 @@ class Client:
         """Why there is no answer, for people."""
         expired = time.monotonic() >= _clock.expires
         times = {
-            "connect": f"{self._connect_timeout:g} s",
-            "answer": f"{self._deadline if expired else self._read_timeout:g} s",
+            "connect": f"{self._connect_timeout:g}",
+            "answer": f"{self._deadline if expired else self._read_timeout:g}",
         }
         causes = list(_causes(error))
         for kind, text in _EXPLANATIONS:
             if any(isinstance(cause, kind) for cause in causes):
-                return text.format(**times)
-        return "no answer"
+                return _(text.source, **times)
+        return _("no answer")
 
 
 # The first that is among an error's causes explains it.
 _EXPLANATIONS = (
-    (requests.exceptions.ProxyError, "the proxy could not be used"),
-    (ssl.SSLCertVerificationError, "the certificate could not be verified"),
-    ((ssl.SSLError, requests.exceptions.SSLError), "no secure connection could be made"),
-    (socket.gaierror, "the host name could not be resolved"),
-    (ConnectionRefusedError, "connection refused"),
-    (requests.exceptions.ConnectTimeout, "no connection within {connect}"),
-    (urllib3.exceptions.NewConnectionError, "no connection could be made"),
-    ((TimeoutError, requests.exceptions.ReadTimeout), "no answer within {answer}"),
-    (ConnectionError, "the connection was cut before an answer came"),
-    ((http.client.HTTPException, urllib3.exceptions.HTTPError), "the answer is not HTTP"),
+    (requests.exceptions.ProxyError, _("the proxy could not be used")),
+    (ssl.SSLCertVerificationError, _("the certificate could not be verified")),
+    ((ssl.SSLError, requests.exceptions.SSLError), _("no secure connection could be made")),
+    (socket.gaierror, _("the host name could not be resolved")),
+    (ConnectionRefusedError, _("connection refused")),
+    (requests.exceptions.ConnectTimeout, _("no connection within %(connect)s s")),
+    (urllib3.exceptions.NewConnectionError, _("no connection could be made")),
+    ((TimeoutError, requests.exceptions.ReadTimeout), _("no answer within %(answer)s s")),
+    (ConnectionError, _("the connection was cut before an answer came")),
+    ((http.client.HTTPException, urllib3.exceptions.HTTPError), _("the answer is not HTTP")),
 )
 
 # requests does not wrap all that urllib3, http.client, and the parsing of host names and proxies raise

@@ -10,6 +10,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from .text import Text as _
+
 ENDPOINT = "https://api.cloudprinter.com/cloudsignal/2.0/status/"
 
 #: The only causes accepted in an ItemCanceled; code -> what it says about the file, the order or the customer.
@@ -110,20 +112,22 @@ class Signal:
         :raise SignalError: at the first field that is missing, unknown to the type, or wrong
         """
         if not isinstance(self.type, str) or self.type not in FIELDS:
-            raise SignalError("type", f"{self.type!r} is not one of {', '.join(SIGNAL_TYPES)}")
+            raise SignalError(
+                "type", _("%(type)r is not one of %(types)s", type=self.type, types=", ".join(SIGNAL_TYPES))
+            )
         required, optional = FIELDS[self.type]
         for field in ("order", "item", *_DETAILS):
             value = getattr(self, field)
             _check_text(field, value)
             if not value and field in ("order", "item", *required):
-                raise SignalError(field, f"{self.type} needs it, but it is empty")
+                raise SignalError(field, _("%(type)s needs it, but it is empty", type=self.type))
             if value and field in _DETAILS and field not in required + optional:
-                raise SignalError(field, f"{self.type} does not take it")
+                raise SignalError(field, _("%(type)s does not take it", type=self.type))
         _check_datetime(self.datetime)
         if self.delay and (not _HOURS.fullmatch(self.delay) or not int(self.delay)):
-            raise SignalError("delay", f"{self.delay!r} is not a whole number of hours from 1 to 9999")
+            raise SignalError("delay", _("%(delay)r is not a whole number of hours from 1 to 9999", delay=self.delay))
         if self.type == "ItemCanceled" and self.cause and self.cause not in CANCEL_CAUSES:
-            raise SignalError("cause", f"{self.cause!r} is not one of Cloudprinter's {len(CANCEL_CAUSES)} causes")
+            raise SignalError("cause", _("%(cause)r is not one of Cloudprinter's causes", cause=self.cause))
 
     def to_dict(self):
         """Return the API's JSON object, without key, in the order of the API's examples.
@@ -139,21 +143,21 @@ class Signal:
 
 def _check_text(field, value):
     if not isinstance(value, str):
-        raise SignalError(field, f"must be text, not {type(value).__name__}")
+        raise SignalError(field, _("must be text, not %(type)s", type=type(value).__name__))
     if value and not value.strip():
-        raise SignalError(field, "is blank")
+        raise SignalError(field, _("is blank"))
     # a lone surrogate passes json.dumps, but no other UTF-8 reader or database
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
-        raise SignalError(field, "contains a control character or a line break")
+        raise SignalError(field, _("contains a control character or a line break"))
 
 
 def _check_datetime(value):
     if not value:
-        raise SignalError("datetime", "is missing")
+        raise SignalError("datetime", _("is missing"))
     if not isinstance(value, dt.datetime):
-        raise SignalError("datetime", f"must be a datetime, not {type(value).__name__}")
+        raise SignalError("datetime", _("must be a datetime, not %(type)s", type=type(value).__name__))
     if value.tzinfo and value.utcoffset():
-        raise SignalError("datetime", f"must be in UTC, but is {value.utcoffset()} ahead of it")
+        raise SignalError("datetime", _("must be in UTC, but is %(hours)s ahead of it", hours=value.utcoffset()))
 
 
 def body(signals):

@@ -1,13 +1,15 @@
 import json
 import logging
+from dataclasses import replace
 
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..cloudsignal import Outcome
+from ..cloudsignal import Outcome, Text
 from ..tools.poster import REFUSALS_AT_MOST
 from ..tools.run import Caution
 from ..tools.schedule import HORIZON, SCHEDULE, spread
+from ..tools.translate import translate
 from .cloudprinter_request import FAILURES
 
 _logger = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ class CloudprinterLedger(models.AbstractModel):
 
         :param dict found: signal id → its state and its tracking code, as they are now
         """
+        attempts = [self._explain(run, attempt) for attempt in attempts]
         written = self._write_requests([attempt for attempt in attempts if attempt.body])
         accepted, notes, seen = {}, [], set()
         for attempt in attempts:
@@ -48,6 +51,14 @@ class CloudprinterLedger(models.AbstractModel):
                 self._follow_circuit(run, endpoint, attempt, *written[id(attempt)])
         self._accept(accepted, found)
         return notes + list(accepted.items())
+
+    def _explain(self, run, attempt):
+        """Why no answer came is written down in the language of the company."""
+        message = attempt.result.message
+        if not isinstance(message, Text):
+            return attempt
+        env = self.with_context(lang=run.endpoints[attempt.bundle.company_id].lang).env
+        return attempt._replace(result=replace(attempt.result, message=translate(env, message)))
 
     def _keep(self, signals, attempt, endpoint):
         """What becomes of queued signals that were not accepted; returns those that are not tried again."""

@@ -12,7 +12,9 @@ from odoo.exceptions import AccessError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import config, human_size
 
+from ..cloudsignal import Text as _
 from ..tools.download import MEGABYTE, Result, download, parse_hosts
+from ..tools.translate import translate
 
 _logger = logging.getLogger(__name__)
 
@@ -178,7 +180,7 @@ class CloudprinterOrderFile(models.Model):
         ).try_lock_for_update(allow_referencing=True)
         for file in due.filtered(lambda file: file.attempt_count >= ATTEMPTS_AT_MOST):
             # also the last attempt has left no result
-            file._fail(Result("download", "the download never came to an end"))
+            file._fail(Result("download", _("the download never came to an end")))
         attempts = due[:1].attempt_count
         batch = due.filtered(lambda file: file.state == "waiting" and file.attempt_count == attempts)
         batch = batch[: AT_ONCE >> attempts or 1]
@@ -288,7 +290,7 @@ class CloudprinterOrderFile(models.Model):
             {
                 "state": "waiting" if again else "error",
                 "failure_type": failure_type,
-                "problem": f"{self._get_place()}: {result.reason}. {remedy}",
+                "problem": f"{self._get_place()}: {translate(self.env, result.reason)}. {remedy}",
             }
         )
         if not again:

@@ -6,6 +6,7 @@ from odoo.tools import SQL, clean_context, format_datetime
 
 from .. import cloudsignal
 from ..tools.stage import TERMINAL
+from ..tools.translate import translate
 
 MILESTONES_ONLY = "type NOT IN ('ItemDelay', 'ItemError')"
 # In the context as `cloudprinter_ledger` it allows to touch what is evidence. Over RPC nobody can name this object,
@@ -184,7 +185,7 @@ class CloudprinterSignal(models.Model):
                     "%(signal)s of item %(item)s cannot be sent. %(reason)s",
                     signal=signal.type,
                     item=item.name,
-                    reason=error,
+                    reason=translate(self.env, error),
                 )
             ) from error
 

@@ -13,6 +13,7 @@ from odoo.tools import SQL, format_datetime, format_time
 from .. import cloudsignal
 from ..tools.download import parse_hosts
 from ..tools.poster import REFUSALS_AT_MOST
+from ..tools.translate import translate
 from .cloudprinter_request import FAILURES
 
 _logger = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ class ResCompany(models.Model):
                 cloudsignal.check_url(company.cloudprinter_signal_url)
             except cloudsignal.SignalError as error:
                 raise ValidationError(
-                    self.env._("The CloudSignal address cannot be used: %(reason)s", reason=error)
+                    self.env._("The CloudSignal address cannot be used: %(reason)s", reason=translate(self.env, error))
                 ) from error
 
     @api.constrains("cloudprinter_order_api_key")

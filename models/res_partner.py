@@ -64,5 +64,7 @@ class ResPartner(models.Model):
         readers = self.filtered("cloudprinter_address_digest").with_context(tracking_disable=True)
         names = ("street", "street2", "zip", "city", "state_id", "email", "phone", "company_name", "comment")
         # the country stays: accountants report by it
-        readers.write({**dict.fromkeys(names, False), "name": "Anonymized", "cloudprinter_address_digest": False})
+        readers.write(
+            {**dict.fromkeys(names, False), "name": self.env._("Anonymized"), "cloudprinter_address_digest": False}
+        )
         readers.message_ids.sudo().unlink()

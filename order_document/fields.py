@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
+from ..cloudsignal.text import Text as _
 from .document import Address, Client, Costs, File, Item, Option, Order, Reorder, Shipping
 from .errors import DocumentError
 
@@ -34,7 +35,7 @@ class _Fields:
         if value in ("", []):
             value = {}
         if not isinstance(value, dict):
-            raise DocumentError(path, "must be an object")
+            raise DocumentError(path, _("must be an object"))
         self.path = path
         self.rest = dict(value)
 
@@ -49,11 +50,11 @@ class _Fields:
     def id(self):
         text = self.text("id")
         if not text:
-            raise DocumentError(self.at("id"), "is missing")
+            raise DocumentError(self.at("id"), _("is missing"))
         if len(text) > ID_AT_MOST:
-            raise DocumentError(self.at("id"), f"is longer than {ID_AT_MOST} characters")
+            raise DocumentError(self.at("id"), _("is longer than %(most)s characters", most=ID_AT_MOST))
         if not text.isprintable():
-            raise DocumentError(self.at("id"), "must be printable")
+            raise DocumentError(self.at("id"), _("must be printable"))
         return text
 
     def whole(self, name, least=0, most=COUNT_AT_MOST):
@@ -62,7 +63,9 @@ class _Fields:
             return None
         match = _WHOLE.fullmatch(text)
         if not match or not least <= int(match[1]) <= most:
-            raise DocumentError(self.at(name), f"must be a whole number from {least} to {most}")
+            raise DocumentError(
+                self.at(name), _("must be a whole number from %(least)s to %(most)s", least=least, most=most)
+            )
         return int(match[1])
 
     def amount(self, name):
@@ -70,18 +73,18 @@ class _Fields:
         if not text:
             return None
         if "," in text:
-            raise DocumentError(self.at(name), "must have a point before its decimals and no comma")
+            raise DocumentError(self.at(name), _("must have a point before its decimals and no comma"))
         number = Decimal(text) if _AMOUNT.fullmatch(text) else Decimal(-1)
         if not 0 <= number <= AMOUNT_AT_MOST:
-            raise DocumentError(self.at(name), f"must be a number from 0 to {AMOUNT_AT_MOST}")
+            raise DocumentError(self.at(name), _("must be a number from 0 to %(most)s", most=AMOUNT_AT_MOST))
         if number.as_tuple().exponent < -DECIMALS_AT_MOST:
-            raise DocumentError(self.at(name), f"must not have more than {DECIMALS_AT_MOST} decimals")
+            raise DocumentError(self.at(name), _("must not have more than %(most)s decimals", most=DECIMALS_AT_MOST))
         return number.copy_abs()
 
     def currency(self):
         text = self.text("currency")
         if text and not re.fullmatch("[A-Za-z]{3}", text):
-            raise DocumentError(self.at("currency"), "must be a currency of three letters")
+            raise DocumentError(self.at("currency"), _("must be a currency of three letters"))
         return text.upper()
 
     def date(self, name):
@@ -96,7 +99,7 @@ class _Fields:
                 offset = timezone(timedelta(hours=int(f"{sign}{hours}"), minutes=int(f"{sign}{minutes or 0}")))
                 date = date.replace(tzinfo=offset).astimezone(timezone.utc).replace(tzinfo=None)
         except (AttributeError, ValueError, OverflowError):
-            raise DocumentError(self.at(name), "must be a date like 2016-07-14 08:25:08") from None
+            raise DocumentError(self.at(name), _("must be a date like 2016-07-14 08:25:08")) from None
         return date
 
     def object(self, name):
@@ -119,7 +122,7 @@ class _Fields:
                 continue
             entries = value if isinstance(value, list) else [value]
             if len(found) + len(entries) > at_most:
-                raise DocumentError(path, f"has more than {at_most} entries")
+                raise DocumentError(path, _("has more than %(most)s entries", most=at_most))
             found += [_Fields(entry, f"{path}[{number}]") for number, entry in enumerate(entries)]
         return found
 
@@ -131,18 +134,18 @@ def get_text(value, path):
     if value == []:
         value = ""
     if not isinstance(value, str):
-        raise DocumentError(path, "must be a text")
+        raise DocumentError(path, _("must be a text"))
     return value
 
 
 def read_order(tree):
     """Return the Order of a clean tree."""
     if not isinstance(tree, dict):
-        raise DocumentError("", "must be an object")
+        raise DocumentError("", _("must be an object"))
     if "order" not in tree:
-        raise DocumentError("order", "is missing")
+        raise DocumentError("order", _("is missing"))
     if not isinstance(tree["order"], dict):
-        raise DocumentError("order", "must be an object")
+        raise DocumentError("order", _("must be an object"))
     fields = _Fields(tree["order"], "order")
     is_test = any(_has_test_flag(part) for part in (fields.rest, fields.rest.get("creator"), fields.rest.get("client")))
     order_id = fields.id()
@@ -176,11 +179,11 @@ def _read_items(order):
     for fields in order.objects("items", "item", ITEMS_AT_MOST):
         item = _read_item(fields)
         if item.id in seen:
-            raise DocumentError(fields.at("id"), "is used twice")
+            raise DocumentError(fields.at("id"), _("is used twice"))
         seen.add(item.id)
         items.append(item if item.reorder else replace(item, reorder=whole_reorder))
     if not items:
-        raise DocumentError(order.at("items"), "must have at least one item")
+        raise DocumentError(order.at("items"), _("must have at least one item"))
     return tuple(items)
 
 
@@ -188,7 +191,7 @@ def _read_item(fields):
     item_id = fields.id()
     count = fields.whole("count", 1)
     if count is None:
-        raise DocumentError(fields.at("count"), "is missing")
+        raise DocumentError(fields.at("count"), _("is missing"))
     return Item(
         id=item_id,
         count=count,

@@ -13,6 +13,7 @@ from xml.parsers.expat import ExpatError
 
 import xmltodict
 
+from ..cloudsignal.text import Text as _
 from .errors import DocumentError, TooLarge, UnknownFormat
 
 SIZE_AT_MOST = 2 * 1024 * 1024  # bytes
@@ -68,9 +69,11 @@ def decode(content):
         text = content.decode(encoding)
     except UnicodeDecodeError:
         _sniff(content.decode(encoding, "replace"))
-        raise DocumentError("", f"is not valid {encoding.upper().removesuffix('-SIG')}") from None
+        raise DocumentError(
+            "", _("is not valid %(encoding)s", encoding=encoding.upper().removesuffix("-SIG"))
+        ) from None
     if "\0" in text[:4]:
-        raise DocumentError("", "is not valid UTF-8; UTF-16 must begin with a byte order mark")
+        raise DocumentError("", _("is not valid UTF-8; UTF-16 must begin with a byte order mark"))
     return text.lstrip(_BLANKS), _sniff(text)
 
 
@@ -87,14 +90,14 @@ def _get_encoding(content):
     except LookupError:
         encoding = ""
     if not _ENCODING.fullmatch(encoding):
-        raise DocumentError("", "has an encoding that is not supported; use UTF-8")
+        raise DocumentError("", _("has an encoding that is not supported; use UTF-8"))
     return encoding
 
 
 def _sniff(text):
     start = text.lstrip(_BLANKS)[:1]
     if not start:
-        raise DocumentError("", "is empty")
+        raise DocumentError("", _("is empty"))
     if start not in "{<[":
         raise UnknownFormat("", "is neither JSON nor XML")
     return "xml" if start == "<" else "json"
@@ -120,9 +123,11 @@ def _load_json(text):
             parse_constant=lambda name: _NOT_A_NUMBER,
         )
     except json.JSONDecodeError as error:
-        raise DocumentError("", f"is not valid JSON (line {error.lineno}, column {error.colno})") from None
+        raise DocumentError(
+            "", _("is not valid JSON (line %(line)s, column %(column)s)", line=error.lineno, column=error.colno)
+        ) from None
     except RecursionError:
-        raise DocumentError("", f"is nested more than {DEPTH_AT_MOST} deep") from None
+        raise DocumentError("", _("is nested more than %(most)s deep", most=DEPTH_AT_MOST)) from None
 
 
 def _make_object(pairs):
@@ -136,15 +141,17 @@ def _make_object(pairs):
 def _load_xml(text):
     # Entities come with a document type only. This is the decoded text, nothing can be written in another encoding.
     if "<!DOCTYPE" in text:
-        raise DocumentError("", "must not have a document type (<!DOCTYPE)")
+        raise DocumentError("", _("must not have a document type (<!DOCTYPE)"))
     if text.count("<") > 2 * VALUES_AT_MOST + 100:
-        raise DocumentError("", f"has more than {VALUES_AT_MOST} elements")
+        raise DocumentError("", _("has more than %(most)s elements", most=VALUES_AT_MOST))
     try:
         return xmltodict.parse(text, encoding="utf-8", disable_entities=True, postprocessor=_remove_prefix)
     except ExpatError as error:
-        raise DocumentError("", f"is not valid XML (line {error.lineno}, column {error.offset + 1})") from None
+        raise DocumentError(
+            "", _("is not valid XML (line %(line)s, column %(column)s)", line=error.lineno, column=error.offset + 1)
+        ) from None
     except ValueError:
-        raise DocumentError("", "is not valid XML") from None
+        raise DocumentError("", _("is not valid XML")) from None
 
 
 def _remove_prefix(path, name, value):
@@ -178,22 +185,22 @@ class _Cleaner:
     def clean(self, value, path, depth):
         self.left -= 1
         if self.left < 0:
-            raise DocumentError("", f"has more than {VALUES_AT_MOST} values")
+            raise DocumentError("", _("has more than %(most)s values", most=VALUES_AT_MOST))
         if isinstance(value, str):
             return self.clean_text(value, path)
         if isinstance(value, (dict, list)):
             if depth >= DEPTH_AT_MOST:
-                raise DocumentError(_write_path(path), f"is nested more than {DEPTH_AT_MOST} deep")
+                raise DocumentError(_write_path(path), _("is nested more than %(most)s deep", most=DEPTH_AT_MOST))
             if isinstance(value, list):
                 return [self.clean(entry, (path, number), depth + 1) for number, entry in enumerate(value)]
             return self.clean_object(value, path, depth)
         if value is _NOT_A_NUMBER:
-            raise DocumentError(_write_path(path), "must not be NaN or Infinity")
+            raise DocumentError(_write_path(path), _("must not be NaN or Infinity"))
         return "" if value is None else str(value).lower()
 
     def clean_object(self, value, path, depth):
         if isinstance(value, _Repeated):
-            raise DocumentError(_write_path((path, value.name)), "is there twice")
+            raise DocumentError(_write_path((path, value.name)), _("is there twice"))
         cleaned = {}
         for name, entry in value.items():
             inner = (path, name)
@@ -202,11 +209,13 @@ class _Cleaner:
             elif name == "#text" and not self._clean(entry):
                 continue
             if len(name) > NAME_AT_MOST:
-                raise DocumentError(_write_path(inner), f"has a name longer than {NAME_AT_MOST} characters")
+                raise DocumentError(
+                    _write_path(inner), _("has a name longer than %(most)s characters", most=NAME_AT_MOST)
+                )
             if self.key and self.key.search(name):
-                raise DocumentError(_write_path(inner), "has the API key in its name")
+                raise DocumentError(_write_path(inner), _("has the API key in its name"))
             if name in cleaned:
-                raise DocumentError(_write_path(inner), "is there twice")
+                raise DocumentError(_write_path(inner), _("is there twice"))
             cleaned[name] = self.clean(entry, inner, depth + 1)
         return cleaned
 
@@ -214,7 +223,7 @@ class _Cleaner:
         limit = URL_AT_MOST if path and path[1] == "url" else TEXT_AT_MOST
         text = self._clean(text)
         if len(text) > limit:
-            raise DocumentError(_write_path(path), f"is longer than {limit} characters")
+            raise DocumentError(_write_path(path), _("is longer than %(most)s characters", most=limit))
         # each change can make room for another
         while (again := self._clean(self.key.sub(MASK, text) if self.key else text)) != text:
             text = again

@@ -18,6 +18,8 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from ..cloudsignal.text import Text as _
+
 CONNECT_TIMEOUT = 10.0  # seconds, for each address of a host
 READ_TIMEOUT = 20.0  # seconds of silence
 CHUNK = 256 * 1024  # bytes
@@ -58,13 +60,13 @@ class _Failure(Exception):
 
 # The first that an error is one of explains it.
 _EXPLANATIONS = (
-    (ssl.SSLCertVerificationError, "the certificate of the host could not be verified"),
-    (ssl.SSLError, "no secure connection could be made"),
-    (ConnectionRefusedError, "the connection was refused"),
-    (TimeoutError, "the host does not answer"),
-    (http.client.IncompleteRead, "the connection was cut before the end"),
-    ((http.client.HTTPException, ValueError), "the answer is not HTTP"),
-    (OSError, "the connection broke"),
+    (ssl.SSLCertVerificationError, _("the certificate of the host could not be verified")),
+    (ssl.SSLError, _("no secure connection could be made")),
+    (ConnectionRefusedError, _("the connection was refused")),
+    (TimeoutError, _("the host does not answer")),
+    (http.client.IncompleteRead, _("the connection was cut before the end")),
+    ((http.client.HTTPException, ValueError), _("the answer is not HTTP")),
+    (OSError, _("the connection broke")),
 )
 
 
@@ -108,16 +110,16 @@ def _check_url(url, hosts):
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise _Failure("refused", "the link is no web address") from None
+        raise _Failure("refused", _("the link is no web address")) from None
     if not host or parts.scheme not in ("http", "https") or re.search(r"[\x00-\x20\x7f\\]", parts.netloc):
-        raise _Failure("refused", "the link is no web address that begins with https://")
+        raise _Failure("refused", _("the link is no web address that begins with https://"))
     if "@" in parts.netloc:
-        raise _Failure("refused", "the link has a user name or a password")
+        raise _Failure("refused", _("the link has a user name or a password"))
     if not is_allowed(host, hosts):
-        raise _Failure("refused", f"{host} is not among the hosts of files")
+        raise _Failure("refused", _("%(host)s is not among the hosts of files", host=host))
     # for tests, and only where somebody has listed it
     if parts.scheme == "http" and host not in LOOPBACK_HOSTS:
-        raise _Failure("refused", "the link does not begin with https://")
+        raise _Failure("refused", _("the link does not begin with https://"))
     return parts, host, port or (443 if parts.scheme == "https" else 80)
 
 
@@ -126,11 +128,12 @@ def _resolve(host, port):
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise _Failure("download", f"the name of {host} could not be resolved", may_pass=True) from None
+        raise _Failure("download", _("the name of %(host)s could not be resolved", host=host), may_pass=True) from None
     for *_kind, (address, *_more) in found:
         fine = ipaddress.ip_address(address).is_loopback if host in LOOPBACK_HOSTS else is_public(address)
         if not fine:
-            raise _Failure("refused", f"{host} is not a host of the Internet: its address is {address}")
+            reason = _("%(host)s is not a host of the Internet: its address is %(address)s", host=host, address=address)
+            raise _Failure("refused", reason)
     return found
 
 
@@ -162,13 +165,17 @@ def download(url, target_file, hosts, size_limit, md5sum="", size=None, deadline
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = next(reason for kind, reason in _EXPLANATIONS if isinstance(error, kind))
         if isinstance(error, TimeoutError) and time.monotonic() >= expires:
-            reason = f"{received.size / MEGABYTE:.1f} MB had arrived after {deadline:.0f} s, which was too slow"
+            reason = _(
+                "%(size)s MB had arrived after %(seconds)s s, which was too slow",
+                size=f"{received.size / MEGABYTE:.1f}",
+                seconds=f"{deadline:.0f}",
+            )
         return Result("download", reason, True, received.size)
     return Result(size=received.size)
 
 
 def _too_large(limit):
-    return _Failure("refused", f"it is larger than {limit / MEGABYTE:g} MB")
+    return _Failure("refused", _("it is larger than %(size)s MB", size=f"{limit / MEGABYTE:g}"))
 
 
 class _Received:
@@ -184,7 +191,8 @@ class _Received:
     def add(self, chunk):
         self.size += len(chunk)
         if self._announced and self.size > self._announced:
-            raise _Failure("corrupt", f"it has more than the {self._announced} bytes announced", may_pass=True)
+            reason = _("it has more than the %(announced)s bytes announced", announced=self._announced)
+            raise _Failure("corrupt", reason, may_pass=True)
         if self.size > self.limit:
             raise _too_large(self.limit)
         self._md5.update(chunk)
@@ -192,13 +200,14 @@ class _Received:
 
     def check(self, md5sum):
         if not self.size:
-            raise _Failure("corrupt", "it is empty", may_pass=True)
+            raise _Failure("corrupt", _("it is empty"), may_pass=True)
         if self._announced and self.size != self._announced:
-            reason = f"it has {self.size} bytes, {self._announced} were announced"
+            reason = _("it has %(size)s bytes, %(announced)s were announced", size=self.size, announced=self._announced)
             raise _Failure("corrupt", reason, may_pass=True)
         found = self._md5.hexdigest()
         if md5sum and md5sum.lower() != found:
-            raise _Failure("corrupt", f"its MD5 checksum is {found}, {md5sum} was announced", may_pass=True)
+            reason = _("its MD5 checksum is %(found)s, %(announced)s was announced", found=found, announced=md5sum)
+            raise _Failure("corrupt", reason, may_pass=True)
 
 
 def _follow(url, hosts, expires, received):
@@ -219,13 +228,14 @@ def _follow(url, hosts, expires, received):
                     url = urljoin(url, location)
                     continue
                 return _read(answer, received)
-    raise _Failure("refused", f"the host redirects more than {REDIRECTS_AT_MOST} times")
+    raise _Failure("refused", _("the host redirects more than %(most)s times", most=REDIRECTS_AT_MOST))
 
 
 def _read(answer, received):
     if answer.status != 200:
         may_pass = answer.status >= 500 or answer.status in PASSING_STATUSES
-        raise _Failure("download", f"the host answers {answer.status} {answer.reason}"[:200].strip(), may_pass)
+        status = f"{answer.status} {answer.reason}"[:180].strip()
+        raise _Failure("download", _("the host answers %(status)s", status=status), may_pass)
     left = answer.length
     if left and left > received.limit:
         raise _too_large(received.limit)

@@ -83,6 +83,20 @@ def take_columns(rows, names):
     ]
 
 
+def add_names(names, words):
+    """The names of columns with those of another language.
+
+    :param dict names: as `take_columns` takes them
+    :param dict words: column → list of texts, each a name or several separated by commas
+    """
+    return {
+        column: known.union(
+            *({text.lower(), *(name.strip().lower() for name in text.split(","))} for text in words[column])
+        )
+        for column, known in names.items()
+    }
+
+
 def find_damage(text):
     """What a spreadsheet did to an id or a code: `shortened`, `marked`, `unclosed`, or an empty text."""
     if SHORTENED.fullmatch(text):

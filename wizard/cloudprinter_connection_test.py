@@ -4,6 +4,7 @@ from odoo.exceptions import UserError, ValidationError
 from .. import cloudsignal
 from ..cloudsignal import Outcome
 from ..models.cloudprinter_sender import get_user_agent
+from ..tools.translate import translate
 
 # What Cloudprinter cannot have given to anybody.
 MADE_UP_KEY = "odoo-connection-test"
@@ -104,7 +105,9 @@ class CloudprinterConnectionTest(models.TransientModel):
         try:
             client = cloudsignal.Client(url, user_agent=get_user_agent(), **self._timeouts)
         except cloudsignal.SignalError as error:
-            raise UserError(self.env._("The CloudSignal address cannot be used: %(reason)s", reason=error)) from error
+            raise UserError(
+                self.env._("The CloudSignal address cannot be used: %(reason)s", reason=translate(self.env, error))
+            ) from error
         with client:
             probe = client.post({}, key)
             if probe.outcome is not Outcome.REFUSED:
@@ -138,7 +141,9 @@ class CloudprinterConnectionTest(models.TransientModel):
     def _describe_address(self, config, probe):
         if probe.status_code is None:
             return self.env._(
-                "Not reached: %(url)s (%(reason)s).", url=config.cloudprinter_signal_url, reason=probe.message
+                "Not reached: %(url)s (%(reason)s).",
+                url=config.cloudprinter_signal_url,
+                reason=translate(self.env, probe.message),
             )
         return self.env._(
             "Reached: %(url)s answered in %(duration)s ms.",

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
+from ..tools.sheet import add_names
 from ..tools.stage import STAGE_OF
 from .cloudprinter_link_line import KNOWN
 from .cloudprinter_sheet_import import LINES_AT_MOST
@@ -94,7 +95,7 @@ class CloudprinterLink(models.TransientModel):
         """Show what each line of the file means."""
         self.ensure_one()
         self._check_may_link()
-        rows = self._read_sheet(COLUMNS)
+        rows = self._read_sheet(self._get_columns())
         if not rows:
             raise UserError(self.env._("Drop a file, or paste lines with a sales order and Cloudprinter's ids."))
         if len(rows) > LINES_AT_MOST:
@@ -134,13 +135,26 @@ class CloudprinterLink(models.TransientModel):
         return self._show()
 
     @api.model
+    def _get_columns(self):
+        """The names of the columns, also in the user's language."""
+        words = {
+            "document": [self.env._("Sales Order"), self.env._("Manufacturing Order"), self.env._("Document")],
+            "order_ref": [self.env._("Order ID")],
+            "product": [self.env._("Product or line, product, line")],
+            "item_ref": [self.env._("Item ID")],
+            "known": [self.env._("Cloudprinter Already Knows")],
+        }
+        return add_names(COLUMNS, words)
+
+    @api.model
     def _read_known(self, text):
         """The stage that somebody has written, False if he has left it to Odoo, None if it is none."""
         text = " ".join(text.lower().replace("_", " ").split())
         if not text:
             return False
         names = {"accepted": "registered"}
-        for stage, label in KNOWN:
+        labels = self.env["cloudprinter.link.line"]._fields["known"]._description_selection(self.env)
+        for stage, label in [*KNOWN, *labels]:
             names.update({stage.replace("_", " "): stage, label.lower(): stage})
         names.update({signal_type.lower(): stage for signal_type, stage in STAGE_OF.items()})
         return names.get(text)

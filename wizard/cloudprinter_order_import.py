@@ -7,6 +7,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from .. import order_document
+from ..tools.translate import translate
 
 _logger = logging.getLogger(__name__)
 
@@ -64,7 +65,9 @@ class CloudprinterOrderImport(models.TransientModel):
             with self.env.cr.savepoint():
                 return self._import_document(self._read(file), is_in_time)
         except order_document.DocumentError as error:
-            problem = str(error) if error.path else self.env._("The file %(reason)s.", reason=error.reason)
+            problem = translate(self.env, error)
+            if not error.path:
+                problem = self.env._("The file %(reason)s.", reason=problem)
             return {"result": "refused", "problem": problem}
         except UserError as error:
             return {"result": "refused", "problem": str(error)}

@@ -4,7 +4,7 @@ from collections import defaultdict
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..tools.sheet import write_rows
+from ..tools.sheet import add_names, write_rows
 from .cloudprinter_sheet_import import LINES_AT_MOST
 
 COLUMNS = {
@@ -66,10 +66,21 @@ class CloudprinterTrackingImport(models.TransientModel):
             wizard.rest_file = base64.b64encode(text.encode("utf-8-sig")) if rest else False
             wizard.rest_filename = self.env._("tracking codes not imported.csv")
 
+    @api.model
+    def _get_columns(self):
+        """The names of the columns, also in the user's language: those of the rest that was not imported, and those
+        of the parcel services there."""
+        words = {
+            "reference": [self.env._("Delivery, order or item"), self.env._("reference, customer reference")],
+            "code": [self.env._("Tracking code"), self.env._("tracking number, parcel number")],
+            "option": [self.env._("Option"), self.env._("shipping option, carrier, service")],
+        }
+        return add_names(COLUMNS, words)
+
     def action_preview(self):
         """Show what each line means."""
         self.ensure_one()
-        entries = [{"number": number, **cells} for number, cells in self._read_sheet(COLUMNS)]
+        entries = [{"number": number, **cells} for number, cells in self._read_sheet(self._get_columns())]
         if not entries:
             raise UserError(self.env._("Drop a file, or paste lines with a delivery and its tracking code."))
         if len(entries) > LINES_AT_MOST:
