@@ -10,7 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from . import environment
+from . import environment, translations
 from .environment import DEV, LINT_REQUIREMENTS, ROOT, say
 from .odoo_log import check_log
 from .processes import OdooServer
@@ -27,6 +27,7 @@ class Lint:
     """The gates. Each returns what is wrong as one text, or "" if nothing is."""
 
     def __init__(self, server, odoo, templates, tools):
+        self.own_server = server
         self.server = OdooServer(server.python, odoo, COPY.parent, server.postgres)
         self.templates = templates
         self.tools = tools
@@ -72,6 +73,9 @@ class Lint:
     def check_manifest(self):
         manifest = ast.literal_eval((COPY / "__manifest__.py").read_text())
         return "\n".join(_get_manifest_problems(manifest))
+
+    def check_translations(self):
+        return "\n".join(translations.check(self.own_server, self.templates[False]))
 
     def check_pins(self):
         return "\n".join(_get_pin_problems((ROOT / ".pre-commit-config.yaml").read_text()))
@@ -153,6 +157,7 @@ def run_lint(server, odoo, templates):
                 # the longest first
                 ("log of installing", lint.check_installation),
                 ("log of installing with demo data", lint.check_installation_with_demo),
+                ("translations", lint.check_translations),
                 ("Odoo's test_lint", lint.check_test_lint),
                 ("pylint-odoo", lint.check_pylint_odoo),
                 ("OCA's pre-commit hooks", lint.check_oca_hooks),
@@ -161,7 +166,6 @@ def run_lint(server, odoo, templates):
                 ("XML format", lint.check_xml_format),
                 ("manifest, requirements, changelog", lint.check_manifest),
                 ("versions in .pre-commit-config.yaml", lint.check_pins),
-                # here: ("translations", …), which calls translations.check(…)
             )
         ]
         for title, gate in running:
