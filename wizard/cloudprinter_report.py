@@ -99,7 +99,7 @@ class CloudprinterReport(models.TransientModel):
         if not self._is_manager() and self.env.context.get("default_kind") == "cancel":
             values["scope"] = "document"
         report = self.create(values)
-        titles = {"delay": self.env._("Report a Delay"), "cancel": self.env._("Cancel")}
+        titles = {"delay": self.env._("Report a Delay"), "cancel": self.env._("Cancellation")}
         name = titles.get(report.kind, self.env._("Report to Cloudprinter"))
         # what the context presets is in the dialog; it is not to reach what is made from there
         return report._get_records_action(name=name, target="new", context={})
