@@ -32,6 +32,7 @@ def main():
     serve.add_argument("--port", type=int, default=8069)
     screenshots = commands.add_parser("screenshots", help="take pictures of the main screens with the demo data")
     screenshots.add_argument("--only", help="only those with this in their name, for example item")
+    screenshots.add_argument("--lang", help="as people see them who have this language, for example de_DE")
     commands.add_parser("translations", help="write i18n/cloudprinter.pot and bring i18n/*.po up to it")
     odoo_tests = commands.add_parser(
         "odoo-tests", help="run the tests of Odoo's own modules, without and with the add-on"
@@ -59,7 +60,7 @@ def main():
                 from .screenshots import run_screenshots
 
                 template = ensure_template(server, "demo_template", options=["--with-demo"])
-                return run_screenshots(server, template, options.only)
+                return run_screenshots(server, template, options.only, options.lang)
             template = ensure_template(server)
             if options.command == "lint":
                 from .lint import run_lint

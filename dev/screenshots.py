@@ -1,6 +1,7 @@
 """`make screenshots`: the main screens with the demo data, taken with headless Chromium.
 
-Those for the description page and the README go to static/description/, the others below .dev/.
+Those for the description page and the README go to static/description/, the others below .dev/. In another language
+none is published.
 """
 
 import base64
@@ -234,19 +235,28 @@ class Browser:
         path.write_bytes(base64.b64decode(self.tell("Page.captureScreenshot", format="png")["data"]))
 
 
-def run_screenshots(server, template, only=None):
-    """Make a database with all demo data, serve it and take the pictures; returns the exit code."""
+def run_screenshots(server, template, only=None, lang=None):
+    """Make a database with all demo data, serve it and take the pictures; returns the exit code.
+
+    :param str lang: code of the language of those who look, for example `de_DE`; default English
+    """
     server.postgres.create(DATABASE, template)
     run(
         server.command(
-            DATABASE, "--init=cloudprinter", "--with-demo", "--stop-after-init", "--max-cron-threads=0", "--no-http"
+            DATABASE,
+            "--init=cloudprinter",
+            "--with-demo",
+            *([f"--load-language={lang}"] if lang else []),
+            "--stop-after-init",
+            "--max-cron-threads=0",
+            "--no-http",
         ),
         "installing cloudprinter with demo data",
         log=DEV / "log" / "screenshots-install.log",
         env=server.environment,
     )
     with server.serving(DATABASE, "--max-cron-threads=0") as address:
-        command = [str(server.python), "-m", "dev.screenshots", address, *([only] if only else [])]
+        command = [str(server.python), "-m", "dev.screenshots", address, only or "", lang or ""]
         return subprocess.run(command, cwd=ROOT, env=dict(os.environ), check=False).returncode
 
 
@@ -277,7 +287,7 @@ def _is_listening(port):
     return True
 
 
-def _hire(admin, address, login, groups):
+def _hire(admin, address, login, groups, lang):
     """A person who may do what belongs to his work."""
     ids = []
     for group in ("base.group_user", *groups):
@@ -287,11 +297,13 @@ def _hire(admin, address, login, groups):
             for row in admin.search("ir.model.data", [("module", "=", module), ("name", "=", name)], "res_id")
         ]
     values = {"login": login, "name": login.capitalize(), "password": f"{login}{login}", "group_ids": [[6, 0, ids]]}
+    if lang:
+        values["lang"] = lang
     admin.create("res.users", values)
     return Session(address, DATABASE, login, f"{login}{login}")
 
 
-def _take(browser, screen, admin, sessions):
+def _take(browser, screen, admin, sessions, lang):
     browser.login(sessions[screen.user])
     path = screen.action if screen.action.startswith("/") else f"/odoo/action-{screen.action}"
     if screen.record:
@@ -308,15 +320,18 @@ def _take(browser, screen, admin, sessions):
             browser.wait_for(screen.click)
             browser.click(screen.click)
             browser.wait_for(screen.then)
-        if screen.published and width == max(WIDTHS):
+        if screen.published and width == max(WIDTHS) and not lang:
             browser.take(DESCRIPTION / f"{screen.name}.png")
         else:
-            browser.take(FOLDER / f"{screen.name}_{width}.png")
+            browser.take(FOLDER / lang / f"{screen.name}_{width}.png")
 
 
-def main(address, only=""):
-    FOLDER.mkdir(parents=True, exist_ok=True)
+def main(address, only="", lang=""):
+    (FOLDER / lang).mkdir(parents=True, exist_ok=True)
     admin = Session(address, DATABASE, "admin", "admin")
+    if lang:
+        user = admin.search("res.users", [("login", "=", "admin")], "partner_id")[0]
+        admin.call("res.users", "write", [user["id"]], {"lang": lang})
     sessions = {"admin": admin}
     missing = []
     with _browsing() as browser:
@@ -324,10 +339,10 @@ def main(address, only=""):
             if only not in screen.name:
                 continue
             if screen.user not in sessions:
-                sessions[screen.user] = _hire(admin, address, screen.user, USERS[screen.user])
+                sessions[screen.user] = _hire(admin, address, screen.user, USERS[screen.user], lang)
             say(f"  {screen.name}, {screen.user}")
             try:
-                _take(browser, screen, admin, sessions)
+                _take(browser, screen, admin, sessions, lang)
             except (RpcError, SetupError) as error:
                 missing.append(f"{screen.name}: {error}")
     for text in missing:
