@@ -29,5 +29,6 @@ from . import test_testing
 from . import test_tracking
 from . import test_tracking_import
 from . import test_transfers
+from . import test_translations
 from . import test_travel
 from . import test_white_label
