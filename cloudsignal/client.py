@@ -1,5 +1,7 @@
 """One POST to the CloudSignal endpoint and what its answer means for the sender."""
 
+# no Odoo in here, so no env: pylint: disable=prefer-env-translation
+
 import enum
 import functools
 import html
@@ -24,6 +26,7 @@ import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
 from .signals import SignalError, with_key
+from .text import Text
 from .text import Text as _
 
 READ_LIMIT = 64 * 1024  # bytes of an answer that are read at all
@@ -191,7 +194,7 @@ class Client:
         causes = list(_causes(error))
         for kind, text in _EXPLANATIONS:
             if any(isinstance(cause, kind) for cause in causes):
-                return _(text.source, **times)
+                return Text(text.source, **times)
         return _("no answer")
 
 

@@ -4,6 +4,8 @@ Source: https://docs.cloudprinter.com/production/cloudsignal-api-v2-0, for the c
 https://docs.cloudprinter.com/production/cancellation-causes-v1-0. Nothing here knows Odoo or the network.
 """
 
+# no Odoo in here, so no env: pylint: disable=prefer-env-translation
+
 import datetime as dt
 import re
 import unicodedata
@@ -113,7 +115,7 @@ class Signal:
         """
         if not isinstance(self.type, str) or self.type not in FIELDS:
             raise SignalError(
-                "type", _("%(type)r is not one of %(types)s", type=self.type, types=", ".join(SIGNAL_TYPES))
+                "type", _("%(type)s is not one of %(types)s", type=repr(self.type), types=", ".join(SIGNAL_TYPES))
             )
         required, optional = FIELDS[self.type]
         for field in ("order", "item", *_DETAILS):
@@ -125,9 +127,11 @@ class Signal:
                 raise SignalError(field, _("%(type)s does not take it", type=self.type))
         _check_datetime(self.datetime)
         if self.delay and (not _HOURS.fullmatch(self.delay) or not int(self.delay)):
-            raise SignalError("delay", _("%(delay)r is not a whole number of hours from 1 to 9999", delay=self.delay))
+            raise SignalError(
+                "delay", _("%(delay)s is not a whole number of hours from 1 to 9999", delay=repr(self.delay))
+            )
         if self.type == "ItemCanceled" and self.cause and self.cause not in CANCEL_CAUSES:
-            raise SignalError("cause", _("%(cause)r is not one of Cloudprinter's causes", cause=self.cause))
+            raise SignalError("cause", _("%(cause)s is not one of Cloudprinter's causes", cause=repr(self.cause)))
 
     def to_dict(self):
         """Return the API's JSON object, without key, in the order of the API's examples.

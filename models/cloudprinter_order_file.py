@@ -179,8 +179,9 @@ class CloudprinterOrderFile(models.Model):
             limit=AT_ONCE,
         ).try_lock_for_update(allow_referencing=True)
         for file in due.filtered(lambda file: file.attempt_count >= ATTEMPTS_AT_MOST):
-            # also the last attempt has left no result
-            file._fail(Result("download", _("the download never came to an end")))
+            # also the last attempt has left no result; it is read in the language of whoever looks
+            text = _("the download never came to an end")  # pylint: disable=prefer-env-translation
+            file._fail(Result("download", text))
         attempts = due[:1].attempt_count
         batch = due.filtered(lambda file: file.state == "waiting" and file.attempt_count == attempts)
         batch = batch[: AT_ONCE >> attempts or 1]

@@ -1,5 +1,7 @@
 """From the tree to the typed order: what is known is checked and taken out, the rest is kept."""
 
+# no Odoo in here, so no env: pylint: disable=prefer-env-translation
+
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone

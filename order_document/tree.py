@@ -4,6 +4,8 @@ Whoever can reach the endpoint can send anything, so that nothing here may take 
 checked before what costs time, entities are never expanded, and nesting and number of values are limited.
 """
 
+# no Odoo in here, so no env: pylint: disable=prefer-env-translation
+
 import codecs
 import hashlib
 import json

@@ -4,6 +4,8 @@ The addresses come from outside, so that none of them may reach what only this n
 direct: a proxy would resolve the name itself, and nobody could tell which address it found.
 """
 
+# no Odoo in here, so no env: pylint: disable=prefer-env-translation
+
 import functools
 import hashlib
 import http.client

@@ -14,4 +14,7 @@ def translate(env, words):
         place, reason = words.args
         reason = translate(env, reason)
         return f"{place}: {reason}" if place else reason
-    return env._(words.source, **words.values) if isinstance(words, Text) else words
+    if isinstance(words, Text):
+        # the texts are where they are made
+        return env._(words.source, **words.values)  # pylint: disable=gettext-variable
+    return words
