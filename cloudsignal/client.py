@@ -26,7 +26,6 @@ import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
 from .signals import SignalError, with_key
-from .text import Text
 from .text import Text as _
 
 READ_LIMIT = 64 * 1024  # bytes of an answer that are read at all
@@ -194,7 +193,7 @@ class Client:
         causes = list(_causes(error))
         for kind, text in _EXPLANATIONS:
             if any(isinstance(cause, kind) for cause in causes):
-                return Text(text.source, **times)
+                return text.fill_in(**times)
         return _("no answer")
 
 

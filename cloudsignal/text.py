@@ -14,3 +14,7 @@ class Text(str):
         text = super().__new__(cls, source % values if values else source)
         text.source, text.values = source, values
         return text
+
+    def fill_in(self, **values):
+        """The same text with other values in its places."""
+        return type(self)(self.source, **values)
