@@ -2,8 +2,9 @@
 
 from lxml import etree
 
-from odoo.exceptions import AccessError
-from odoo.tests import tagged
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import Form, tagged
+from odoo.tools import mute_logger
 
 from .test_report import DialogCase
 
@@ -57,3 +58,85 @@ class TestTranslations(DialogCase):
                 self.assertEqual(sent["ItemDelay"]["cause"], "Machine breakdown")
                 self.assertEqual(sent["ItemCanceled"]["cause"], "CancelUserRequest")
                 self.assertTrue(sent["ItemCanceled"]["message"].isascii(), sent["ItemCanceled"])
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestGermanShop(DialogCase):
+    """What is said by the parts without Odoo, and what is read from files."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        german = cls.env["res.lang"].with_context(active_test=False).search([("code", "=", "de_DE")])
+        cls.env["base.language.install"].create({"lang_ids": german.ids}).lang_install()
+        (cls.company.partner_id | (cls.operator | cls.manager | cls.packer).partner_id).lang = "de_DE"
+
+    def as_person(self, records, user):
+        """What `user` has in front of him, in his language."""
+        return records.with_user(user).with_context(lang=user.lang)
+
+    def test_cancellation(self):
+        """The message that is proposed is what Cloudprinter's client reads."""
+        item = self.sell_one()
+        action = self.as_person(item, self.manager).with_context(default_kind="cancel").action_report()
+        dialog = self.as_person(self.env["cloudprinter.report"], self.manager).browse(action["res_id"])
+        causes = dict(dialog.fields_get(["cause"])["cause"]["selection"])
+        self.assertEqual(causes["CancelPageCount"], "Falsche Seitenzahl des Buchblocks")
+        with Form(dialog) as form:
+            form.cause = "CancelPageCount"
+        self.assertEqual(dialog.message, "Wrong page count of the book block")
+        dialog.action_report()
+        self.send()
+        canceled = self.server.accepted[-1]
+        self.assertEqual((canceled["type"], canceled["cause"]), ("ItemCanceled", "CancelPageCount"))
+        self.assertEqual(canceled["message"], "Wrong page count of the book block")
+
+    def test_errors(self):
+        item = self.sell_one()
+        with self.assertRaisesRegex(UserError, "^Nur Cloudprinter-Manager dürfen eine Position stornieren.$"):
+            self.as_person(item, self.operator).report_cancel("CancelMiscError", "Wrong")
+        with self.assertRaisesRegex(UserError, "in ganzen Stunden"):
+            self.as_person(item, self.operator).report_delay(0, "Machine breakdown")
+        with self.assertRaisesRegex(UserError, "url: muss mit https:// beginnen"):
+            self.company.with_context(lang="de_DE").cloudprinter_signal_url = "http://api.example.com/"
+
+    def test_no_answer(self):
+        """Why none came is in the company's language, also for the scheduled action, which has no person."""
+        self.company.cloudprinter_signal_url = "http://127.0.0.1:9/cloudsignal/2.0/status/"
+        item = self.sell_one()
+        with mute_logger("odoo.addons.cloudprinter.models.cloudprinter_ledger"):
+            self.send()
+        signal = self.get_outbox(item)
+        self.assertEqual(signal.answer, "Verbindung verweigert")
+        self.assertEqual(signal.request_ids.error, "Verbindung verweigert")
+        self.assertIn('"ItemRegistered"', signal.request_ids.body)
+
+    def test_refusal(self):
+        """Cloudprinter's own words are not touched."""
+        self.server.misbehave(times=1, status=400, body='{"error": {"info": "unknown order"}}')
+        item = self.sell_one()
+        self.send()
+        [note] = item.message_ids.filtered(lambda message: "unknown order" in message.body).mapped("preview")
+        self.assertEqual(note, "Cloudprinter hat „Bestätigt“ für Position 123456780001 abgelehnt: unknown order")
+
+    def test_files_of_the_country(self):
+        """A parcel service's file has German headings, and so has what was left over."""
+        item = self.sell_one()
+        self.produce(item.production_ids)
+        picking = item.sale_line_id.order_id.picking_ids
+        self.deliver(picking, tracking=False)
+        wizard = self.as_person(self.env["cloudprinter.tracking.import"], self.packer).create(
+            {"text": f"Sendungsnummer;Gewicht;Referenz\n1A2B;2,5;{picking.name}\n9Z;1;WH/OUT/UNKNOWN"}
+        )
+        wizard.action_preview()
+        self.assertEqual(
+            wizard.line_ids.mapped(lambda line: (line.reference, line.code)),
+            [(picking.name, "1A2B"), ("WH/OUT/UNKNOWN", "9Z")],
+        )
+        self.assertEqual(wizard.line_ids[0].picking_id, picking)
+        again = wizard.create({"file": wizard.rest_file})
+        again.action_preview()
+        self.assertEqual(again.line_ids.mapped("code"), ["9Z"], "the heading is known")
+        stages = self.as_person(self.env["cloudprinter.link"], self.manager)
+        self.assertEqual(stages._read_known("In Produktion"), "in_production")
+        self.assertEqual(stages._read_known("in production"), "in_production")
