@@ -3,7 +3,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import format_datetime
 
 from ..cloudsignal import CANCEL_CAUSES
-from ..tools.stage import FILLED_IN, STAGE_OF, TERMINAL, rank
+from ..tools.stage import STAGE_OF, TERMINAL, get_milestones, rank
 from .cloudprinter_item import ATTENTION
 from .cloudprinter_signal import BEFORE, LEDGER
 
@@ -319,9 +319,9 @@ class CloudprinterItem(models.Model):
                     signal=signal_type,
                 )
             )
-        reported = self.company_id._cloudprinter_config()._cloudprinter_reported_types() | {"ItemRegistered"}
-        before = [t for t in FILLED_IN if t in reported and reached < rank(t) < rank(signal_type)]
-        return [*map(self._prepare_report, before), self._prepare_report(signal_type, **details)]
+        reported = self.company_id._cloudprinter_config()._cloudprinter_reported_types()
+        missing = [t for t in get_milestones(STAGE_OF[signal_type], reported) if rank(t) > reached]
+        return [self._prepare_report(t, **(details if t == signal_type else {})) for t in missing]
 
     def _prepare_report(self, signal_type, **values):
         """Values of a signal that a person reports."""

@@ -1,6 +1,4 @@
-import csv
 import hashlib
-import io
 import json
 import zipfile
 
@@ -10,7 +8,7 @@ from odoo import api, fields, models
 from odoo.modules import Manifest
 from odoo.tools import SQL
 
-from ..tools.sheet import DELIMITERS, defuse
+from ..tools.sheet import defuse, write_rows
 
 CHUNK = 2000  # rows at a time: a million must not fill the memory
 TIME = "%Y-%m-%d %H:%M:%S"
@@ -186,6 +184,4 @@ class CloudprinterLedgerExport(models.AbstractModel):
 
     @api.model
     def _to_csv(self, cells):
-        stream = io.StringIO(newline="")
-        csv.writer(stream, delimiter=DELIMITERS[0]).writerow([defuse(cell) for cell in cells])
-        return stream.getvalue()
+        return write_rows([map(defuse, cells)])
