@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 
 from .cloudsignal_server import CloudSignalServer
-from .environment import DEV, SetupError, run, say
+from .environment import SetupError, say
 from .order_pusher import push
 from .processes import wait_until
 from .rpc import Session
@@ -235,18 +235,11 @@ class Shop:
 
 def run_demo(server, template, port=None):
     """Run the demo; with a `port` Odoo stays for a browser until Ctrl-C. Returns the exit code."""
-    postgres = server.postgres
     key = secrets.token_hex(16)
     with ExitStack() as stack:
         endpoint = stack.enter_context(CloudSignalServer(key))
-        postgres.create("demo", template)
         say("Odoo with the add-on")
-        run(
-            server.command("demo", "--init=cloudprinter", "--stop-after-init", "--max-cron-threads=0", "--no-http"),
-            "installing cloudprinter",
-            log=DEV / "log" / "demo-install.log",
-            env=server.environment,
-        )
+        server.install("demo", template)
         address = stack.enter_context(server.serving("demo", "--max-cron-threads=1", port=port))
         shop = Shop(address, "demo", endpoint.url, key)
         steps = (

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,6 +100,14 @@ def run(command, what, log=None, stdin=None, **options):
 
 def key(*inputs):
     return hashlib.sha256("\0".join(str(part) for part in inputs).encode()).hexdigest()[:12]
+
+
+@contextmanager
+def locked(name):
+    """Let one process at a time do what the block does: jobs beside each other may want to make the same."""
+    with (DEV / f"lock-{name}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager
@@ -278,10 +286,8 @@ def ensure_browser():
 def ensure_queue_job():
     """A folder with OCA's queue_job, as it comes from the package index; its add-ons are in `odoo/addons`."""
     folder = DEV / "queue_job"
-    # as for a template, see template.py
-    with (DEV / "lock-queue_job").open("w") as lock, ExitStack() as stack:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if stack.enter_context(made_from(folder, *QUEUE_JOB)):
+    with locked("queue_job"), made_from(folder, *QUEUE_JOB) as needed:
+        if needed:
             folder.mkdir(parents=True)
             pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", f"--target={folder}"]
             run([*pip, *QUEUE_JOB], f"installing {QUEUE_JOB[0]} below .dev/")

@@ -4,7 +4,7 @@ import os
 import subprocess
 import time
 
-from .environment import DEV, say
+from .environment import say
 
 
 class Job:
@@ -25,12 +25,12 @@ class Job:
         self.options = options
         self.process = None
 
-    def measure(self):
-        """Have coverage.py record which lines are run, also in the processes that this one starts."""
+    def measure(self, data):
+        """Have coverage.py record in files named after `data` which lines are run, also in processes that it starts."""
         python, *arguments = self.command
         self.command = [python, "-m", "coverage", "run", *arguments]
         environment = self.options.get("env", os.environ)
-        self.options["env"] = dict(environment, COVERAGE_FILE=str(DEV / "coverage" / "data"))
+        self.options["env"] = dict(environment, COVERAGE_FILE=str(data))
 
     def start(self):
         self.log.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from . import environment, translations
-from .environment import DEV, LINT_REQUIREMENTS, ROOT, say
+from .environment import DEV, LINT_REQUIREMENTS, ROOT, SetupError, run, say
 from .odoo_log import check_log
 from .processes import OdooServer
 
@@ -31,7 +31,7 @@ class Lint:
         self.server = OdooServer(server.python, odoo, COPY.parent, server.postgres)
         self.templates = templates
         self.tools = tools
-        self.installed = threading.Event()
+        self.installed = {False: threading.Event(), True: threading.Event()}
         self.environment = dict(os.environ, PATH=f"{tools}{os.pathsep}{os.environ['PATH']}")
 
     def _check(self, program, *arguments, cwd=COPY):
@@ -75,46 +75,26 @@ class Lint:
         return "\n".join(_get_manifest_problems(manifest))
 
     def check_translations(self):
-        return "\n".join(translations.check(self.own_server, self.templates[False]))
+        """Of the terms in the database that `check_installation_with_demo` leaves."""
+        self.installed[True].wait()
+        return "\n".join(translations.check(self.own_server, "lint_demo"))
 
     def check_pins(self):
         return "\n".join(_get_pin_problems((ROOT / ".pre-commit-config.yaml").read_text()))
 
     def check_installation(self):
-        try:
-            return self._check_installation("lint", self.templates[False])
-        finally:
-            self.installed.set()
+        return self._check_installation("lint", False)
 
     def check_installation_with_demo(self):
-        return self._check_installation("lint_demo", self.templates[True], "--with-demo")
+        return self._check_installation("lint_demo", True, "--with-demo")
 
-    def _check_installation(self, database, template, *options):
-        log = DEV / "log" / f"{database}.log"
-        self.server.postgres.create(database, template)
-        command = self.server.command(
-            database, "--init=cloudprinter", *options, "--stop-after-init", "--max-cron-threads=0", "--no-http"
-        )
-        failure = self._run(command, log, self.server.environment)
-        return check_log(log) or failure
-
-    @staticmethod
-    def _run(command, log, variables):
-        """The end of the log if the program fails."""
-        with log.open("w") as output:
-            result = subprocess.run(
-                [str(part) for part in command],
-                cwd=ROOT,
-                env=variables,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                check=False,
-            )
-        if not result.returncode:
-            return ""
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:])
-        return f"{tail}\nexit code {result.returncode}, all of it: {log}"
+    def _check_installation(self, database, with_demo, *options):
+        try:
+            return check_log(self.server.install(database, self.templates[with_demo], *options))
+        except SetupError as error:
+            return check_log(DEV / "log" / f"{database}-install.log") or str(error)
+        finally:
+            self.installed[with_demo].set()
 
     def _make_pylint(self):
         """The folder of a pylint that does not mind comments which are for the checks of pylint-odoo."""
@@ -126,19 +106,21 @@ class Lint:
 
     def check_test_lint(self):
         """Odoo's own test_lint, on the models of the database that `check_installation` leaves."""
-        self.installed.wait()
+        self.installed[False].wait()
         log = DEV / "log" / "test_lint.log"
-        options = [str(option) for option in self.server.options if not str(option).startswith("--config")]
         # pylint and astroid, after Odoo and before what is installed for it
         packages = next(self.tools.parent.glob("lib/python*/site-packages"))
-        paths = [self.server.environment["PYTHONPATH"], str(ROOT), str(packages)]
+        paths = [self.server.dev_environment["PYTHONPATH"], str(packages)]
         programs = os.pathsep.join([str(self._make_pylint()), self.environment["PATH"]])
         variables = dict(self.server.environment, PATH=programs, PYTHONPATH=os.pathsep.join(paths))
-        command = [self.server.python, "-m", "dev.odoo_lint", json.dumps(options), "lint"]
-        failure = self._run(command, log, variables)
-        if not failure and not RAN.search(log.read_text()):
+        command = [self.server.python, "-m", "dev.odoo_lint", json.dumps(self.server.bare_options), "lint"]
+        try:
+            run(command, "running Odoo's test_lint", log=log, cwd=ROOT, env=variables)
+        except SetupError as error:
+            return check_log(log) or str(error)
+        if not RAN.search(log.read_text()):
             return f"it ran no tests: {log}"
-        return check_log(log) or failure
+        return check_log(log)
 
 
 def run_lint(server, odoo, templates):
@@ -157,8 +139,8 @@ def run_lint(server, odoo, templates):
                 # the longest first
                 ("log of installing", lint.check_installation),
                 ("log of installing with demo data", lint.check_installation_with_demo),
-                ("translations", lint.check_translations),
                 ("Odoo's test_lint", lint.check_test_lint),
+                ("translations", lint.check_translations),
                 ("pylint-odoo", lint.check_pylint_odoo),
                 ("OCA's pre-commit hooks", lint.check_oca_hooks),
                 ("ruff", lint.check_ruff),

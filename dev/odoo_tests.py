@@ -5,12 +5,11 @@ the add-on would not be there yet. Those that need a browser or a server are lef
 """
 
 import json
-import os
 import re
 import subprocess
 import sys
 
-from .environment import DEV, ROOT, run, say
+from .environment import DEV, ROOT, say
 
 MODULES = "mrp,stock,sale_mrp,stock_delivery,sale_stock"
 FAILED = re.compile(r"(?:FAIL|ERROR): (?:Subtest |setUpClass \()?(?:[\w.]+\.)?(\w+\.\w+)")
@@ -22,28 +21,18 @@ def run_odoo_tests(server, template, modules=None):
     databases = {"without": "odoo_tests_without", "with": "odoo_tests_with"}
     failed = {}
     for kind, database in databases.items():
-        server.postgres.create(database, template)
         if kind == "with":
-            run(
-                server.command(
-                    database, "--init=cloudprinter", "--stop-after-init", "--max-cron-threads=0", "--no-http"
-                ),
-                "installing cloudprinter",
-                log=DEV / "log" / f"{database}-install.log",
-                env=server.environment,
-            )
+            server.install(database, template)
+        else:
+            server.postgres.create(database, template)
         log = DEV / "log" / f"{database}.log"
         say(f"Tests of {modules} {kind} the add-on")
-        options = [option for option in server.options if not option.startswith("--config")]
-        command = [server.python, "-m", "dev.odoo_tests", json.dumps([*map(str, options)]), database, modules]
-        environment = dict(
-            server.environment, PYTHONPATH=os.pathsep.join([server.environment["PYTHONPATH"], str(ROOT)])
-        )
+        command = [server.python, "-m", "dev.odoo_tests", json.dumps(server.bare_options), database, modules]
         with log.open("w") as output:
             subprocess.run(
                 [str(part) for part in command],
                 cwd=ROOT,
-                env=environment,
+                env=server.dev_environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -7,7 +7,7 @@ import signal
 import subprocess
 from contextlib import contextmanager
 
-from .environment import DEV, SetupError, key, run, say
+from .environment import DEV, SetupError, key, locked, run, say
 from .processes import LOOPBACK, free_port, running, wait_until
 
 # PostgreSQL refuses to run as root. As root it runs as `nobody`, and keeps the right to pass through
@@ -154,9 +154,7 @@ class Postgres:
         :param make: called with the name of a database to be made
         """
         name = f"{kind}_{key(*inputs)}"
-        # test classes that run beside each other may want the same one
-        with (DEV / f"lock-{kind}").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(kind):
             if name not in self.databases():
                 for old in self.databases():
                     if old.startswith((f"{kind}_", f"making_{kind}_")):

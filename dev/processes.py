@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 
-from .environment import DEV, SetupError, run
+from .environment import DEV, ROOT, SetupError, run
 
 LOOPBACK = "127.0.0.1"
 PR_SET_PDEATHSIG = 1
@@ -132,6 +132,34 @@ class OdooServer:
 
     def command(self, database, *options, program=("-m", "odoo")):
         return [self.python, *program, "server", *self.options, f"--database={database}", *options]
+
+    @property
+    def bare_options(self):
+        """The options without the configuration file, for code that configures Odoo by itself."""
+        return [str(option) for option in self.options if not option.startswith("--config")]
+
+    @property
+    def dev_environment(self):
+        """The environment of programs of dev/ that use Odoo, too."""
+        return dict(self.environment, PYTHONPATH=os.pathsep.join([self.environment["PYTHONPATH"], str(ROOT)]))
+
+    def run(self, database, *options, what=None, log=None):
+        """Run Odoo's command in `database` to its end, without web server and scheduled actions.
+
+        :param str what: what is being done, default the options
+        :returns: the path of its log
+        :raises SetupError: it failed
+        """
+        log = log or DEV / "log" / f"{database}.log"
+        command = self.command(database, *options, "--stop-after-init", "--max-cron-threads=0", "--no-http")
+        run(command, what or " ".join(options), log=log, env=self.environment)
+        return log
+
+    def install(self, database, template, *options):
+        """Make `database`, a copy of `template` with the add-on; returns the path of the installation's log."""
+        self.postgres.create(database, template)
+        log = DEV / "log" / f"{database}-install.log"
+        return self.run(database, "--init=cloudprinter", *options, what="installing cloudprinter", log=log)
 
     def run_code(self, database, code, what):
         """Run Python in Odoo's shell, with `env`."""

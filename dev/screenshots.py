@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import NamedTuple
 
-from .environment import DEV, ROOT, SetupError, ensure_browser, run, say
+from .environment import DEV, ROOT, SetupError, ensure_browser, say
 from .processes import LOOPBACK, free_port, running, wait_until
 from .rpc import RpcError, Session
 
@@ -240,21 +240,7 @@ def run_screenshots(server, template, only=None, lang=None):
 
     :param str lang: code of the language of those who look, for example `de_DE`; default English
     """
-    server.postgres.create(DATABASE, template)
-    run(
-        server.command(
-            DATABASE,
-            "--init=cloudprinter",
-            "--with-demo",
-            *([f"--load-language={lang}"] if lang else []),
-            "--stop-after-init",
-            "--max-cron-threads=0",
-            "--no-http",
-        ),
-        "installing cloudprinter with demo data",
-        log=DEV / "log" / "screenshots-install.log",
-        env=server.environment,
-    )
+    server.install(DATABASE, template, "--with-demo", *([f"--load-language={lang}"] if lang else []))
     with server.serving(DATABASE, "--max-cron-threads=0") as address:
         command = [str(server.python), "-m", "dev.screenshots", address, only or "", lang or ""]
         return subprocess.run(command, cwd=ROOT, env=dict(os.environ), check=False).returncode

@@ -1,7 +1,7 @@
 """Databases with Odoo's modules but without the add-on, of which all others are copies."""
 
 from . import environment
-from .environment import DEV, REQUIREMENTS, run
+from .environment import DEV, REQUIREMENTS
 
 # What the add-on depends on, and what the tests need beside it.
 MODULES = (
@@ -23,18 +23,12 @@ def ensure_template(server, kind="template", modules=MODULES, options=(), inputs
 
     def make(name):
         server.postgres.create(name)
-        run(
-            server.command(
-                name,
-                f"--init={','.join(modules)}",
-                *options,
-                "--stop-after-init",
-                "--max-cron-threads=0",
-                "--no-http",
-            ),
-            f"installing {', '.join(modules)}",
+        server.run(
+            name,
+            f"--init={','.join(modules)}",
+            *options,
+            what=f"installing {', '.join(modules)}",
             log=DEV / "log" / f"{kind}.log",
-            env=server.environment,
         )
         # what a browser loads takes a quarter of a minute to put together, and is the same in all copies
         server.run_code(

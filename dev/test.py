@@ -14,7 +14,7 @@ import time
 from collections import defaultdict
 from datetime import datetime
 
-from .environment import ADDONS, DEV, PYTHON, ROOT, SetupError, run, say
+from .environment import ADDONS, DEV, PYTHON, ROOT, SetupError, say
 from .jobs import Job, run_jobs
 from .odoo_log import check_log
 from .process_tests.common import INSTALLED
@@ -26,7 +26,7 @@ ODOO_JOBS = 4
 # it crashes the PostgreSQL of all
 ALONE = "TestPostgresCrash"
 DURATIONS = DEV / "durations.json"
-COVERAGE = DEV / "coverage"
+COVERAGE = DEV / "coverage" / "data"
 PROCESS_TESTS = ("dev/process_tests", "dev/fault_tests")
 
 LINE = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d+) \d+ (\w+) ")
@@ -158,8 +158,7 @@ class ProcessJob(Job):
 
     def __init__(self, server, template, path, name, seconds):
         environment = dict(
-            server.environment,
-            PYTHONPATH=os.pathsep.join([server.environment["PYTHONPATH"], str(ROOT)]),
+            server.dev_environment,
             CLOUDPRINTER_TEST_PORT=str(server.postgres.port),
             CLOUDPRINTER_TEST_TEMPLATE=template,
             CLOUDPRINTER_TEST_ADDONS=str(ADDONS),
@@ -190,22 +189,16 @@ class Run:
         self.durations = read_durations()
         self.coverage = coverage
         say("The add-on")
-        log = DEV / "log" / "test-install.log"
-        server.postgres.create(INSTALLED, template)
-        command = server.command(
-            INSTALLED, "--init=cloudprinter", "--stop-after-init", "--max-cron-threads=0", "--no-http"
-        )
-        run(command, "installing it", log=log, env=server.environment)
-        if warnings := check_log(log):
+        if warnings := check_log(server.install(INSTALLED, template)):
             raise SetupError(f"Installing is not silent.\n{warnings}")
 
     def run(self, jobs):
         say(f"Tests, {AT_ONCE} jobs at once")
         if self.coverage:
-            shutil.rmtree(COVERAGE, ignore_errors=True)
-            COVERAGE.mkdir(parents=True)
+            shutil.rmtree(COVERAGE.parent, ignore_errors=True)
+            COVERAGE.parent.mkdir(parents=True)
             for job in jobs:
-                job.measure()
+                job.measure(COVERAGE)
         run_jobs([job for job in jobs if job.name != ALONE], AT_ONCE, self.report)
         run_jobs([job for job in jobs if job.name == ALONE], 1, self.report)
         DURATIONS.write_text(json.dumps(self.durations, indent=1, sort_keys=True))
@@ -230,7 +223,7 @@ class Run:
 
 def report_coverage():
     """Print the add-on's coverage by file, the lowest last; returns whether it is high enough."""
-    environment = dict(os.environ, COVERAGE_FILE=str(COVERAGE / "data"))
+    environment = dict(os.environ, COVERAGE_FILE=str(COVERAGE))
 
     def coverage(*arguments):
         command = [str(PYTHON), "-m", "coverage", *arguments]

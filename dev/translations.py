@@ -35,18 +35,23 @@ METADATA = {
 
 def run_translations(server, template):
     """Write the template of terms and bring the translations up to it; returns the exit code."""
-    _export(server, template)
+    server.postgres.create(DATABASE, template)
+    # demo data are loaded only where the modules below have theirs; the add-on's need none of those
+    server.postgres.query(DATABASE, "UPDATE ir_module_module SET demo = TRUE WHERE state = 'installed'")
+    server.run(DATABASE, "--init=cloudprinter", "--with-demo", what="installing cloudprinter with demo data")
+    _export(server, DATABASE)
+    server.postgres.drop(DATABASE)
     return subprocess.run([server.python, "-m", "dev.translations", "update"], cwd=ROOT, check=False).returncode
 
 
-def check(server, template):
+def check(server, database):
     """What is wrong with the template of terms and with the translations.
 
     :param OdooServer server:
-    :param str template: name of a database with Odoo's modules, without the add-on
+    :param str database: with the add-on and its demo data
     :returns: list of lines, each naming a file, a term and what is wrong with it; empty if all is well
     """
-    _export(server, template)
+    _export(server, database)
     result = subprocess.run(
         [server.python, "-m", "dev.translations", "check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -55,33 +60,21 @@ def check(server, template):
     return result.stdout.splitlines()
 
 
-def _export(server, template):
+def _export(server, database):
     """Have Odoo export the terms of the add-on, with those of its demo data, to EXPORTED."""
     shutil.rmtree(SHIPPED.parent, ignore_errors=True)
     shutil.copytree(ROOT, SHIPPED / "cloudprinter", ignore=shutil.ignore_patterns(*NOT_SHIPPED))
-    server.postgres.create(DATABASE, template)
-    # demo data are loaded only where the modules below have theirs; the add-on's need none of those
-    server.postgres.query(DATABASE, "UPDATE ir_module_module SET demo = TRUE WHERE state = 'installed'")
-    run(
-        server.command(
-            DATABASE, "--init=cloudprinter", "--with-demo", "--stop-after-init", "--max-cron-threads=0", "--no-http"
-        ),
-        "installing cloudprinter with demo data",
-        log=DEV / "log" / "translations-install.log",
-        env=server.environment,
-    )
     # this command takes its options from a file alone
-    options = (option.removeprefix("--").split("=", 1) for option in server.options if "--config" not in option)
+    options = (option.removeprefix("--").split("=", 1) for option in server.bare_options)
     lines = [f"{name.replace('-', '_')} = {value.replace(str(ADDONS), str(SHIPPED))}" for name, value in options]
     config = EXPORTED.with_name("odoo.conf")
     config.write_text("\n".join(["[options]", *lines, ""]))
     run(
-        [server.python, "-m", "odoo", "i18n", "export", "-c", config, "-d", DATABASE, "-o", EXPORTED, "cloudprinter"],
+        [server.python, "-m", "odoo", "i18n", "export", "-c", config, "-d", database, "-o", EXPORTED, "cloudprinter"],
         "exporting the terms",
         log=DEV / "log" / "translations-export.log",
         env=server.environment,
     )
-    server.postgres.drop(DATABASE)
 
 
 # === in the virtual environment, which has polib === #

@@ -358,7 +358,7 @@ class TestLink(GoingLiveCase):
                     "client_order_ref": f"bulk{number}",
                     "order_line": [Command.create(values) for _line in range(4)],
                 }
-                for number in range(40)
+                for number in range(20)
             ]
         )
         sales.action_confirm()
@@ -374,9 +374,9 @@ class TestLink(GoingLiveCase):
         wizard.action_link()
         self.env.cr.flush()
         linked = self.env.cr.sql_log_count - before
-        self.assertEqual(len(self.get_before(sales.order_line.cloudprinter_item_id)), 160)
-        self.assertLess(opened, 160, "opened")
-        self.assertLess(linked, 160, "linked")
+        self.assertEqual(len(self.get_before(sales.order_line.cloudprinter_item_id)), 80)
+        self.assertLess(opened, 80, "opened")
+        self.assertLess(linked, 80, "linked")
 
 
 @tagged("post_install", "-at_install", "cloudprinter")

@@ -15,15 +15,19 @@ WORDS = {
 }
 
 
-@tagged("post_install", "-at_install", "cloudprinter")
-class TestTranslations(DialogCase):
+class LanguageCase(DialogCase):
+    languages = ()
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        for code in WORDS:
-            cls.env["base.language.install"].create(
-                {"lang_ids": cls.env["res.lang"].with_context(active_test=False).search([("code", "=", code)]).ids}
-            ).lang_install()
+        languages = cls.env["res.lang"].with_context(active_test=False).search([("code", "in", cls.languages)])
+        cls.env["base.language.install"].create({"lang_ids": languages.ids}).lang_install()
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestTranslations(LanguageCase):
+    languages = tuple(WORDS)
 
     def given_language(self, code):
         people = self.manager + self.operator + self.packer
@@ -61,14 +65,14 @@ class TestTranslations(DialogCase):
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
-class TestGermanShop(DialogCase):
+class TestGermanShop(LanguageCase):
     """What is said by the parts without Odoo, and what is read from files."""
+
+    languages = ("de_DE",)
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        german = cls.env["res.lang"].with_context(active_test=False).search([("code", "=", "de_DE")])
-        cls.env["base.language.install"].create({"lang_ids": german.ids}).lang_install()
         (cls.company.partner_id | (cls.operator | cls.manager | cls.packer).partner_id).lang = "de_DE"
 
     def as_person(self, records, user):

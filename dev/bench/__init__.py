@@ -40,8 +40,7 @@ def parse(arguments):
 def run_bench(server, template, arguments):
     """Run the benchmarks with the packages of the virtual environment; returns the exit code."""
     environment = dict(
-        server.environment,
-        PYTHONPATH=os.pathsep.join([server.environment["PYTHONPATH"], str(ROOT)]),
+        server.dev_environment,
         CLOUDPRINTER_BENCH_PORT=str(server.postgres.port),
         CLOUDPRINTER_BENCH_TEMPLATE=template,
         CLOUDPRINTER_BENCH_ADDONS=str(ADDONS),

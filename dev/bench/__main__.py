@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg2
 
-from ..environment import DEV, PYTHON, SetupError, run, say
+from ..environment import PYTHON, SetupError, say
 from ..postgres import Postgres
 from ..process_tests.common import OdooProcess
 from ..processes import LOOPBACK, OdooServer
@@ -61,15 +61,7 @@ class Bench:
     def install(self, database, *modules, odoo=None):
         """A new database with `modules` beside those of the template, in which no scheduled action runs by itself."""
         self.postgres.create(database, self.template)
-        odoo = odoo or self.odoo
-        run(
-            odoo.command(
-                database, f"--init={','.join(modules)}", "--stop-after-init", "--max-cron-threads=0", "--no-http"
-            ),
-            f"installing {', '.join(modules)}",
-            log=DEV / "log" / f"{database}.log",
-            env=odoo.environment,
-        )
+        (odoo or self.odoo).run(database, f"--init={','.join(modules)}", what=f"installing {', '.join(modules)}")
         with self.connected(database) as query:
             # what is measured is woken
             query("UPDATE ir_cron SET nextcall = now() AT TIME ZONE 'UTC' + interval '30 days'", fetch=False)

@@ -7,10 +7,7 @@ from ..process_tests.common import ProcessCase
 
 class TestDemoData(ProcessCase):
     def test_all_is_there(self):
-        database = f"{self.database}_data"
-        self.postgres.create(database, self.template)
-        self.addCleanup(self.postgres.drop, database)
-        self.addCleanup(self.stop_processes)
+        database = self.copy_database(f"{self.database}_data", self.template)
         # as if Odoo's own had been loaded, which takes minutes
         self.query("UPDATE ir_module_module SET demo = TRUE WHERE state = 'installed'", database)
         log = self.run_odoo(database, "--init=cloudprinter", "--with-demo")

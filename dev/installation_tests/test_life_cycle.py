@@ -36,10 +36,7 @@ class UpgradeCase(LifeCase):
         cls.fresh = cls.database
         scripts = (ROOT / "dev" / "installation_tests" / "life_scripts.py").read_bytes()
         prepared = cls.postgres.keep(f"release_{cls.archive[-14:-7]}", (cls.template, archive, scripts), cls.prepare)
-        cls.database = f"test_{cls.__name__.lower()}_old"
-        cls.postgres.create(cls.database, prepared)
-        cls.addClassCleanup(cls.postgres.drop, cls.database)
-        cls.addClassCleanup(cls.stop_processes)
+        cls.database = cls.copy_database(f"test_{cls.__name__.lower()}_old", prepared)
 
     @classmethod
     def prepare(cls, name):
@@ -198,11 +195,7 @@ class TestBigDatabase(LifeCase):
     def create_database(cls, name):
         """Without the add-on, which the test installs."""
         scripts = (ROOT / "dev" / "installation_tests" / "life_scripts.py").read_bytes()
-        big = cls.postgres.keep("big", (cls.template, scripts), cls.prepare)
-        cls.postgres.create(name, big)
-        cls.addClassCleanup(cls.postgres.drop, name)
-        cls.addClassCleanup(cls.stop_processes)
-        return name
+        return cls.copy_database(name, cls.postgres.keep("big", (cls.template, scripts), cls.prepare))
 
     @classmethod
     def prepare(cls, name):
@@ -236,9 +229,7 @@ class TestBigDatabase(LifeCase):
         return time.monotonic() - start
 
     def test_install_and_go_live(self):
-        empty = f"{self.database}_empty"
-        self.postgres.create(empty, self.template)
-        self.addCleanup(self.postgres.drop, empty)
+        empty = self.copy_database(f"{self.database}_empty", self.template)
         in_empty = self.install_timed(empty)
         files, written = self.get_files(), self.get_written_rows()
         in_big = self.install_timed(self.database)
@@ -259,7 +250,7 @@ class TestBigDatabase(LifeCase):
             for row in self.query(
                 "SELECT id FROM sale_order WHERE client_order_ref BETWEEN '00001000' AND '00002000' ORDER BY id"
             )
-        ]  # noqa: E501
+        ]
         self.assertEqual(len(sales), 300)
         self.in_odoo("configure", self.server.url, KEY)
         self.in_odoo("hold", True)
@@ -337,13 +328,13 @@ class TestLedgerAndUninstall(LifeCase):
             for row in self.query(
                 "SELECT count(*) FROM cloudprinter_signal UNION ALL SELECT count(*) FROM cloudprinter_request"
             )
-        ]  # noqa: E501
+        ]
         self.assertEqual([len(signals), len(attempts)], counts)
         self.assertEqual(len(table), len(signals))
         self.assertEqual(
             [manifest["files"][name]["rows"] for name in ("signals.csv", "signals.jsonl", "attempts.jsonl")],
             [len(table), *counts],
-        )  # noqa: E501
+        )
         # each says what the database says
         sent = {row[0]: row[1:] for row in self.query("SELECT id, number, event_date FROM cloudprinter_signal")}
         for row, signal_row in zip(table, signals):
@@ -399,9 +390,7 @@ class TestReleaseArchive(LifeCase):
 
     @classmethod
     def create_database(cls, name):
-        cls.postgres.create(name, cls.template)
-        cls.addClassCleanup(cls.postgres.drop, name)
-        return name
+        return cls.copy_database(name, cls.template)
 
     def test_archive(self):
         archive = make_archive()
@@ -411,7 +400,7 @@ class TestReleaseArchive(LifeCase):
         top = {name.split("/")[0] for name in names}
         self.assertEqual(
             {name for name in top if name.startswith(".")} | top & {"dev", "tests", "Makefile", "pyproject.toml"}, set()
-        )  # noqa: E501
+        )
         self.assertLessEqual({"LICENSE", "README.md", "requirements.txt", "__manifest__.py", "migrations"}, top)
         allowed = {*self.OF_ODOO, *(ROOT / "requirements.txt").read_text().split(), "odoo", *sys.stdlib_module_names}
         imported = {name: sorted(get_imported(source) - allowed) for name, source in sources.items()}

@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 from ..cloudsignal_server import CloudSignalServer
-from ..environment import DEV, PYTHON, run
+from ..environment import DEV, PYTHON
 from ..postgres import Postgres
 from ..processes import OdooServer
 
@@ -43,37 +43,22 @@ class ProcessCase(unittest.TestCase):
     @classmethod
     def create_database(cls, name):
         """A database with the add-on, dropped after the class."""
-        if INSTALLED not in cls.postgres.databases():
-            cls.install(INSTALLED)
-        cls.postgres.create(name, INSTALLED)
-        cls.addClassCleanup(cls.postgres.drop, name)
-        cls.addClassCleanup(cls.stop_processes)
-        return name
+        return cls.copy_database(name, INSTALLED)
 
     @classmethod
-    def copy_database(cls, name):
+    def copy_database(cls, name, source=None):
+        """A copy of `source`, by default of the class's database, dropped after the class; returns its name."""
         cls.stop_processes()
-        cls.postgres.create(name, cls.database)
+        cls.postgres.create(name, source or cls.database)
         cls.addClassCleanup(cls.postgres.drop, name)
         cls.addClassCleanup(cls.stop_processes)
         return name
-
-    @classmethod
-    def install(cls, name):
-        making = f"{name}_making"
-        cls.postgres.create(making, cls.template)
-        cls.run_odoo(making, "--init=cloudprinter")
-        cls.postgres.rename(making, name)
 
     @classmethod
     def run_odoo(cls, database, *options, odoo=None):
         """Run Odoo's command to its end, perhaps with another version of the add-on; returns its log."""
         cls.stop_processes()
-        odoo = odoo or cls.odoo
-        log = DEV / "log" / f"{database}.log"
-        command = odoo.command(database, *options, "--stop-after-init", "--max-cron-threads=0", "--no-http")
-        run(command, " ".join(options), log=log, env=odoo.environment)
-        return log.read_text()
+        return (odoo or cls.odoo).run(database, *options).read_text()
 
     @classmethod
     def configure(cls, database=None):
@@ -124,7 +109,7 @@ class OdooProcess:
                     str(odoo.python),
                     "-m",
                     "dev.process_tests.in_odoo",
-                    json.dumps([option for option in odoo.options if not option.startswith("--config")]),
+                    json.dumps(odoo.bare_options),
                     database,
                     module,
                 ],

@@ -11,10 +11,7 @@ class TestCost(ProcessCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.without = "test_cost_without"
-        cls.postgres.create(cls.without, cls.template)
-        cls.addClassCleanup(cls.postgres.drop, cls.without)
-        cls.addClassCleanup(cls.stop_processes)
+        cls.without = cls.copy_database("test_cost_without", cls.template)
 
     def test_queries(self):
         self.configure()

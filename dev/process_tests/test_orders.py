@@ -310,9 +310,7 @@ class TestSeveralDatabases(OrderCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.stop_processes()
-        cls.postgres.create("test_without", cls.template)
-        cls.addClassCleanup(cls.postgres.drop, "test_without")
+        cls.copy_database("test_without", cls.template)
 
     def test_the_address_tells_the_database(self):
         content = self.example()
