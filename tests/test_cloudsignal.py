@@ -575,17 +575,17 @@ class TestClient(BaseCase):
         self.server.misbehave(delay=30)
         result = self.post(read_timeout=0.3)
         self.assertEqual((result.outcome, result.message), (Outcome.NO_ANSWER, "no answer within 0.3 s"))
-        self.assertTrue(300 <= result.duration_ms < 2000, result)
+        self.assertTrue(300 <= result.duration_ms < 4000, result)
         result = self.post(read_timeout=5, deadline=0.2)
         self.assertEqual((result.outcome, result.message), (Outcome.NO_ANSWER, "no answer within 0.2 s"))
-        self.assertTrue(200 <= result.duration_ms < 2000, result)
+        self.assertTrue(200 <= result.duration_ms < 4000, result)
 
     def test_dripping(self):
         """The status is the answer; a body that drips is cut off at the deadline, and what came of it is kept."""
         self.server.misbehave(1, drip=True, body="words")
         result = self.post(deadline=1.5)
         self.assertEqual((result.outcome, result.response), (Outcome.ACCEPTED, "wo"))
-        self.assertTrue(1500 <= result.duration_ms < 2900, result)
+        self.assertTrue(1500 <= result.duration_ms < 4000, result)
         self.server.misbehave(1, drip=True, status=503, body="words")
         result = self.post(read_timeout=0.3)
         self.assertEqual((result.outcome, result.response, result.message), (Outcome.TRY_LATER, "w", "w"))
@@ -599,7 +599,7 @@ class TestClient(BaseCase):
         with raw_server(self.drip) as port:
             result = self.post(f"http://127.0.0.1:{port}/", read_timeout=0.3, deadline=0.6)
         self.assertEqual((result.outcome, result.message), (Outcome.NO_ANSWER, "no answer within 0.6 s"))
-        self.assertTrue(600 <= result.duration_ms < 2000, result)
+        self.assertTrue(600 <= result.duration_ms < 4000, result)
 
     def test_large_answers(self):
         """At most 64 KB are read, also of a redirect, and the connection is not used again."""
@@ -726,7 +726,7 @@ class TestClient(BaseCase):
                     client._settings["verify"] = path
                     result = client.post(PRODUCED.to_dict(), KEY)
             self.assertEqual(result.message, "no answer within 0.5 s")
-            self.assertLess(result.duration_ms, 2000)
+            self.assertLess(result.duration_ms, 4000)
         result = self.post(self.server.url.replace("http:", "https:"))
         self.assertEqual(result.message, "no secure connection could be made")
 
@@ -758,7 +758,7 @@ class TestClient(BaseCase):
             with raw_server(self.drip) as port, patch.dict(os.environ, {"HTTPS_PROXY": f"http://127.0.0.1:{port}"}):
                 result = self.post(outside, deadline=0.5)
                 self.assertIs(result.outcome, Outcome.NO_ANSWER)
-                self.assertLess(result.duration_ms, 2000)
+                self.assertLess(result.duration_ms, 4000)
             for nonsense in ("http://[", "http://:x", "gopher://127.0.0.1"):
                 with self.subTest(nonsense), patch.dict(os.environ, {"HTTPS_PROXY": nonsense}):
                     self.assertIs(self.post(outside).outcome, Outcome.NO_ANSWER)

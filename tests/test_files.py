@@ -352,7 +352,7 @@ class TestDownload(BaseCase):
                 url = self.server.serve(path, b"x" * size, pause=0.05 if path == "/head" else 0.001)
                 start = time.monotonic()
                 result = self.get(url, deadline=0.6)
-                self.assertLess(time.monotonic() - start, 1.5)
+                self.assertLess(time.monotonic() - start, 4)
                 self.assert_result(result, "download", "after 1 s", may_pass=True)
 
     def test_silence(self):
@@ -360,7 +360,7 @@ class TestDownload(BaseCase):
         self.addCleanup(answer.set)
         start = time.monotonic()
         result = self.get(self.server.serve("/a", PDF, before=answer.wait), deadline=0.3)
-        self.assertLess(time.monotonic() - start, 1.5)
+        self.assertLess(time.monotonic() - start, 4)
         self.assert_result(result, "download", "0.0 MB had arrived", may_pass=True)
 
 
