@@ -1,4 +1,9 @@
+import re
+
 from odoo.tools import SQL
+
+# In a path or a domain. The field x_cloudprinter_id is somebody's own, and cloudprinter.com is a name.
+_FIELD = re.compile(r"\bcloudprinter_")
 
 
 def uninstall_hook(env):
@@ -11,16 +16,15 @@ def uninstall_hook(env):
         ).unlink()
     env["ir.config_parameter"].search([("key", "=like", "cloudprinter.%")]).unlink()
     # what people have saved: a filter or a template that names a field which is gone fails when it is opened
-    env["ir.filters"].with_context(active_test=False).search(
-        [
-            "|",
-            ("model_id", "=like", "cloudprinter.%"),
-            *("|", ("domain", "like", "cloudprinter_"), "|", ("context", "like", "cloudprinter_")),
-            ("sort", "like", "cloudprinter_"),
-        ]
+    env["ir.filters"].with_context(active_test=False).search([]).filtered(  # pylint: disable=no-search-all
+        lambda saved: (
+            saved.model_id.startswith("cloudprinter.")
+            or any(_FIELD.search(saved[name] or "") for name in ("domain", "context", "sort"))
+        )
     ).unlink()
     env["ir.exports"].search([("resource", "=like", "cloudprinter.%")]).unlink()
-    env["ir.exports.line"].search([("name", "like", "cloudprinter_")]).unlink()
+    lines = env["ir.exports.line"].search([("name", "like", "cloudprinter")])
+    lines.filtered(lambda line: _FIELD.search(line.name)).unlink()
     env.flush_all()
     # Odoo forgets the foreign keys that it has written down, and what other modules have added to the add-on's models
     env.cr.execute(
