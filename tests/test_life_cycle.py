@@ -1,10 +1,15 @@
 """What happens to a database beside the flows: upgraded from an older version, exported, uninstalled."""
 
+import runpy
+from pathlib import Path
+
 from odoo.tests import tagged
 
 from odoo.addons.cloudprinter import uninstall_hook
 
 from .common import CloudprinterCase
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
@@ -29,3 +34,26 @@ class TestLifeCycle(CloudprinterCase):
         uninstall_hook(self.env)
         self.assertEqual(filters.exists().mapped("name"), ["of theirs", "of a customer"])
         self.assertEqual(lines.exists().mapped("name"), ["name", "x_cloudprinter_id"])
+
+    def test_upgrading_dates_the_key_of_branches(self):
+        """The first version wrote down attempts, not when the key was entered; a branch posts with its parent's."""
+        branch = self.env["res.company"].create({"name": "Branch", "parent_id": self.company.id})
+        production = self.env["mrp.production"].create(
+            {
+                "product_id": self.book.id,
+                "company_id": branch.id,
+                "cloudprinter_order_ref": "1",
+                "cloudprinter_item_ref": "2",
+            }
+        )
+        production.with_context(allowed_company_ids=branch.ids).action_confirm()
+        self.send()
+        attempt = self.env["cloudprinter.request"].search([("company_id", "=", branch.id)])
+        self.assertTrue(attempt)
+        self.company.cloudprinter_key_date = False
+        self.env.flush_all()
+        migrate = runpy.run_path(MIGRATIONS / "19.0.1.1.0" / "post-migration.py")["migrate"]
+        migrate(self.env.cr, "19.0.1.0.0")
+        self.env.invalidate_all()
+        self.assertEqual(self.company.cloudprinter_key_date, attempt.date)
+        self.assertFalse(branch.cloudprinter_key_date)

@@ -1,9 +1,16 @@
 def migrate(cr, version):
-    # Release proposes that what is older was reported elsewhere: without a date that would be all that is queued
+    # Release proposes that what is older was reported elsewhere: without a date that would be all that is queued.
+    # Branches without a key post with that of their parent.
     cr.execute(
         """
         UPDATE res_company company
-           SET cloudprinter_key_date = (SELECT min(date) FROM cloudprinter_request WHERE company_id = company.id)
+           SET cloudprinter_key_date = (
+                SELECT min(request.date)
+                  FROM cloudprinter_request request
+                  JOIN res_company poster ON poster.id = request.company_id
+                 WHERE poster.id = company.id
+                    OR poster.cloudprinter_signal_api_key IS NULL
+                       AND starts_with(poster.parent_path, company.parent_path))
          WHERE cloudprinter_signal_api_key IS NOT NULL AND cloudprinter_key_date IS NULL
         """
     )
