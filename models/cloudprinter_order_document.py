@@ -210,7 +210,7 @@ class CloudprinterOrderDocument(models.Model):
             # a person, or the worker, is at it
             return
         user = self.company_id._cloudprinter_config().cloudprinter_user_id
-        lang = user.lang or self.company_id.partner_id.lang or self.env.lang
+        lang = user.lang or self.company_id._cloudprinter_lang()
         document = self.with_context(lang=lang).with_company(self.company_id).sudo()
         if self.attempt_count > len(RETRY_MINUTES) + 1:
             # the last attempts ended the worker

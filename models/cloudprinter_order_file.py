@@ -278,7 +278,7 @@ class CloudprinterOrderFile(models.Model):
             # what was damaged on the way is right the second time
             and not self.failure_type == failure_type == "corrupt"
         )
-        self = self.with_context(lang=self.company_id.partner_id.lang or self.env.lang)
+        self = self.with_context(lang=self.company_id._cloudprinter_lang())
         if again:
             remedy = self.env._("It is tried again by itself.")
         elif result.kind == "refused":

@@ -205,7 +205,7 @@ class CloudprinterSender(models.AbstractModel):
                 config.cloudprinter_signal_url,
                 config.cloudprinter_signal_api_key,
                 config._cloudprinter_key_fingerprint(),
-                company.partner_id.lang or self.env.lang,
+                company._cloudprinter_lang(),
                 config.cloudprinter_chatter != "problems",
                 company._cloudprinter_count_refusals(),
                 **company._cloudprinter_circuit(),

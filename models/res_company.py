@@ -8,7 +8,7 @@ import pytz
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tools import SQL, format_datetime, format_time
+from odoo.tools import SQL, format_datetime, format_time, get_lang
 
 from .. import cloudsignal
 from ..tools.download import parse_hosts
@@ -400,6 +400,11 @@ class ResCompany(models.Model):
         action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_release_action")
         wizard = self.with_company(self).env["cloudprinter.release"].create({})
         return {**action, "res_id": wizard.id}
+
+    def _cloudprinter_lang(self):
+        """The code of the company's language, or of another one if it is not active any more: Odoo refuses such."""
+        self.ensure_one()
+        return get_lang(self.env, self.sudo().partner_id.lang).code
 
     def _cloudprinter_zone(self):
         """The name of the company's time zone: of its working hours, which Odoo sets with the first user's."""

@@ -115,6 +115,18 @@ class TestGermanShop(LanguageCase):
         self.assertEqual(signal.request_ids.error, "Verbindung verweigert")
         self.assertIn('"ItemRegistered"', signal.request_ids.body)
 
+    def test_language_that_is_gone(self):
+        """Odoo lets one deactivate the language of an archived contact: what was posted is recorded all the same."""
+        lang = self.env["res.lang"]._activate_lang("da_DK")
+        self.company.partner_id.lang = lang.code
+        self.company.partner_id.action_archive()
+        lang.action_archive()
+        self.company.cloudprinter_signal_url = "http://127.0.0.1:9/cloudsignal/2.0/status/"
+        item = self.sell_one()
+        with mute_logger("odoo.addons.cloudprinter.models.cloudprinter_ledger"):
+            self.send()
+        self.assertEqual(len(self.get_outbox(item).request_ids), 1)
+
     def test_refusal(self):
         """Cloudprinter's own words are not touched."""
         self.server.misbehave(times=1, status=400, body='{"error": {"info": "unknown order"}}')
