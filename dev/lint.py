@@ -43,7 +43,8 @@ class Lint:
             text=True,
             check=False,
         )
-        return f"{result.stdout}{result.stderr}".strip() if result.returncode else ""
+        said = f"{result.stdout}{result.stderr}".strip()
+        return (said or f"{program} ended with {result.returncode}") if result.returncode else ""
 
     def check_ruff(self):
         return self._check("ruff", "check", "--output-format=concise", ".", cwd=ROOT)

@@ -20,4 +20,5 @@ def check_log(path):
         text=True,
         check=False,
     )
-    return f"{result.stdout}{result.stderr}".strip() if result.returncode else ""
+    said = f"{result.stdout}{result.stderr}".strip()
+    return (said or f"checklog-odoo ended with {result.returncode}") if result.returncode else ""
