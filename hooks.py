@@ -10,10 +10,13 @@ def uninstall_hook(env):
     """Remove what Odoo leaves behind of a module, and what would keep it from removing the rest."""
     activity_type = env.ref("cloudprinter.mail_activity_type_cloudprinter", raise_if_not_found=False)
     if activity_type:
-        # to-dos on Odoo's own documents would keep their type, and with it the add-on's data
-        env["mail.activity"].with_context(active_test=False).search(
-            [("activity_type_id", "=", activity_type.id)]
-        ).unlink()
+        # to-dos on Odoo's own documents, steps of plans, and types that it follows would keep it
+        find = lambda model, name: (  # noqa: E731
+            env[model].with_context(active_test=False).search([(name, "=", activity_type.id)])
+        )
+        find("mail.activity", "activity_type_id").unlink()
+        find("mail.activity.plan.template", "activity_type_id").unlink()
+        find("mail.activity.type", "triggered_next_type_id").chaining_type = "suggest"
     env["ir.config_parameter"].search([("key", "=like", "cloudprinter.%")]).unlink()
     # what people have saved: a filter or a template that names a field which is gone fails when it is opened
     env["ir.filters"].with_context(active_test=False).search([]).filtered(  # pylint: disable=no-search-all

@@ -3,6 +3,7 @@
 import runpy
 from pathlib import Path
 
+from odoo import Command
 from odoo.tests import tagged
 
 from odoo.addons.cloudprinter import uninstall_hook
@@ -34,6 +35,23 @@ class TestLifeCycle(CloudprinterCase):
         uninstall_hook(self.env)
         self.assertEqual(filters.exists().mapped("name"), ["of theirs", "of a customer"])
         self.assertEqual(lines.exists().mapped("name"), ["name", "x_cloudprinter_id"])
+
+    def test_uninstalling_removes_the_type_of_to_dos(self):
+        """Also when people have planned with it."""
+        kind = self.env.ref("cloudprinter.mail_activity_type_cloudprinter")
+        step = {"activity_type_id": kind.id, "summary": "Ask"}
+        self.env["mail.activity.plan"].create(
+            {"name": "Start", "res_model": "sale.order", "template_ids": [Command.create(step)]}
+        )
+        before = self.env["mail.activity.type"].create(
+            {"name": "Proof", "chaining_type": "trigger", "triggered_next_type_id": kind.id}
+        )
+        self.env.flush_all()
+        uninstall_hook(self.env)
+        # as Odoo does afterwards
+        kind.unlink()
+        self.assertFalse(kind.exists())
+        self.assertTrue(before.exists())
 
     def test_upgrading_dates_the_key_of_branches(self):
         """The first version wrote down attempts, not when the key was entered; a branch posts with its parent's."""
