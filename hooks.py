@@ -11,12 +11,11 @@ def uninstall_hook(env):
     activity_type = env.ref("cloudprinter.mail_activity_type_cloudprinter", raise_if_not_found=False)
     if activity_type:
         # to-dos on Odoo's own documents, steps of plans, and types that it follows would keep it
-        find = lambda model, name: (  # noqa: E731
-            env[model].with_context(active_test=False).search([(name, "=", activity_type.id)])
-        )
-        find("mail.activity", "activity_type_id").unlink()
-        find("mail.activity.plan.template", "activity_type_id").unlink()
-        find("mail.activity.type", "triggered_next_type_id").chaining_type = "suggest"
+        for model in ("mail.activity", "mail.activity.plan.template"):
+            env[model].with_context(active_test=False).search([("activity_type_id", "=", activity_type.id)]).unlink()
+        env["mail.activity.type"].with_context(active_test=False).search(
+            [("triggered_next_type_id", "=", activity_type.id)]
+        ).chaining_type = "suggest"
     env["ir.config_parameter"].search([("key", "=like", "cloudprinter.%")]).unlink()
     # what people have saved: a filter or a template that names a field which is gone fails when it is opened
     env["ir.filters"].with_context(active_test=False).search([]).filtered(  # pylint: disable=no-search-all
