@@ -7,7 +7,7 @@ from datetime import timedelta
 from odoo import Command, fields
 from odoo.tools import SQL
 
-import order_document
+from odoo.addons.cloudprinter import order_document
 
 from ..process_tests.scripts import (
     check_done,
