@@ -10,6 +10,9 @@ class LedgerController(http.Controller):
     @http.route("/cloudprinter/ledger", type="http", auth="user", methods=["GET"], readonly=True)
     def export(self):
         """The ledger as a zip: made in a temporary file, which no size of it fills the memory with."""
+        if "cloudprinter.ledger.export" not in request.env:
+            # another database of a server that loads the add-on
+            raise request.not_found()
         # closed, and so deleted, with the answer
         file = tempfile.TemporaryFile()
         request.env["cloudprinter.ledger.export"]._write_zip(file)

@@ -95,12 +95,13 @@ class OrderController(http.Controller):
         registry = Registry(name)
         with registry.cursor() as cr:
             registry = registry.check_signaling(cr)
-            if "cloudprinter.order.document" not in registry:
-                return _answer(401, error=UNKNOWN_KEY)
             env = odoo.api.Environment(cr, SUPERUSER_ID, {})
             return retrying(partial(self._store, document, env), env)
 
     def _store(self, document, env):
+        if "cloudprinter.order.document" not in env:
+            # another database of a server that loads the add-on
+            return _answer(401, error=UNKNOWN_KEY)
         company = env["res.company"]._cloudprinter_get_by_order_key(document.key)
         if not company:
             return _answer(401, error=UNKNOWN_KEY)

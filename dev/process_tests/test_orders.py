@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ..environment import DEV, ROOT
 from ..order_pusher import PATH, push
 from ..processes import LOOPBACK
+from ..rpc import Session
 from .common import KEY, ProcessCase
 
 DOCUMENTS = ROOT / "tests" / "order_documents"
@@ -325,6 +326,13 @@ class TestSeveralDatabases(OrderCase):
         self.assertEqual(
             self.push(content.replace(KEY.encode(), b"0" * 32), path=f"{PATH}?db={self.database}"), UNKNOWN
         )
+
+    def test_host_of_the_database_without_the_add_on(self):
+        log = DEV / "log" / "odoo-test_without.log"
+        with self.odoo.serving("test_without", "--max-cron-threads=0", LOADED, log=log) as address:
+            self.assertEqual(push(address, self.example()), UNKNOWN)
+            self.assertEqual(Session(address, "test_without", "admin", "admin").get("/cloudprinter/ledger")[0], 404)
+        self.assertNotIn(" ERROR ", log.read_text())
 
 
 class TestForgottenReaders(OrderCase):
