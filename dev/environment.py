@@ -98,6 +98,14 @@ def run(command, what, log=None, stdin=None, **options):
     say(f"    done in {time.monotonic() - start:.0f} s")
 
 
+def check(command, **options):
+    """Run a checker; returns what it says is wrong as one text, or "" if nothing is."""
+    command = [str(part) for part in command]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    said = f"{result.stdout}{result.stderr}".strip()
+    return (said or f"{Path(command[0]).name} ended with {result.returncode}") if result.returncode else ""
+
+
 def key(*inputs):
     return hashlib.sha256("\0".join(str(part) for part in inputs).encode()).hexdigest()[:12]
 

@@ -35,16 +35,7 @@ class Lint:
         self.environment = dict(os.environ, PATH=f"{tools}{os.pathsep}{os.environ['PATH']}")
 
     def _check(self, program, *arguments, cwd=COPY):
-        result = subprocess.run(
-            [str(self.tools / program), *map(str, arguments)],
-            cwd=cwd,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        said = f"{result.stdout}{result.stderr}".strip()
-        return (said or f"{program} ended with {result.returncode}") if result.returncode else ""
+        return environment.check([self.tools / program, *arguments], cwd=cwd, env=self.environment)
 
     def check_ruff(self):
         return self._check("ruff", "check", "--output-format=concise", ".", cwd=ROOT)

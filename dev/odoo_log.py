@@ -3,9 +3,7 @@
 Nothing is ignored. What has to be, because of Odoo or a bare machine, goes into a checklog-odoo.cfg, with the reason.
 """
 
-import subprocess
-
-from .environment import PYTHON, ROOT
+from .environment import PYTHON, ROOT, check
 
 
 def check_log(path):
@@ -13,12 +11,4 @@ def check_log(path):
 
     A log without a single line of Odoo's is wrong too.
     """
-    result = subprocess.run(
-        [str(PYTHON), "-m", "checklog_odoo", "--no-echo", str(path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    said = f"{result.stdout}{result.stderr}".strip()
-    return (said or f"checklog-odoo ended with {result.returncode}") if result.returncode else ""
+    return check([PYTHON, "-m", "checklog_odoo", "--no-echo", path], cwd=ROOT)
