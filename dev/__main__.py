@@ -19,13 +19,14 @@ def main():
     commands.add_parser("lint", help="run the quality gates: code, XML, manifest, Odoo's log while installing")
     test = commands.add_parser("test", help="run all tests")
     test.add_argument("--tags", help="only these of Odoo's test tags, for example /cloudprinter:TestStage")
+    test.add_argument("--only", default="", help="only the classes with this in their name, for example Orders")
     test.add_argument("--coverage", action="store_true", help="measure which lines of the add-on are run")
     faults = commands.add_parser("faults", help="run the fault tests alone, which `test` runs too")
-    faults.add_argument("--only", help="only those with this in their name, for example Endpoint")
+    faults.add_argument("--only", default="", help="only those with this in their name, for example Endpoint")
     installations = commands.add_parser(
         "installations", help="run the tests of upgrading, uninstalling, a large database, and others' add-ons"
     )
-    installations.add_argument("--only", help="only those with this in their name, for example Upgrade")
+    installations.add_argument("--only", default="", help="only those with this in their name, for example Upgrade")
     commands.add_parser("bench", help="measure, and print one table; its options: --help", add_help=False)
     commands.add_parser("demo", help="run the main job and print what the endpoint received")
     serve = commands.add_parser("serve", help="the demo, then leave Odoo running for a browser")
@@ -70,7 +71,7 @@ def main():
             if options.command == "test":
                 from .test import run_tests
 
-                return run_tests(server, template, options.tags, options.coverage)
+                return run_tests(server, template, options.tags, options.only, options.coverage)
             if options.command == "translations":
                 from .translations import run_translations
 

@@ -37,8 +37,8 @@ PROCESS_RESULT = re.compile(r"^Ran (\d+) tests?", re.MULTILINE)
 PROCESS_TROUBLE = re.compile(r"(?:failures|errors|skipped|unexpected successes)=(\d+)")
 
 
-def run_tests(server, template, tags=None, coverage=False):
-    """Run all tests, or those with Odoo's test `tags`.
+def run_tests(server, template, tags=None, only="", coverage=False):
+    """Run all tests, or those with Odoo's test `tags`, or the classes whose name has `only`.
 
     :param bool coverage: measure which lines of the add-on are run; fewer than pyproject.toml says are a failure
     :return: the exit code; prints `N passed, N failed`
@@ -46,15 +46,15 @@ def run_tests(server, template, tags=None, coverage=False):
     if tags:
         jobs = [OdooJob(server, "test", tags)]
     else:
-        jobs = get_odoo_jobs(server)
+        jobs = get_odoo_jobs(server, only)
         for folder in PROCESS_TESTS:
-            jobs += get_process_jobs(server, template, folder)
+            jobs += get_process_jobs(server, template, folder, only)
     return Run(server, template, coverage).run(jobs)
 
 
-def run_process_tests(server, template, folder, pattern=None):
-    """Run the test classes of a folder, or those whose name has `pattern`; the exit code and output as above."""
-    return Run(server, template).run(get_process_jobs(server, template, folder, pattern or ""))
+def run_process_tests(server, template, folder, only=""):
+    """Run the test classes of a folder, or those whose name has `only`; the exit code and output as above."""
+    return Run(server, template).run(get_process_jobs(server, template, folder, only))
 
 
 def find_classes(folder):
@@ -72,12 +72,13 @@ def read_durations():
     return json.loads(DURATIONS.read_text()) if DURATIONS.exists() else {}
 
 
-def get_odoo_jobs(server):
-    """Jobs of about the same length that run all of Odoo's test classes between them."""
+def get_odoo_jobs(server, only=""):
+    """Jobs of about the same length that run Odoo's test classes between them."""
     durations = read_durations()
-    shares = [[] for _number in range(ODOO_JOBS)]
-    lengths = [0] * ODOO_JOBS
-    for name in sorted(find_classes("tests"), key=lambda name: -durations.get(name, 5)):
+    names = [name for name in find_classes("tests") if only in name]
+    shares = [[] for _number in range(min(ODOO_JOBS, len(names)))]
+    lengths = [0] * len(shares)
+    for name in sorted(names, key=lambda name: -durations.get(name, 5)):
         shortest = lengths.index(min(lengths))
         lengths[shortest] += durations.get(name, 5)
         shares[shortest].append(name)
@@ -87,12 +88,12 @@ def get_odoo_jobs(server):
     ]
 
 
-def get_process_jobs(server, template, folder, pattern=""):
+def get_process_jobs(server, template, folder, only=""):
     durations = read_durations()
     return [
         ProcessJob(server, template, path, name, durations.get(name, 20))
         for name, path in find_classes(folder).items()
-        if pattern in name
+        if only in name
     ]
 
 
