@@ -1,6 +1,8 @@
 # `make test` and `make demo` need nothing but Python ≥ 3.10; all else is set up below .dev/.
 PYTHON ?= python3
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.dev/cache/python
+# Each Odoo process would compile Odoo anew, which takes as long as all else that it does to start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup lint test faults installations bench demo serve screenshots translations odoo-tests clean
 help:
