@@ -34,14 +34,13 @@ class CloudprinterCase(TransactionCase):
                 "cloudprinter_hold": False,
             }
         )
-        new_user = lambda login, groups: new_test_user(  # noqa: E731
-            cls.env, login=login, groups=groups, email=f"{login}@example.com"
+        cls.salesman, cls.operator, cls.packer, cls.manager, cls.accountant = cls._create_users(
+            cp_salesman="sales_team.group_sale_salesman",
+            cp_operator="mrp.group_mrp_user",
+            cp_packer="stock.group_stock_user,stock.group_tracking_lot",
+            cp_manager="mrp.group_mrp_manager",
+            cp_accountant="account.group_account_invoice",
         )
-        cls.salesman = new_user("cp_salesman", "base.group_user,sales_team.group_sale_salesman")
-        cls.operator = new_user("cp_operator", "base.group_user,mrp.group_mrp_user")
-        cls.packer = new_user("cp_packer", "base.group_user,stock.group_stock_user,stock.group_tracking_lot")
-        cls.manager = new_user("cp_manager", "base.group_user,mrp.group_mrp_manager")
-        cls.accountant = new_user("cp_accountant", "base.group_user,account.group_account_invoice")
         cls.warehouse = cls.env["stock.warehouse"].search([("company_id", "=", cls.company.id)], limit=1)
         cls.mto = cls.env.ref("stock.route_warehouse0_mto")
         cls.mto.active = True
@@ -66,6 +65,23 @@ class CloudprinterCase(TransactionCase):
         self.server.behave()
         self.server.accepted.clear()
         self.server.requests.clear()
+
+    @classmethod
+    def _create_users(cls, **groups):
+        """Internal users, login → external ids of groups: one by one they would take longer than all else here."""
+        users = cls.env["res.users"].with_context(no_reset_password=True, mail_notrack=True)
+        return users.create(
+            [
+                {
+                    "name": login,
+                    "login": login,
+                    "password": login,
+                    "email": f"{login}@example.com",
+                    "group_ids": [cls.env.ref(name).id for name in f"base.group_user,{names}".split(",")],
+                }
+                for login, names in groups.items()
+            ]
+        ).with_env(cls.env)
 
     @classmethod
     def _create_product(cls, name, operations=(), routes=None, **values):

@@ -127,18 +127,20 @@ class AccessCase(CloudprinterCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        new_user = lambda login, groups: new_test_user(  # noqa: E731
-            cls.env, login=login, groups=f"base.group_user,{groups}", email=f"{login}@example.com"
+        manager, auditor, administrator = cls._create_users(
+            cp_app="cloudprinter.group_manager",
+            cp_auditor="account.group_account_readonly",
+            cp_admin="base.group_system",
         )
         cls.roles = {
             "operator": cls.operator,
             "packer": cls.packer,
             "salesman": cls.salesman,
             "production manager": cls.manager,
-            "manager of the app": new_user("cp_app", "cloudprinter.group_manager"),
+            "manager of the app": manager,
             "accountant": cls.accountant,
-            "auditor": new_user("cp_auditor", "account.group_account_readonly"),
-            "administrator": new_user("cp_admin", "base.group_system"),
+            "auditor": auditor,
+            "administrator": administrator,
             "all rights": cls.env.ref("base.user_admin"),
         }
         cls.models = [
