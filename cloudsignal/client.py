@@ -5,15 +5,8 @@
 import enum
 import functools
 import html
-import http.client
-import io
-import ipaddress
 import json
-import math
 import re
-import socket
-import ssl
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,9 +15,8 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import requests
-import urllib3.exceptions
-from requests.adapters import HTTPAdapter
 
+from .connection import TROUBLE, Exchange, Session, is_loopback
 from .signals import SignalError, with_key
 from .text import Text as _
 
@@ -36,7 +28,7 @@ CHUNK = 8 * 1024  # bytes
 
 
 class Outcome(enum.Enum):
-    """What to do next: nothing, show it to a person, ask for another key, or try again (the last two)."""
+    """What to do next: nothing, show it to users, ask for another key, or try again (the last two)."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
@@ -65,6 +57,7 @@ class Result:
     :param response: the answer's body, at most 4,000 characters
     :param retry_after: seconds from now that the remote asks to wait, 0 to 3,600, or None
     :param duration_ms: milliseconds from before the name was resolved to the end of the answer
+    :param posts: times that it was posted: 2 if the remote had closed the connection that was kept alive
     """
 
     outcome: Outcome
@@ -73,6 +66,7 @@ class Result:
     response: str = ""
     retry_after: float | None = None
     duration_ms: int = 0
+    posts: int = 1
 
 
 def check_url(url):
@@ -93,21 +87,14 @@ def check_url(url):
         raise SignalError("url", _("must not contain a user name or password"))
     if "#" in url:
         raise SignalError("url", _("must not contain a fragment (#)"))
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise SignalError("url", _("must begin with https://"))
-
-
-def _is_loopback(host):
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Client:
     """Posts to one endpoint over one kept-alive connection. For one thread; close it, or use it in `with`.
+
+    The connection is used again only after a complete answer with nothing behind it.
 
     Proxies of the environment are used, except for this very machine; `.netrc` is not.
 
@@ -123,13 +110,9 @@ class Client:
     def __init__(self, url, user_agent, connect_timeout=5.0, read_timeout=10.0, deadline=20.0):
         check_url(url)
         self.url = url
-        self._connect_timeout = connect_timeout
-        self._read_timeout = read_timeout
-        self._deadline = deadline
-        self._session = _Session()
-        self._session.trust_env = not _is_loopback(urlsplit(url).hostname)
-        # without this, requests would look for a password in ~/.netrc and send it along
-        self._session.auth = _no_auth
+        self._limits = (connect_timeout, read_timeout, deadline)
+        self._session = Session()
+        self._session.trust_env = not is_loopback(urlsplit(url).hostname)
         self._session.headers.update(
             {
                 "User-Agent": user_agent,
@@ -138,9 +121,6 @@ class Client:
                 "Accept-Encoding": "identity",
             }
         )
-        adapter = _Adapter((connect_timeout, read_timeout))
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
         # what is the same for every POST; it would be a quarter of each one's time
         self._request = self._session.prepare_request(requests.Request("POST", url))
         self._settings = self._session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
@@ -158,6 +138,8 @@ class Client:
     def post(self, body, api_key):
         """Send `body` with the key and return what came of it; trouble of the remote or the network never raises.
 
+        It is sent once more, on a new connection, if the remote had closed the kept-alive one.
+
         :param dict body: from `signals.body`
         :param str api_key: added at this moment, and cut out of whatever comes back
         :rtype: Result
@@ -166,12 +148,16 @@ class Client:
         request = self._request.copy()
         request.prepare_body(json.dumps(with_key(body, api_key)).encode(), None)
         start = time.monotonic()
-        _clock.expires = start + self._deadline
-        try:
-            with self._session.send(request, allow_redirects=False, **self._settings) as answer:
-                text = _read(answer.raw)
-        except _TROUBLE as error:
-            return Result(Outcome.NO_ANSWER, message=self._explain(error), duration_ms=_since(start))
+        with Exchange(*self._limits) as exchange:
+            for posts in (1, 2):
+                try:
+                    with self._session.send(request, allow_redirects=False, **self._settings) as answer:
+                        text = _read(answer.raw)
+                    break
+                except TROUBLE as error:
+                    if posts == 2 or not exchange.found_closed(error):
+                        message = exchange.explain(error)
+                        return Result(Outcome.NO_ANSWER, message=message, duration_ms=_since(start), posts=posts)
         outcome = _OUTCOMES.get(answer.status_code, Outcome.TRY_LATER)
         words = "" if outcome is Outcome.ACCEPTED else _words(answer, text)
         return Result(
@@ -181,63 +167,12 @@ class Client:
             response=_storable(_scrub(text, api_key))[:RESPONSE_LIMIT],
             retry_after=_retry_after(answer.headers.get("Retry-After")),
             duration_ms=_since(start),
+            posts=posts,
         )
-
-    def _explain(self, error):
-        """Why there is no answer, for people."""
-        expired = time.monotonic() >= _clock.expires
-        times = {
-            "connect": f"{self._connect_timeout:g}",
-            "answer": f"{self._deadline if expired else self._read_timeout:g}",
-        }
-        causes = list(_causes(error))
-        for kind, text in _EXPLANATIONS:
-            if any(isinstance(cause, kind) for cause in causes):
-                return text.fill_in(**times)
-        return _("no answer")
-
-
-# The first that is among an error's causes explains it.
-_EXPLANATIONS = (
-    (requests.exceptions.ProxyError, _("the proxy could not be used")),
-    (ssl.SSLCertVerificationError, _("the certificate could not be verified")),
-    ((ssl.SSLError, requests.exceptions.SSLError), _("no secure connection could be made")),
-    (socket.gaierror, _("the host name could not be resolved")),
-    (ConnectionRefusedError, _("connection refused")),
-    (requests.exceptions.ConnectTimeout, _("no connection within %(connect)s s")),
-    (urllib3.exceptions.NewConnectionError, _("no connection could be made")),
-    ((TimeoutError, requests.exceptions.ReadTimeout), _("no answer within %(answer)s s")),
-    (ConnectionError, _("the connection was cut before an answer came")),
-    ((http.client.HTTPException, urllib3.exceptions.HTTPError), _("the answer is not HTTP")),
-)
-
-# requests does not wrap all that urllib3, http.client, and the parsing of host names and proxies raise
-_TROUBLE = (
-    requests.exceptions.RequestException,
-    urllib3.exceptions.HTTPError,
-    http.client.HTTPException,
-    OSError,
-    ValueError,
-)
-
-
-def _causes(error):
-    """Yield the error and all that it wraps: requests and urllib3 keep the reason now here, now there."""
-    todo, seen = [error], set()
-    while todo:
-        error = todo.pop(0)
-        if isinstance(error, BaseException) and id(error) not in seen:
-            seen.add(id(error))
-            yield error
-            todo += [getattr(error, "reason", None), error.__cause__, error.__context__, *error.args]
 
 
 def _since(start):
     return round(1000 * (time.monotonic() - start))
-
-
-def _no_auth(request):
-    return request
 
 
 # -- Reading the answer
@@ -246,7 +181,7 @@ def _no_auth(request):
 def _read(raw):
     """Return what of the body comes in time, at most 64 KB, as text: the status is the answer, the body a comment."""
     data = b""
-    with suppress(*_TROUBLE):
+    with suppress(*TROUBLE):
         while len(data) < READ_LIMIT:
             chunk = raw.read(min(CHUNK, READ_LIMIT - len(data)), decode_content=False)
             if not chunk:
@@ -322,107 +257,3 @@ def _retry_after(value):
         except (ValueError, TypeError, IndexError, OverflowError):
             return None
     return min(max(seconds, 0.0), RETRY_AFTER_LIMIT)
-
-
-# -- Time limits
-#
-# requests' time-outs start anew with every byte that arrives, so a dripping answer, or dripping headers, would hold
-# the sender for hours. Here each read from the socket waits at most until the POST's deadline.
-
-
-class _Clock(threading.local):
-    expires = 0.0  # on time.monotonic()'s scale
-
-
-_clock = _Clock()
-
-
-class _TimedReader(io.RawIOBase):
-    """The reading side of a socket that stops at the deadline of the POST it is made in."""
-
-    def __init__(self, sock):
-        self._sock = sock
-        self._raw = sock.makefile("rb", buffering=0)
-        self._patience = sock.gettimeout() or math.inf
-        self._expires = _clock.expires
-
-    def readable(self):
-        return True
-
-    def readinto(self, buffer):
-        left = self._expires - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("deadline")
-        self._sock.settimeout(min(left, self._patience))
-        return self._raw.readinto(buffer)
-
-    def close(self):
-        self._raw.close()
-        super().close()
-
-
-class _Answer(http.client.HTTPResponse):
-    """An answer that is read in time, and returns what has arrived rather than waiting for all that was asked for."""
-
-    def __init__(self, sock, *args, **kwargs):
-        super().__init__(sock, *args, **kwargs)
-        self.fp.close()
-        self.fp = io.BufferedReader(_TimedReader(sock))
-
-    def read(self, amt=None):
-        return super().read() if amt is None else self.read1(amt)
-
-
-class _TimedConnection:
-    """Mixed into urllib3's connections."""
-
-    response_class = _Answer
-
-    def connect(self):
-        super().connect()
-        if time.monotonic() >= _clock.expires:
-            self.close()
-            raise TimeoutError("deadline")
-
-
-@functools.cache
-def _timed(pool_class):
-    """Return the subclass of one of urllib3's pools (direct, proxy, SOCKS) whose connections keep the deadline."""
-    if issubclass(pool_class.ConnectionCls, _TimedConnection):
-        return pool_class
-    connection_class = type("TimedConnection", (_TimedConnection, pool_class.ConnectionCls), {})
-    return type("TimedPool", (pool_class,), {"ConnectionCls": connection_class})
-
-
-class _Adapter(HTTPAdapter):
-    """Sends with the client's time limits.
-
-    They are set here and not given to `Session.post` because Odoo's test framework, which patches `Session.send`,
-    fails on a pair of time-outs and lengthens short ones.
-    """
-
-    def __init__(self, timeouts):
-        self._timeouts = timeouts
-        super().__init__(pool_connections=1, pool_maxsize=1)
-
-    def init_poolmanager(self, *args, **kwargs):
-        super().init_poolmanager(*args, **kwargs)
-        self._set_pools(self.poolmanager)
-
-    def proxy_manager_for(self, *args, **kwargs):
-        manager = super().proxy_manager_for(*args, **kwargs)
-        self._set_pools(manager)
-        return manager
-
-    def _set_pools(self, manager):
-        pools = manager.pool_classes_by_scheme
-        manager.pool_classes_by_scheme = {scheme: _timed(pool_class) for scheme, pool_class in pools.items()}
-
-    def send(self, request, **options):
-        return super().send(request, **{**options, "timeout": self._timeouts})
-
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp):
-        """Nowhere: even with `allow_redirects=False` requests would read the whole page to prepare the next request."""
-        return None

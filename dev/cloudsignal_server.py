@@ -15,6 +15,7 @@ import ssl
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -186,11 +187,20 @@ class CloudSignalServer:
         drip=False,
         body=None,
         redirect=None,
+        interim=(),
+        headers=0,
+        header_size=0,
+        close_idle=False,
+        order=None,
+        item=None,
+        reused=False,
         match=None,
         accept=None,
     ):
         """Misbehave for the next requests. Calls queue up: each request gets the first one that matches it and has
         times left. What is accepted is recorded at once, even if the answer is then late, junk or cut off.
+
+        What happens:
 
         :param int times: for so many requests; None until `behave()`
         :param int status: answer this; unless it is 200 nothing is accepted
@@ -203,26 +213,26 @@ class CloudSignalServer:
         :param bool drip: send the body byte by byte, one a second
         :param str body: answer this text
         :param str redirect: answer 302 (or `status`) to this address
-        :param match: called with the parsed body without key; only if it returns true
+        :param interim: statuses of interim answers, such as (103, 102), each in a packet of its own before all else
+        :param int headers: so many further headers
+        :param int header_size: one further header of so many bytes
+        :param bool close_idle: close the connection after the answer, which does not say so
         :param accept: called with each signal of a request that gets another `status` than 200; those for which it
             returns true are accepted nevertheless
+
+        To which requests, if not to all:
+
+        :param str order: with a signal of this order
+        :param str item: with a signal of this item
+        :param bool reused: over a connection that had a request before. With `cut`, the remote has closed a
+            kept-alive connection: before it read the request ("before"), or when it had accepted it ("after")
+        :param match: called with the parsed body without key; only if it returns true
         """
+        rule = {name: value for name, value in locals().items() if name != "self"}
         if cut not in (None, "before", "after", "head", "body"):
             raise ValueError('cut is "before", "after", "head" or "body"')
-        rule = {
-            "times": times,
-            "status": status or (302 if redirect else None),
-            "delay": delay,
-            "until": until,
-            "cut": cut,
-            "garbage": garbage,
-            "retry_after": retry_after,
-            "drip": drip,
-            "body": body,
-            "redirect": redirect,
-            "match": match,
-            "accept": accept,
-        }
+        if redirect and not status:
+            rule["status"] = 302
         with self._lock:
             self._rules.append(rule)
 
@@ -231,9 +241,10 @@ class CloudSignalServer:
         with self._lock:
             self._rules.clear()
 
-    def receive(self, method, path, headers, data, connection):
+    def receive(self, method, path, headers, data, connection, reused):
         """Judge and record one request.
 
+        :param bool reused: whether the connection had a request before
         :return: record of the request (status None: cut the connection), further headers (dict), body (bytes),
             misbehaviour (dict)
         """
@@ -252,7 +263,7 @@ class CloudSignalServer:
             status, fault, accepted = judge(body, self.api_key)
         shown = without_key(body)
         with self._lock:
-            rule = self._take_rule(shown)
+            rule = self._take_rule(shown, reused)
             if rule.get("cut") == "before":
                 accepted = []
             elif rule.get("status") not in (None, 200):
@@ -283,6 +294,9 @@ class CloudSignalServer:
             answer["Retry-After"] = str(rule["retry_after"])
         if rule.get("redirect"):
             answer["Location"] = rule["redirect"]
+        answer |= {f"X-{number}": "" for number in range(rule.get("headers", 0))}
+        if rule.get("header_size"):
+            answer["X-Large"] = "x" * rule["header_size"]
         return request, answer, self._answer_body(status, fault, rule), rule
 
     def hold_back(self, rule):
@@ -292,9 +306,9 @@ class CloudSignalServer:
                 return True
         return self.stopping.wait(rule.get("delay", 0))
 
-    def _take_rule(self, body):
+    def _take_rule(self, body, reused):
         for rule in self._rules:
-            if rule["match"] is None or rule["match"](body):
+            if is_meant(rule, body, reused):
                 if rule["times"] is not None:
                     rule["times"] -= 1
                     if rule["times"] <= 0:
@@ -312,14 +326,31 @@ class CloudSignalServer:
         return b"{}"
 
 
+def is_meant(rule, body, reused):
+    """Return whether a misbehaviour is for this request."""
+    return (
+        (reused or not rule["reused"])
+        and any(
+            rule["order"] in (None, signal.get("order")) and rule["item"] in (None, signal.get("item"))
+            for signal in get_signals(body)
+        )
+        and (rule["match"] is None or rule["match"](body))
+    )
+
+
+def get_signals(body):
+    """Return the members of a parsed body, or itself, as a list of dict."""
+    body = body if isinstance(body, dict) else {}
+    members = body["items"] if isinstance(body.get("items"), list) else [body]
+    return [member if isinstance(member, dict) else {} for member in members] or [{}]
+
+
 def describe(method, path, status, body, fault):
     """Return one line about a request, without any key."""
     line = [datetime.now().strftime("%H:%M:%S"), method, path, str(status or "cut")]
-    body = body if isinstance(body, dict) else {}
-    members = body["items"] if isinstance(body.get("items"), list) else [body]
-    for member in members:
-        if isinstance(member, dict) and "type" in member:
-            line.append("/".join(str(member.get(key)) for key in ("type", "order", "item")))
+    for signal in get_signals(body):
+        if "type" in signal:
+            line.append("/".join(str(signal.get(key)) for key in ("type", "order", "item")))
     if fault:
         line.append(f"({fault[1]})")
     # as ASCII, because a request may hold what the terminal cannot show
@@ -360,10 +391,8 @@ class _Server(ThreadingHTTPServer):
     def close_connections(self):
         with self._connections_lock:
             for connection in self._connections:
-                try:
+                with suppress(OSError):  # the other side may be faster
                     connection.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass  # the other side was faster
 
     def handle_error(self, request, client_address):
         """Say nothing when the other side hangs up; that is what some tests do."""
@@ -375,6 +404,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1  # so that head and body leave in one packet
+    reused = False
 
     def answer(self):
         owner = self.server.owner
@@ -384,8 +414,14 @@ class _Handler(BaseHTTPRequestHandler):
             length = "0"
         data = self.rfile.read(int(length))
         request, headers, body, rule = owner.receive(
-            self.command, self.path, self.headers, data, self.client_address[1]
+            self.command, self.path, self.headers, data, self.client_address[1], self.reused
         )
+        self.reused = True
+        for status in rule.get("interim", ()):
+            self.send_response_only(status)
+            self.send_header("Link", "</style.css>; rel=preload")
+            self.end_headers()
+            self.wfile.flush()
         if owner.hold_back(rule) or request["status"] is None:
             if rule.get("cut") == "head":
                 self.wfile.write(b"HTTP/1.1 2")
@@ -395,11 +431,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         cut = rule.get("cut") == "body"
-        if cut:
-            self.close_connection = True
         self.send_header("Content-Length", str(len(body) + cut))
-        if self.close_connection:
+        if cut or self.close_connection:
             self.send_header("Connection", "close")
+        elif rule.get("close_idle"):
+            self.close_connection = True
         self.end_headers()
         if self.command == "HEAD":
             return

@@ -23,6 +23,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import BaseCase, Form, HttpCase, tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.cloudprinter.cloudsignal import connection
 from odoo.addons.cloudprinter.dev.fault_tests.certificates import write_certificate
 from odoo.addons.cloudprinter.dev.file_server import FileServer
 from odoo.addons.cloudprinter.models import cloudprinter_order_file
@@ -172,7 +173,7 @@ class TestDownload(BaseCase):
         self.assert_refused(url, "127.0.0.1 is not among", hosts=())
 
     def test_private_addresses_even_if_listed(self):
-        for host in ("10.0.0.1", "192.168.1.1", "169.254.169.254", "127.0.0.2", "0.0.0.0"):
+        for host in ("10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"):
             with self.subTest(host):
                 self.assert_refused(f"https://{host}/a", "not a host of the Internet", hosts=(host,))
 
@@ -334,16 +335,35 @@ class TestDownload(BaseCase):
             port = listener.getsockname()[1]
         self.assert_result(self.get(f"http://127.0.0.1:{port}/"), "download", "refused", may_pass=True)
 
-    def test_no_http(self):
-        def answer(listener):
+    @contextlib.contextmanager
+    def given_answer(self, answer):
+        """A host that sends this and then nothing more; yields its address."""
+
+        def serve():
             with contextlib.suppress(OSError), listener.accept()[0] as connection:
                 connection.recv(1000)
-                connection.sendall(b"220 ftp\r\n")
+                connection.sendall(answer)
+                connection.recv(1000)
 
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            threading.Thread(target=answer, args=(listener,), daemon=True).start()
-            result = self.get(f"http://127.0.0.1:{listener.getsockname()[1]}/")
-        self.assert_result(result, "download", "not HTTP", may_pass=True)
+            threading.Thread(target=serve, daemon=True).start()
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+    def test_no_http(self):
+        with self.given_answer(b"220 ftp\r\n") as url:
+            self.assert_result(self.get(url), "download", "not HTTP", may_pass=True)
+
+    def test_interim_answers_are_read_over(self):
+        answer = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        answer += b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(PDF), PDF)
+        with self.given_answer(answer) as url:
+            self.assertTrue(self.get(url, md5sum=MD5))
+
+    def test_headers_that_break(self):
+        """Without them it is unknown where the file begins."""
+        for headers, reason in {b"X: ": "0.0 MB had arrived", b"X: 1\r\n" * 150: "not HTTP"}.items():
+            with self.subTest(reason), self.given_answer(b"HTTP/1.1 200 OK\r\n" + headers) as url:
+                self.assert_result(self.get(url, deadline=0.3), "download", reason, may_pass=True)
 
     def test_drip(self):
         """However slowly it drips, head or body, it ends in time."""
@@ -372,7 +392,7 @@ class FilesCase(CloudprinterCase):
         super().setUpClass()
         cls.host = cls.enterClassContext(FileServer())
         # where time is frozen, downloads still take some
-        freezegun.configure(extend_ignore_list=[download.__module__])
+        freezegun.configure(extend_ignore_list=[connection.__name__])
         cls.addClassCleanup(freezegun.config.reset_config)
         cls.company.write({"cloudprinter_file_hosts": "127.0.0.1", "cloudprinter_fetch_files": True})
 

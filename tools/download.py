@@ -1,25 +1,23 @@
 """Downloads one file from a host that is allowed. Nothing here knows the ORM.
 
 The addresses come from outside, so that none of them may reach what only this network can reach. Connections are
-direct: a proxy would resolve the name itself, and nobody could tell which address it found.
+direct: a proxy would resolve the name itself, and which address it found would be unknown.
 """
 
 # no Odoo in here, so no env: pylint: disable=prefer-env-translation
 
-import functools
 import hashlib
 import http.client
-import io
 import ipaddress
 import re
 import socket
 import ssl
-import time
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from ..cloudsignal.connection import TROUBLE, Answer, Exchange, is_loopback
 from ..cloudsignal.text import Text as _
 
 CONNECT_TIMEOUT = 10.0  # seconds, for each address of a host
@@ -27,7 +25,6 @@ READ_TIMEOUT = 20.0  # seconds of silence
 CHUNK = 256 * 1024  # bytes
 REDIRECTS_AT_MOST = 3
 MEGABYTE = 1000 * 1000
-LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 HOST = re.compile(r"\.?(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 PASSING_STATUSES = (408, 425, 429)  # and those from 500
@@ -60,18 +57,6 @@ class _Failure(Exception):
         super().__init__(kind, reason, may_pass)
 
 
-# The first that an error is one of explains it.
-_EXPLANATIONS = (
-    (ssl.SSLCertVerificationError, _("the certificate of the host could not be verified")),
-    (ssl.SSLError, _("no secure connection could be made")),
-    (ConnectionRefusedError, _("the connection was refused")),
-    (TimeoutError, _("the host does not answer")),
-    (http.client.IncompleteRead, _("the connection was cut before the end")),
-    ((http.client.HTTPException, ValueError), _("the answer is not HTTP")),
-    (OSError, _("the connection broke")),
-)
-
-
 # === hosts and addresses === #
 
 
@@ -82,7 +67,7 @@ def parse_hosts(text):
     """
     hosts = tuple((text or "").lower().replace(",", " ").split())
     for host in hosts:
-        if host not in LOOPBACK_HOSTS and not (HOST.fullmatch(host) and len(host) <= 254):
+        if not is_loopback(host) and not (HOST.fullmatch(host) and len(host) <= 254):
             raise ValueError(host)
     return hosts
 
@@ -120,7 +105,7 @@ def _check_url(url, hosts):
     if not is_allowed(host, hosts):
         raise _Failure("refused", _("%(host)s is not among the hosts of files", host=host))
     # for tests, and only where somebody has listed it
-    if parts.scheme == "http" and host not in LOOPBACK_HOSTS:
+    if parts.scheme == "http" and not is_loopback(host):
         raise _Failure("refused", _("the link does not begin with https://"))
     return parts, host, port or (443 if parts.scheme == "https" else 80)
 
@@ -132,7 +117,7 @@ def _resolve(host, port):
     except (OSError, UnicodeError):
         raise _Failure("download", _("the name of %(host)s could not be resolved", host=host), may_pass=True) from None
     for *_kind, (address, *_more) in found:
-        fine = ipaddress.ip_address(address).is_loopback if host in LOOPBACK_HOSTS else is_public(address)
+        fine = ipaddress.ip_address(address).is_loopback if is_loopback(host) else is_public(address)
         if not fine:
             reason = _("%(host)s is not a host of the Internet: its address is %(address)s", host=host, address=address)
             raise _Failure("refused", reason)
@@ -155,24 +140,24 @@ def download(url, target_file, hosts, size_limit, md5sum="", size=None, deadline
         it; then nothing is asked for any more.
     :rtype: Result
     """
-    expires = time.monotonic() + deadline
     received = _Received(target_file, size_limit, size)
-    try:
-        if size and size > size_limit:
-            raise _too_large(size_limit)
-        _follow(url, hosts, expires, received)
-        received.check(md5sum)
-    except _Failure as failure:
-        return Result(*failure.args, received.size)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = next(reason for kind, reason in _EXPLANATIONS if isinstance(error, kind))
-        if isinstance(error, TimeoutError) and time.monotonic() >= expires:
-            reason = _(
-                "%(size)s MB had arrived after %(seconds)s s, which was too slow",
-                size=f"{received.size / MEGABYTE:.1f}",
-                seconds=f"{deadline:.0f}",
-            )
-        return Result("download", reason, True, received.size)
+    with Exchange(CONNECT_TIMEOUT, READ_TIMEOUT, deadline) as exchange:
+        try:
+            if size and size > size_limit:
+                raise _too_large(size_limit)
+            _follow(url, hosts, exchange, received)
+            received.check(md5sum)
+        except _Failure as failure:
+            return Result(*failure.args, received.size)
+        except TROUBLE as error:
+            reason = exchange.explain(error)
+            if exchange.is_over():
+                reason = _(
+                    "%(size)s MB had arrived after %(seconds)s s, which was too slow",
+                    size=f"{received.size / MEGABYTE:.1f}",
+                    seconds=f"{deadline:.0f}",
+                )
+            return Result("download", reason, True, received.size)
     return Result(size=received.size)
 
 
@@ -212,14 +197,14 @@ class _Received:
             raise _Failure("corrupt", reason, may_pass=True)
 
 
-def _follow(url, hosts, expires, received):
+def _follow(url, hosts, exchange, received):
     """Read the file, also where the host sends on to another one that is allowed."""
     for _step in range(REDIRECTS_AT_MOST + 1):
         # the quoting that browsers do
         parts, host, port = _check_url(requests.utils.requote_uri(url), hosts)
-        with _connect(parts, host, port, expires) as sock:
+        with _connect(parts, host, port, exchange) as sock:
             connection = http.client.HTTPConnection(host, port)
-            connection.response_class = functools.partial(_Response, expires=expires)
+            connection.response_class = Answer
             connection.sock = sock
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             # http.client asks for no compression, and undoes none
@@ -238,6 +223,8 @@ def _read(answer, received):
         may_pass = answer.status >= 500 or answer.status in PASSING_STATUSES
         status = f"{answer.status} {answer.reason}"[:180].strip()
         raise _Failure("download", _("the host answers %(status)s", status=status), may_pass)
+    if answer.trouble:
+        raise answer.trouble
     left = answer.length
     if left and left > received.limit:
         raise _too_large(received.limit)
@@ -251,59 +238,25 @@ def _read(answer, received):
         raise http.client.IncompleteRead(b"", left)
 
 
-def _connect(parts, host, port, expires):
+def _connect(parts, host, port, exchange):
     """Return a connection to an address that was checked: resolved again, the name might have another one."""
     trouble = None
     for family, kind, protocol, _name, address in _resolve(host, port):
         sock = socket.socket(family, kind, protocol)
         try:
-            sock.settimeout(min(CONNECT_TIMEOUT, _left(expires)))
+            sock.settimeout(exchange.get_timeouts()[0])
             sock.connect(address)
             if parts.scheme == "https":
-                sock.settimeout(min(CONNECT_TIMEOUT, _left(expires)))
+                sock.settimeout(exchange.get_timeouts()[0])
                 sock = _get_context().wrap_socket(sock, server_hostname=host)
-            sock.settimeout(min(READ_TIMEOUT, _left(expires)))
+            sock.settimeout(exchange.get_timeouts()[1])
             return sock
         except OSError as error:
             sock.close()
-            trouble = error
+            trouble = requests.exceptions.ConnectTimeout() if isinstance(error, TimeoutError) else error
     raise trouble
 
 
 def _get_context():
     """The authorities that signals trust too."""
     return ssl.create_default_context(cafile=requests.adapters.DEFAULT_CA_BUNDLE_PATH)
-
-
-def _left(expires):
-    left = expires - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("deadline")
-    return left
-
-
-class _Reader(io.RawIOBase):
-    """The reading side of a socket that stops at the deadline: a time-out alone starts anew with every byte."""
-
-    def __init__(self, sock, expires):
-        self._raw = sock.makefile("rb", buffering=0)
-        self._sock = sock
-        self._expires = expires
-
-    def readable(self):
-        return True
-
-    def readinto(self, buffer):
-        self._sock.settimeout(min(READ_TIMEOUT, _left(self._expires)))
-        return self._raw.readinto(buffer)
-
-    def close(self):
-        self._raw.close()
-        super().close()
-
-
-class _Response(http.client.HTTPResponse):
-    def __init__(self, sock, *args, expires, **kwargs):
-        super().__init__(sock, *args, **kwargs)
-        self.fp.close()
-        self.fp = io.BufferedReader(_Reader(sock, expires), CHUNK)
