@@ -6,9 +6,8 @@ from odoo import Command, api, fields, models
 
 from .. import cloudsignal, order_document
 from ..cloudsignal import Outcome
+from ..delivery import Attempt, Bundle, Circuit, Endpoint, Row
 from ..models.cloudprinter_signal import LEDGER
-from ..tools.poster import Attempt, Bundle
-from ..tools.run import Endpoint
 
 FIRST_ORDER = 200000010000
 PAUSE = timedelta(hours=4)  # between two steps
@@ -214,17 +213,19 @@ class _Shop:
         signals = order.signal_ids.filtered(lambda signal: signal.state == "outgoing").sorted("id")
         if not signals:
             return
-        sent = {signal.id: signal._to_cloudsignal() for signal in signals}
-        bundle = Bundle(order.id, self.company.id, cloudsignal.ENDPOINT, "", "", sent, {})
-        attempt = Attempt(bundle, tuple(sent), cloudsignal.body(list(sent.values())), result, when)
         for signal in signals:
-            signal.attempt_count += 1
+            signal.write({"attempt_count": signal.attempt_count + 1, "fault_count": signal.fault_count + 1})
+        rows = tuple(Row(signal.id, signal=signal._to_cloudsignal()) for signal in signals)
+        endpoint = Endpoint(self.company.id, [], cloudsignal.ENDPOINT, "", "", 0, Circuit(answered_id=1))
+        attempt = Attempt(
+            Bundle(order.id, self.company.id, rows, when, endpoint),
+            cloudsignal.body([row.signal for row in rows]),
+            result,
+            when,
+        )
         ledger = self.env["cloudprinter.ledger"]
-        ledger._write_requests([attempt])
-        if result.outcome is Outcome.ACCEPTED:
-            ledger._accept(dict.fromkeys(sent, attempt), {id_: ("outgoing", one.tracking) for id_, one in sent.items()})
-        else:
-            ledger._keep(signals, attempt, Endpoint())
+        ledger._settle(ledger._write_attempts([attempt]))
+        signals._mark_told()
 
     # === the work === #
 

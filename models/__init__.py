@@ -2,6 +2,7 @@ from . import (
     account_move,
     cloudprinter_carrier_mapping,
     cloudprinter_chatter,
+    cloudprinter_circuit,
     cloudprinter_document,
     cloudprinter_intake,
     cloudprinter_item,

@@ -1,19 +1,22 @@
 import logging
-from collections import Counter, defaultdict
+import time
+from collections import defaultdict
 
 from markupsafe import Markup
 
-from odoo import api, fields, models
-from odoo.tools import SQL, LazyTranslate
+from odoo import api, models
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import LazyTranslate
 
-from ..cloudsignal import Outcome
+from ..delivery import Queue
 
 _logger = logging.getLogger(__name__)
 _lt = LazyTranslate(__name__)
 
-CHATTER_BATCH = 130  # documents whose chatter is written at once
+BATCH = 150  # signals that are told at once
+PATIENCE = 20.0  # seconds; what is left is told in the next run
 # each is read in the language of the company: pylint: disable=prefer-env-translation
-CHATTER_TEXTS = {
+SIGNAL_LABELS = {
     "ItemRegistered": _lt("Confirmed"),
     "ItemProduce": _lt("Production Started"),
     "ItemProduced": _lt("Produced"),
@@ -26,122 +29,84 @@ CHATTER_TEXTS = {
 
 
 class CloudprinterChatter(models.AbstractModel):
-    """Tells item and document what Cloudprinter answered: one message per document and run, never one per retry."""
+    """Tells item and document what became of a signal: one message per document and run, never one per retry.
+
+    What is still to be told is a fact in the database (`to_tell`), so that no restart loses it.
+    """
 
     _name = "cloudprinter.chatter"
     _description = "Cloudprinter Chatter"
 
-    def _note(self, run, notes):
-        """Keep what the chatter of the documents is to be told.
+    @api.model
+    def _tell(self, run=None):
+        """Write what is to be told, and commit.
 
-        :param list notes: of (signal id, Attempt)
+        :param Run run: while it goes on, only one part, and only of documents of which no more is due or in flight
         """
-        for signal_id, attempt in notes:
-            endpoint = run.endpoints[attempt.bundle.company_id]
-            outcome = attempt.result.outcome
-            if outcome is not Outcome.ACCEPTED or endpoint.notes_acceptance:
-                sent = attempt.bundle.signals[signal_id]
-                kind = endpoint.lang, sent.type, outcome
-                if kind not in run.texts:
-                    run.texts[kind] = self.with_context(lang=endpoint.lang)._get_text(sent.type, outcome)
-                details = ", ".join(filter(None, (sent.tracking, sent.shipping_option, sent.cause)))
-                line = run.texts[kind] % {
-                    "item": sent.item,
-                    "details": f" ({details})" if details else "",
-                    "answer": attempt.result.message,
-                }
-                for document in attempt.bundle.documents[signal_id]:
-                    run.lines[document].append((signal_id, line))
+        busy_order_ids = [bundle.order_id for bundle in run.in_flight] if run else None
+        give_up = time.monotonic() + PATIENCE
+        while time.monotonic() < give_up:
+            try:
+                signals = self.env["cloudprinter.signal"].browse(Queue(self.env.cr).find_untold(BATCH, busy_order_ids))
+                if signals:
+                    self._tell_signals(signals)
+                # also when there was nothing to write: the snapshot must not stay
+                self.env.cr.commit()  # pylint: disable=invalid-commit
+            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                self.env.cr.rollback()
+                return
+            if run or not signals:
+                return
+        self.env["cloudprinter.signal"]._wake_sender()
+
+    def _tell_signals(self, signals):
+        """Write one message per document about these signals."""
+        lines = defaultdict(list)
+        for signal in signals:
+            company = signal.company_id
+            if signal.state == "sent" and company._cloudprinter_config().cloudprinter_chatter == "problems":
+                continue
+            line = self.with_context(lang=company._cloudprinter_lang())._get_line(signal)
+            for document in {("cloudprinter.item", signal.item_id.id), (signal.res_model, signal.res_id)}:
+                lines[document].append(line)
+        bodies = defaultdict(dict)
+        for (model, res_id), texts in lines.items():
+            if model in self.env and hasattr(self.env[model], "_message_log_batch"):
+                bodies[model][res_id] = Markup("<p>%s</p>") % Markup("<br>").join(texts)
+        for model, by_id in bodies.items():
+            self._log(self.env[model].browse(by_id).exists(), by_id)
+        signals._mark_told()
+
+    def _log(self, documents, bodies):
+        """Write a note on each document. One of which the chatter is broken does not hold the others."""
+        try:
+            with self.env.cr.savepoint():
+                documents._message_log_batch(bodies={document.id: bodies[document.id] for document in documents})
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception:
+            if len(documents) > 1:
+                for document in documents:
+                    self._log(document, bodies)
+                return
+            _logger.exception("Cloudprinter: no note was written on %s %s", documents._name, documents.ids)
 
     @api.model
-    def _get_text(self, signal_type, outcome):
-        """What is told of a signal of this type, with places for `item`, `details` and `answer`.
+    def _get_line(self, signal):
+        """Return what is told of a signal.
 
         :rtype: Markup
         """
-        places = {name: Markup("%%(%s)s") % name for name in ("item", "details", "answer")}
-        label = self.env._(CHATTER_TEXTS[signal_type])  # pylint: disable=gettext-variable
-        places["signal"] = Markup("<b>%s</b>") % str(label).replace("%", "%%")
-        if outcome is Outcome.ACCEPTED:
-            return self.env._("Cloudprinter accepted %(signal)s for item %(item)s%(details)s.", **places)
-        if outcome is Outcome.REFUSED:
-            return self.env._("Cloudprinter refused %(signal)s for item %(item)s%(details)s: %(answer)s", **places)
-        return self.env._("%(signal)s for item %(item)s was not delivered in 7 days: %(answer)s", **places)
-
-    def _log_some(self, run):
-        """Write the chatter of the documents of one model, if there are many: no longer than posts take.
-
-        A document that more is due of is told later, so that it is told once.
-        """
-        [[model, count]] = Counter(model for model, _res_id in run.lines).most_common(1) or [(None, 0)]
-        if count < CHATTER_BATCH:
-            return
-        busy = {document for bundle in run.get_busy() for told in bundle.documents.values() for document in told}
-        ids = [document[1] for document in run.lines if document[0] == model and document not in busy]
-        more = self._get_documents_with_due(model, ids)
-        self._log_lines({(model, res_id): run.lines.pop((model, res_id)) for res_id in ids if res_id not in more})
-
-    @api.model
-    def _get_documents_with_due(self, model, ids):
-        """Those of the documents of which more is due now."""
-        if not ids:
-            return set()
-        document = (
-            SQL("item_id IN %s", tuple(ids))
-            if model == "cloudprinter.item"
-            else SQL("res_model = %s AND res_id IN %s", model, tuple(ids))
-        )
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT DISTINCT %s FROM cloudprinter_signal"
-                " WHERE state = 'outgoing' AND next_attempt_date <= %s AND %s",
-                SQL.identifier("item_id" if model == "cloudprinter.item" else "res_id"),
-                fields.Datetime.now(),
-                document,
-            )
-        )
-        return {row[0] for row in rows}
-
-    def _log_lines(self, lines):
-        """One message per document, with all that was answered; the answers themselves are written already."""
-        by_model = defaultdict(dict)
-        for (model, res_id), texts in lines.items():
-            if model in self.env and hasattr(self.env[model], "_message_log_batch"):
-                text = Markup("<br>").join(line for _signal_id, line in sorted(texts))
-                by_model[model][res_id] = Markup("<p>%s</p>") % text
-        for model, bodies in by_model.items():
-            try:
-                self._log_batch(self.env[model].browse(bodies).exists(), bodies)
-                self.env["ir.cron"]._commit_progress()
-            except Exception:
-                self.env.cr.rollback()
-                _logger.exception("Cloudprinter: no note was written on %s %s", model, list(bodies))
-
-    @api.model
-    def _log_batch(self, documents, bodies):
-        """Write a note on each document.
-
-        Odoo makes the first, the others are copies of its row with another document and text: they are all alike,
-        nobody is notified, and half of a run would be spent in making each by the ORM.
-        """
-        if not documents:
-            return
-        message = documents[0]._message_log_batch(bodies={documents[0].id: bodies[documents[0].id]})
-        copies = [(document.id, bodies[document.id]) for document in documents[1:]]
-        if not copies:
-            return
-        message.flush_recordset()
-        names = [
-            name
-            for name, field in message._fields.items()
-            if field.store and field.column_type and name not in ("id", "res_id", "body")
-        ]
-        self.env.execute_query(
-            SQL(
-                "INSERT INTO mail_message (res_id, body, %(names)s) SELECT copy.new_id, copy.new_body, %(names)s"
-                " FROM mail_message, (VALUES %(copies)s) AS copy(new_id, new_body) WHERE id = %(id)s RETURNING id",
-                names=SQL(", ").join(map(SQL.identifier, names)),
-                copies=SQL(", ").join(SQL("%s", copy) for copy in copies),
-                id=message.id,
-            )
-        )
+        label = self.env._(SIGNAL_LABELS[signal.type])  # pylint: disable=gettext-variable
+        details = ", ".join(filter(None, (signal.tracking, signal.shipping_option, signal.cause)))
+        values = {
+            "signal": Markup("<b>%s</b>") % label,
+            "item": signal.item_id.name,
+            "details": f" ({details})" if details else "",
+            "answer": signal.answer or "",
+        }
+        if signal.state == "sent":
+            return self.env._("Cloudprinter accepted %(signal)s for item %(item)s%(details)s.", **values)
+        if signal.failure_type == "refused":
+            return self.env._("Cloudprinter refused %(signal)s for item %(item)s%(details)s: %(answer)s", **values)
+        return self.env._("%(signal)s for item %(item)s was not delivered in 7 days: %(answer)s", **values)

@@ -83,7 +83,7 @@ class CloudprinterItem(models.Model):
             if plan.create:
                 vals_list += item._prepare_signals(plan.create, max(live.mapped("event_date"), default=None))
         if vals_list:
-            signals._insert([{**vals, **overrides} for vals in vals_list])
+            signals.create([{**vals, **overrides} for vals in vals_list])
 
     def _report_before(self, known):
         """Write down what Cloudprinter was told before Odoo did it: none of it is sent, what follows is.
@@ -108,7 +108,7 @@ class CloudprinterItem(models.Model):
                 vals_list += item._prepare_signals(planned + ahead, False)[: len(planned)]
         recorded._take_as_reported_before()
         if vals_list:
-            signals._insert([{**vals, **BEFORE} for vals in vals_list])
+            signals.create([{**vals, **BEFORE} for vals in vals_list])
 
     def _follow_last_delivery(self, shipped, posted):
         """A shipped item was shipped again: its ItemShipped is made anew, or a person decides when it was posted.

@@ -111,7 +111,7 @@ class CloudprinterLedgerExport(models.AbstractModel):
                 row.id, row.number, cp_order.name AS "order", item.name AS item, row.type, row.state,
                 row.failure_type, row.origin, row.event_date, row.sent_date, row.tracking, row.shipping_option,
                 row.cause, row.message, row.delay, row.source, row.res_model, row.res_id, partner.name AS "user",
-                row.attempt_count, row.next_attempt_date, row.expiry_date, row.http_status, row.answer,
+                row.attempt_count, row.fault_count, row.next_attempt_date, row.http_status, row.answer,
                 row.discard_reason, row.correction_of_id, row.company_id, row.create_date, row.write_date
                 """
             ),
@@ -132,7 +132,7 @@ class CloudprinterLedgerExport(models.AbstractModel):
             SQL(
                 """
                 row.id, row.date, row.company_id, row.url, row.outcome, row.status_code, row.body, row.response,
-                row.error, row.duration_ms, row.retry_date,
+                row.error, row.posts, row.verdict, row.duration_ms,
                 ARRAY(SELECT cloudprinter_signal_id FROM cloudprinter_request_cloudprinter_signal_rel
                        WHERE cloudprinter_request_id = row.id ORDER BY 1) AS signal_ids
                 """

@@ -12,13 +12,12 @@ OUTCOMES = [
     ("try_later", "Try Again Later"),
     ("no_answer", "No Answer"),
 ]
-FAILURES = ("try_later", "no_answer")
 KEEP_ACCEPTED = timedelta(days=3653)  # ten years, as books are kept
 VACUUM_AT_MOST = 1000  # in one go
 
 
 class CloudprinterRequest(models.Model):
-    """One HTTP POST to CloudSignal and its answer; written by the sender only and never changed.
+    """One HTTP POST to CloudSignal, its answer and what follows from it; written by the sender only.
 
     Acceptances are kept for ten years. An attempt that failed is deleted after the time that the company chose, but
     not while one of its signals waits for anything.
@@ -31,20 +30,31 @@ class CloudprinterRequest(models.Model):
     signal_ids = fields.Many2many("cloudprinter.signal", string="Signals", readonly=True)
     company_id = fields.Many2one("res.company", required=True, readonly=True)
     date = fields.Datetime("Answered On", required=True, readonly=True, default=fields.Datetime.now)
-    retry_date = fields.Datetime(
-        "Not Again Before", readonly=True, help="Orders that were never posted wait until then, unless it answers."
-    )
     url = fields.Char("URL", readonly=True)
     body = fields.Text(readonly=True, help="What was posted, without the key.")
     outcome = fields.Selection(OUTCOMES, readonly=True)
     status_code = fields.Integer("HTTP Status", readonly=True)
     response = fields.Text(readonly=True)
-    error = fields.Char(readonly=True)
+    error = fields.Char(readonly=True, help="What Cloudprinter said, or why there is no answer.")
+    posts = fields.Integer(
+        readonly=True, default=1, help="2: the connection was closed before an answer, so it was posted on a new one."
+    )
+    verdict = fields.Selection(
+        [
+            ("accepted", "Accepted"),
+            ("refused", "Refused"),
+            ("own", "Failure of the signal"),
+            ("apart", "Bundle taken apart"),
+            ("outage", "Cloudprinter was not available"),
+        ],
+        readonly=True,
+        help="What follows from the answer.",
+    )
+    applied = fields.Boolean(readonly=True, default=True, help="Its signals have the verdict.")
     duration_ms = fields.Integer("Duration (ms)", readonly=True)
     key_fingerprint = fields.Char(readonly=True, groups="base.group_system")
 
-    _key_idx = models.Index("(key_fingerprint, id)")
-    _company_idx = models.Index("(company_id, id)")
+    _unapplied_idx = models.Index("(id) WHERE NOT applied")
     _vacuum_idx = models.Index("(company_id, outcome, date)")
 
     def _compute_display_name(self):
@@ -78,14 +88,11 @@ class CloudprinterRequest(models.Model):
         for company in self.env["res.company"].search([]):  # pylint: disable=no-search-all
             config = company._cloudprinter_config()
             keep = timedelta(days=config.cloudprinter_retention_days)
-            # what keeps the company from sending
-            needed = company._cloudprinter_last_refusals() | config._cloudprinter_last_word_on_key()
             for domain in (
                 [
                     # not "other than accepted": the index is to be used
                     ("outcome", "in", [outcome for outcome, _label in OUTCOMES if outcome != "accepted"]),
                     ("date", "<", now - keep),
-                    ("id", "not in", needed.ids),
                     ("signal_ids", "not any", [("state", "in", ("waiting", "outgoing", "error"))]),
                 ],
                 [("outcome", "=", "accepted"), ("date", "<", now - KEEP_ACCEPTED)],

@@ -20,9 +20,9 @@ BEFORE = {"state": "sent", "failure_type": False, "origin": "before"}
 class CloudprinterSignal(models.Model):
     """One signal: a row of the outbox until Cloudprinter accepts it, then of the ledger.
 
-    `waiting` (a person must add something) → `outgoing` (queued) → `sent` (accepted with 200).
-    `error`: refused, or no answer until the horizon. `canceled`: discarded by a person, or withdrawn because
-    its fact was gone before it was first posted. The event's time is fixed when the row is made.
+    `waiting` (a user must add something) → `outgoing` (queued) → `sent` (accepted with 200).
+    `error`: refused, or failed too often of its own. `canceled`: discarded by a user, or withdrawn because its fact was
+    gone before it was first posted. The event's time is fixed when the row is made.
     """
 
     _name = "cloudprinter.signal"
@@ -65,10 +65,11 @@ class CloudprinterSignal(models.Model):
             ("missing_cause", "The cause is missing"),
             ("short", "Less was shipped than ordered"),
             ("correction", "Changed after it was reported"),
-            ("endpoint", "Cloudprinter did not answer"),
-            ("key", "Cloudprinter refused the API key"),
+            ("outage", "Cloudprinter was not available"),
+            ("own", "Cloudprinter fails on this signal"),
+            ("apart", "Sent again without the others of its order"),
             ("refused", "Refused by Cloudprinter"),
-            ("expired", "No answer for 7 days"),
+            ("expired", "Not accepted in 7 days"),
             ("withdrawn", "No longer true"),
             ("discarded", "Discarded by a person"),
         ],
@@ -92,10 +93,22 @@ class CloudprinterSignal(models.Model):
     res_id = fields.Many2oneReference("Source Record", model_field="res_model", readonly=True)
     user_id = fields.Many2one("res.users", "Caused By", readonly=True, ondelete="restrict")
     attempt_count = fields.Integer("Attempts", required=True, readonly=True, default=0)
-    next_attempt_date = fields.Datetime("Next Attempt", readonly=True, default=fields.Datetime.now)
-    expiry_date = fields.Datetime(
-        "Tried Until", readonly=True, help="Time in which Cloudprinter answers to nothing at all does not count."
+    next_attempt_date = fields.Datetime(
+        "Next Attempt",
+        readonly=True,
+        default=fields.Datetime.now,
+        help="Empty: at once, also while Cloudprinter is not available.",
     )
+    fault_count = fields.Integer(
+        "Failures of Its Own",
+        required=True,
+        readonly=True,
+        default=0,
+        help="Attempts that failed while Cloudprinter answered others, or whose answer is not known.",
+    )
+    alone = fields.Boolean("Sent Alone", readonly=True, default=False, help="It was in a bundle that was not accepted.")
+    last_attempt_id = fields.Integer("Last Attempt", required=True, readonly=True, default=0, aggregator=None)
+    to_tell = fields.Boolean(readonly=True, default=False, help="The chatter does not have its outcome yet.")
     waits_for = fields.Char("Reason", compute="_compute_waits_for", help="Why it is not accepted yet.")
     sent_date = fields.Datetime("Accepted On", readonly=True)
     http_status = fields.Integer("HTTP Status", readonly=True, aggregator=None)
@@ -110,9 +123,11 @@ class CloudprinterSignal(models.Model):
         "This has been reported for the item already.",
     )
     _number_uniq = models.UniqueIndex("(company_id, number) WHERE number > 0")
-    _outgoing_idx = models.Index("(id) WHERE state = 'outgoing'")
+    _outgoing_idx = models.Index("(company_id, id) WHERE state = 'outgoing'")
     _outgoing_order_idx = models.Index("(order_id, id) WHERE state = 'outgoing'")
     _unsettled_idx = models.Index("(company_id, state) WHERE state IN ('waiting', 'outgoing', 'error')")
+    _alone_idx = models.Index("(company_id, id) WHERE state = 'outgoing' AND (alone OR fault_count > 0)")
+    _untold_idx = models.Index("(id) WHERE to_tell")
     _item_idx = models.Index("(item_id, id)")
     _source_idx = models.Index("(res_model, res_id)")
     # a period of the lead times among years of signals
@@ -226,7 +241,7 @@ class CloudprinterSignal(models.Model):
         self.flush_recordset()
         rows = self.env.execute_query(
             SQL(
-                "SELECT id, attempt_count > 0 AND http_status IS NULL AND next_attempt_date > %s"
+                "SELECT id, attempt_count > 0 AND answer IS NULL AND next_attempt_date > %s"
                 " FROM cloudprinter_signal WHERE id IN %s AND state != 'sent' FOR NO KEY UPDATE",
                 fields.Datetime.now(),
                 tuple(self.ids),
@@ -252,53 +267,13 @@ class CloudprinterSignal(models.Model):
 
     @api.model
     def _complete_values(self, vals_list):
-        """Add what follows from the items, and bring texts into the API's form; returns the items."""
+        """Add what follows from the items, and bring texts into the API's form."""
         items = self.env["cloudprinter.item"].browse(vals["item_id"] for vals in vals_list)
         for vals, item in zip(vals_list, items):
             vals.update(order_id=item.order_id.id, company_id=item.company_id.id)
-            for name in ("tracking", "shipping_option", "cause", "message"):
-                if vals.get(name):
-                    vals[name] = self._clean_text(vals[name])
-        return items
-
-    @api.model
-    def _insert(self, vals_list):
-        """Put derived signals into the outbox, in this order.
-
-        Not by the ORM, which takes twice as long: it happens in somebody's click, for a gang run by the hundred, and
-        neither the rights nor the defaults of whoever clicks matter. An override of `create` does not see them.
-        """
-        items = self._complete_values(vals_list)
-        now = self.env.cr.now()
-        common = {
-            "state": "outgoing",
-            "attempt_count": 0,
-            "next_attempt_date": fields.Datetime.now(),
-            "create_uid": self.env.uid,
-            "create_date": now,
-            "write_uid": self.env.uid,
-            "write_date": now,
-        }
-        rows = [{**common, **vals} for vals in vals_list]
-        for row, item in zip(rows, items):
-            if row["state"] == "outgoing" and any(cloudsignal.FIELDS[row["type"]]):
-                self._validate(self._build(row, item), item)
-        names = sorted({name for row in rows for name in row})
-        columns = [self._fields[name].convert_to_column_insert for name in names]
-        ids = self.env.execute_query(
-            SQL(
-                "INSERT INTO cloudprinter_signal (%s) VALUES %s RETURNING id",
-                SQL(", ").join(map(SQL.identifier, names)),
-                SQL(", ").join(
-                    tuple(convert(row.get(name), self, row) for name, convert in zip(names, columns)) for row in rows
-                ),
-            )
-        )
-        for records in (items, items.order_id):
-            records.invalidate_recordset(["signal_ids"], flush=False)
-        self.browse(id_ for (id_,) in ids).modified(names, create=True)
-        if any(row["state"] == "outgoing" for row in rows):
-            self._wake_sender()
+            for name in DETAILS:
+                # also where there is none: the defaults of users do not reach the ledger
+                vals[name] = vals.get(name) and self._clean_text(vals[name])
 
     def write(self, vals):
         made_up = vals.get("state") == "sent" or not vals.keys().isdisjoint(("number", "sent_date"))
@@ -363,18 +338,8 @@ class CloudprinterSignal(models.Model):
     def _to_cloudsignal(self):
         """This row as the API's signal; raises nothing, see its `validate()`."""
         self.ensure_one()
-        return self._build({name: self[name] for name in ("type", "event_date", *DETAILS)}, self.item_id)
-
-    @api.model
-    def _build(self, vals, item):
-        """The API's signal of these values."""
-        return cloudsignal.Signal(
-            type=vals["type"],
-            order=item.order_id.name,
-            item=item.name,
-            datetime=vals["event_date"],
-            **{name: vals.get(name) or "" for name in DETAILS},
-        )
+        details = {name: self[name] or "" for name in DETAILS}
+        return cloudsignal.Signal(self.type, self.order_id.name, self.item_id.name, self.event_date, **details)
 
     def _get_pickings(self):
         """The transfers that caused these signals, as far as there are any, by the signal."""
@@ -409,6 +374,10 @@ class CloudprinterSignal(models.Model):
         waiting = canceled.filtered(lambda s: s.state == "waiting")
         if waiting:
             waiting.action_send()
+
+    def _mark_told(self):
+        """The chatter has their outcome."""
+        self.with_context(cloudprinter_ledger=LEDGER).to_tell = False
 
     def _take_as_reported_before(self):
         """Cloudprinter was told by other means. Only for what was never posted."""
@@ -507,9 +476,10 @@ class CloudprinterSignal(models.Model):
                 raise UserError(self.env._("%s is not waiting to be sent.", signal.display_name))
             if not signal.correction_of_id:
                 signal.item_id._check_not_over()
-            vals = {"next_attempt_date": fields.Datetime.now()}
+            # one at once, whatever the endpoint did; if it is accepted, so are the others
+            vals = {"next_attempt_date": signal.id not in self[:1].ids and fields.Datetime.now(), "fault_count": 0}
             if signal.state != "outgoing":
-                vals.update(state="outgoing", failure_type=False, expiry_date=False)
+                vals.update(state="outgoing", failure_type=False)
             if signal.type == "ItemCanceled" and not signal.cause:
                 vals.update(cause=signal.item_id.cancel_cause, message=signal.item_id.cancel_message)
                 if not vals["cause"]:

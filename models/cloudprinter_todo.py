@@ -83,17 +83,17 @@ class CloudprinterTodo(models.AbstractModel):
     @api.model
     def _get_companies(self):
         problems = {}
-        company_ids = self.env["cloudprinter.sender"]._get_companies_with_queue()
-        for company in self.env["res.company"].browse(company_ids):
+        groups = self.env["cloudprinter.signal"]._read_group([("state", "=", "outgoing")], ["company_id"])
+        for [company] in groups:
             obstacle = company._cloudprinter_obstacle()
-            silent_since = company._cloudprinter_circuit()["silent_since"]
+            outage = company._cloudprinter_circuit().outage
             if obstacle == "key_refused":
                 # a branch uses the key of its parent
                 company = company._cloudprinter_config()
                 text = _lt("Cloudprinter refused the API key of %s")
             elif obstacle == "refusals":
                 text = _lt("Cloudprinter refuses all signals of %s")
-            elif not obstacle and silent_since and silent_since < fields.Datetime.now() - OUTAGE_GRACE:
+            elif not obstacle and outage and outage.since < fields.Datetime.now() - OUTAGE_GRACE:
                 text = _lt("Cloudprinter does not answer %s")
             else:
                 continue

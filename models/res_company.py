@@ -2,7 +2,6 @@ import hashlib
 import hmac
 import logging
 from datetime import timedelta
-from itertools import takewhile
 
 import pytz
 
@@ -11,14 +10,14 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL, format_datetime, format_time, get_lang
 
 from .. import cloudsignal
+from ..delivery import Queue
+from ..delivery.circuit import KEY_ORDERS, REFUSED_ORDERS
 from ..tools.download import parse_hosts
-from ..tools.poster import REFUSALS_AT_MOST
 from ..tools.translate import translate
-from .cloudprinter_request import FAILURES
 
 _logger = logging.getLogger(__name__)
 
-NO_WORKER_AFTER = timedelta(minutes=30)
+LATE_AFTER = timedelta(minutes=30)
 
 
 def _digest(text):
@@ -151,7 +150,7 @@ class ResCompany(models.Model):
         if "cloudprinter_signal_api_key" in vals:
             self.sudo()._cloudprinter_bind_to_database()
         if not vals.keys().isdisjoint(("cloudprinter_hold", "cloudprinter_signal_api_key", "cloudprinter_signal_url")):
-            self._cloudprinter_try_anew()
+            self._cloudprinter_retry_now()
         return res
 
     @api.model
@@ -243,11 +242,7 @@ class ResCompany(models.Model):
             cloudsignal.check_url(config.cloudprinter_signal_url or "")
         except cloudsignal.SignalError:
             return "no_url"
-        if config._cloudprinter_last_word_on_key().outcome == "key_refused":
-            return "key_refused"
-        if self._cloudprinter_count_refusals() >= REFUSALS_AT_MOST:
-            return "refusals"
-        return ""
+        return config._cloudprinter_circuit().stopped
 
     def _cloudprinter_holders(self):
         """The companies whose hold keeps the signals of this one: itself, and the one whose key it uses."""
@@ -260,50 +255,26 @@ class ResCompany(models.Model):
         holders = {company: company._cloudprinter_holders() for company in companies}
         return companies.filtered(lambda company: holders[company] and holders[company] <= self.sudo())
 
-    def _cloudprinter_try_anew(self):
-        """Somebody has changed what may have kept the signals, also of branches that use these settings."""
-        companies = self.sudo().search([("id", "child_of", self.ids)])
-        self.env["cloudprinter.ledger"].sudo()._try_anew(companies.ids)
-        self.env["cloudprinter.signal"]._wake_sender()
-
-    # === what Cloudprinter answered === #
-
-    def _cloudprinter_attempts(self, domain=(), **options):
-        """Attempts of this company since an administrator last pressed Resume, the newest first."""
-        resumed = self._cloudprinter_config().cloudprinter_resumed_request
-        domain = [("company_id", "=", self.id), ("id", ">", resumed), *domain]
-        return self.env["cloudprinter.request"].sudo().search(domain, **options)
-
-    def _cloudprinter_last_word_on_key(self):
-        """The last attempt, of a branch too, whose answer tells whether this company's key is right; or none."""
-        domain = [
-            ("company_id", "child_of", self.id),
-            ("key_fingerprint", "=", self._cloudprinter_key_fingerprint()),
-            ("outcome", "in", ("accepted", "key_refused")),
-            ("id", ">", self.sudo().cloudprinter_resumed_request),
-        ]
-        return self.env["cloudprinter.request"].sudo().search(domain, limit=1)
-
-    def _cloudprinter_last_refusals(self, at_most=REFUSALS_AT_MOST):
-        """The newest answers of this company that were refusals, without an acceptance in between."""
-        answers = self._cloudprinter_attempts([("outcome", "not in", FAILURES)], limit=at_most)
-        return answers.browse(answer.id for answer in takewhile(lambda answer: answer.outcome == "refused", answers))
-
-    def _cloudprinter_count_refusals(self):
-        return len(self._cloudprinter_last_refusals())
-
     def _cloudprinter_circuit(self):
-        """Whether Cloudprinter answers, as far as this company has tried.
+        """Return what is known of the endpoint and key of this company.
 
-        :returns: `opened_by` (id of the first attempt that failed since the last answer), `silent_since` (when that
-            was), `retry_date` (no order that was never posted is posted before); 0 and None while it answers
+        :rtype: Circuit
         """
-        last = self._cloudprinter_attempts(limit=1)
-        if last.outcome not in FAILURES:
-            return {"opened_by": 0, "silent_since": None, "retry_date": None}
-        answer = self._cloudprinter_attempts([("outcome", "not in", FAILURES)], limit=1)
-        first = self._cloudprinter_attempts([("id", ">", answer.id or 0)], order="id", limit=1)
-        return {"opened_by": first.id, "silent_since": first.date, "retry_date": last.retry_date or last.date}
+        return self.env["cloudprinter.circuit"]._read_circuit(self._cloudprinter_config())
+
+    def _cloudprinter_retry_now(self):
+        """Forget what was answered before and try everything again, also of branches that use these settings."""
+        companies = self.sudo().search([("id", "child_of", self.ids)])
+        circuits = [company._cloudprinter_circuit() for company in self]
+        refused = [
+            order for circuit in circuits if circuit.stopped == "refusals" for order in circuit.refused_order_ids
+        ]
+        last = self.env["cloudprinter.request"].sudo().search([], limit=1)
+        self.sudo().write({"cloudprinter_resumed_request": last.id})
+        self.env.flush_all()
+        Queue(self.env.cr).retry_now(companies.ids, refused)
+        self.env["cloudprinter.signal"].invalidate_model()
+        self.env["cloudprinter.signal"]._wake_sender()
 
     # === status === #
 
@@ -342,10 +313,13 @@ class ResCompany(models.Model):
             "hold": self.env._("Sending is on hold. Signals are recorded, none is sent."),
             "no_key": self.env._("The CloudSignal API key is missing. Signals are recorded, none is sent."),
             "no_url": self.env._("The CloudSignal address cannot be used. Signals are recorded, none is sent."),
-            "key_refused": self.env._("Cloudprinter refused the API key. Enter the right one, or resume."),
+            "key_refused": self.env._(
+                "Cloudprinter refused the API key for %(count)s orders in a row. Enter the right one, or resume.",
+                count=KEY_ORDERS,
+            ),
             "refusals": self.env._(
-                "Cloudprinter refused the last %(count)s signals. None is sent until somebody resumes.",
-                count=REFUSALS_AT_MOST,
+                "Cloudprinter refused the last %(count)s orders. Nothing is sent until an administrator resumes.",
+                count=REFUSED_ORDERS,
             ),
         }
         obstacle = self._cloudprinter_obstacle()
@@ -354,18 +328,34 @@ class ResCompany(models.Model):
         cron = self.env.ref("cloudprinter.ir_cron_send", raise_if_not_found=False)
         if not cron or not cron.sudo().active:
             return self.env._("The scheduled action “Cloudprinter: send signals” is not active.")
-        late = fields.Datetime.now() - NO_WORKER_AFTER
-        last_run = cron.sudo().lastcall
-        if oldest_due and oldest_due < late and (not last_run or last_run < late):
+        cron = cron.sudo()
+        if cron.failure_count:
             return self.env._(
-                "The sender has not run since %(date)s. Check Odoo's scheduled actions and their workers.",
-                date=format_datetime(self.env, last_run) if last_run else self.env._("the installation"),
+                "The scheduled action “Cloudprinter: send signals” has failed %(count)s times since %(date)s."
+                " The server log says why.",
+                count=cron.failure_count,
+                date=format_datetime(self.env, cron.first_failure_date),
             )
-        silent_since = self._cloudprinter_circuit()["silent_since"]
-        if silent_since:
+        outage = self._cloudprinter_circuit().outage
+        late = fields.Datetime.now() - LATE_AFTER
+        if oldest_due and oldest_due < late and (not outage or outage.retry_date < late):
+            return self.env._(
+                "Signals have been due since %(date)s and are not sent. The scheduled action last ran: %(last_run)s."
+                " Check Odoo's workers and the server log.",
+                date=format_datetime(self.env, oldest_due),
+                last_run=format_datetime(self.env, cron.lastcall) if cron.lastcall else self.env._("never"),
+            )
+        if outage and len(outage.order_ids) == 1:
+            return self.env._(
+                "Cloudprinter has not accepted the last signal, of order %(order)s, since %(date)s. The next order"
+                " shows whether it accepts others.",
+                order=self.env["cloudprinter.order"].sudo().browse(outage.order_ids).name,
+                date=format_datetime(self.env, outage.since),
+            )
+        if outage:
             return self.env._(
                 "Cloudprinter has not answered as it should since %(date)s. Signals are sent as soon as it does.",
-                date=format_datetime(self.env, silent_since),
+                date=format_datetime(self.env, outage.since),
             )
         return False
 
@@ -377,11 +367,8 @@ class ResCompany(models.Model):
     def action_cloudprinter_resume(self):
         """Try again, whatever Cloudprinter has answered before."""
         self._cloudprinter_check_administrator()
-        last = self.env["cloudprinter.request"].sudo().search([], limit=1)
         for company in self:
-            config = company._cloudprinter_config()
-            config.cloudprinter_resumed_request = last.id
-            config._cloudprinter_try_anew()
+            company._cloudprinter_config()._cloudprinter_retry_now()
 
     def action_cloudprinter_this_is_live(self):
         """Declare this database, after a move, to be the live one."""

@@ -7,17 +7,20 @@ from freezegun import freeze_time
 
 from odoo import Command, fields
 from odoo.tests import Form, HttpCase, TransactionCase, new_test_user
+from odoo.tools import mute_logger
 
 from odoo.addons.cloudprinter.dev.cloudsignal_server import CloudSignalServer
 
 KEY = "13b37bb1ed6d3403e158abe719b4f6d0"
 ORDER = "123456780000"
 
+LEDGER_LOG = "odoo.addons.cloudprinter.models.cloudprinter_ledger"
+
 ALL_BUT_PACKED = ["ItemRegistered", "ItemProduce", "ItemProduced", "ItemShipped"]
 
 
 class CloudprinterCase(TransactionCase):
-    """Given: a shop that makes books to order in one step and delivers in one step, with a key and no hold."""
+    """Given: a shop that makes books to order and delivers, each in one step, with a key that was accepted before."""
 
     @classmethod
     def setUpClass(cls):
@@ -32,6 +35,14 @@ class CloudprinterCase(TransactionCase):
                 "cloudprinter_signal_api_key": KEY,
                 "cloudprinter_signal_url": cls.server.url,
                 "cloudprinter_hold": False,
+            }
+        )
+        cls.env["cloudprinter.circuit"].create(
+            {
+                "company_id": cls.company.id,
+                "key_fingerprint": cls.company._cloudprinter_key_fingerprint(),
+                "resumed_request": cls.company.cloudprinter_resumed_request,
+                "answered_id": 1,
             }
         )
         cls.salesman, cls.operator, cls.packer, cls.manager, cls.accountant = cls._create_users(
@@ -235,3 +246,46 @@ class CloudprinterCase(TransactionCase):
             if signal["item"] == items.name and signal["order"] == items.order_id.name
         ]
         self.assertEqual(types, expected)
+
+
+class DeliveryCase(CloudprinterCase):
+    """Given: orders to report, and a time that goes on only when the test says so."""
+
+    def setUp(self):
+        super().setUp()
+        self.enterContext(mute_logger(LEDGER_LOG))
+        # a key that was never answered: one signal is posted at a time until it is
+        self.env["cloudprinter.circuit"].search([]).unlink()
+        # after all that the test makes
+        self.moment = fields.Datetime.now() + timedelta(minutes=5)
+
+    def accept(self, *names):
+        """Orders of one item each that the shop has accepted, so that ItemRegistered is due; returns the items."""
+        items = self.env["cloudprinter.item"]
+        for name in names:
+            order = self.env["cloudprinter.order"].create({"name": name, "accepted_date": "2026-01-01"})
+            items += items.create({"name": f"{name}-1", "order_id": order.id})
+        self.env.cr.flush()
+        return items
+
+    def wait(self, **delta):
+        """Time goes by, for example `minutes=2`."""
+        self.moment += timedelta(**delta)
+
+    def send(self):
+        with freeze_time(self.moment):
+            return super().send()
+
+    def get_posted(self):
+        """Order ids of the posts since the last look."""
+        bodies = [request["body"] for request in self.server.requests]
+        self.server.requests.clear()
+        return [body["items"][0]["order"] if "items" in body else body["order"] for body in bodies]
+
+    def break_down(self, *names, **failure):
+        """Given: these orders, at most five, were posted while the endpoint was broken, which it still is."""
+        self.server.misbehave(**(failure or {"status": 500}))
+        items = self.accept(*names)
+        self.send()
+        self.assertCountEqual(self.get_posted(), names)
+        return items

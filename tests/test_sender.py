@@ -10,10 +10,9 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..delivery import Poster
 from ..models import cloudprinter_chatter, cloudprinter_ledger
 from ..models.cloudprinter_sender import LOCK
-from ..tools.poster import Poster
-from ..tools.schedule import SCHEDULE
 from .common import ALL_BUT_PACKED, KEY, ORDER, CloudprinterCase
 
 
@@ -129,39 +128,6 @@ class TestSender(CloudprinterCase):
         self.assertEqual(self.get_outbox(items).mapped("attempt_count"), [2, 2, 2])
         self.assertEqual(self.get_outbox(items, state="sent").mapped("number"), [1, 2])
 
-    def test_key_refused(self):
-        """The company stops until the key is another one, or a person says resume."""
-        item = self.sell_one()
-        self.server.misbehave(times=1, status=401)
-        self.send()
-        self.assert_states(item, [("ItemRegistered", "outgoing", "key")])
-        self.assertIn("refused the API key", self.company.cloudprinter_status()["reason"])
-        self.send()
-        self.assertEqual(len(self.server.requests), 1, "nothing more is sent with this key")
-        self.company.action_cloudprinter_resume()
-        self.send()
-        self.assert_states(item, [("ItemRegistered", "sent", False)])
-        self.assertFalse(self.company.cloudprinter_status()["reason"])
-
-    def test_another_key_goes_on(self):
-        item = self.sell_one()
-        self.company.cloudprinter_signal_api_key = "0" * 32
-        self.send()
-        self.assert_states(item, [("ItemRegistered", "outgoing", "key")])
-        self.company.cloudprinter_signal_api_key = KEY
-        self.send()
-        self.assert_states(item, [("ItemRegistered", "sent", False)])
-
-    @mute_logger(cloudprinter_ledger.__name__)
-    def test_key_stays_refused_whatever_else_is_answered(self):
-        """Two orders are in flight: one is told that the key is wrong, the other one gets an error of the server."""
-        self.sell_one(order="1")
-        self.sell_one(order="2")
-        self.server.misbehave(status=401, match=lambda body: body["order"] == "1")
-        self.server.misbehave(status=500, delay=0.5, match=lambda body: body["order"] == "2")
-        self.send()
-        self.assertIn("refused the API key", self.company.cloudprinter_status()["reason"])
-
     @mute_logger(cloudprinter_ledger.__name__)
     def test_try_again_later(self):
         """Every other answer, and none, is tried again, later each time."""
@@ -172,48 +138,25 @@ class TestSender(CloudprinterCase):
                 item = self.sell_one(order=f"{number}")
                 self.server.misbehave(times=1, **failure)
                 self.send()
-                self.assert_states(item, [("ItemRegistered", "outgoing", "endpoint")])
+                self.assert_states(item, [("ItemRegistered", "outgoing", "outage")])
                 signal = self.get_outbox(item)
                 wait = (signal.next_attempt_date - fields.Datetime.now()).total_seconds()
-                self.assertTrue(0.7 * SCHEDULE[0] <= wait <= 1.3 * SCHEDULE[0], wait)
+                self.assertTrue(55 <= wait <= 73, wait)
                 self.send()
-                self.assert_states(item, [("ItemRegistered", "outgoing", "endpoint")])
+                self.assert_states(item, [("ItemRegistered", "outgoing", "outage")])
                 with self.later(minutes=2):
                     self.send()
                 self.assert_states(item, [("ItemRegistered", "sent", False)])
                 self.assertEqual(signal.attempt_count, 2)
 
-    def test_retry_after(self):
-        item = self.sell_one()
-        self.server.misbehave(times=1, status=429, retry_after="600")
-        with self.assertLogs(cloudprinter_ledger.__name__, "WARNING"):
-            self.send()
-        wait = (self.get_outbox(item).next_attempt_date - fields.Datetime.now()).total_seconds()
-        self.assertTrue(590 <= wait <= 600, wait)
-
-    @mute_logger(cloudprinter_ledger.__name__)
-    def test_retry_after_nothing_is_no_hot_loop(self):
-        for wish in ("0", "Wed, 21 Oct 2015 07:28:00 GMT"):
-            with self.subTest(wish):
-                item = self.sell_one(order=wish)
-                self.server.misbehave(times=3, status=503, retry_after=wish)
-                self.send()
-                self.assertEqual(len(self.server.requests), 1)
-                wait = (self.get_outbox(item).next_attempt_date - fields.Datetime.now()).total_seconds()
-                self.assertTrue(45 <= wait <= 72, wait)
-                self.server.behave()
-                self.company.action_cloudprinter_resume()
-                self.send()
-                self.server.requests.clear()
-
     @mute_logger(cloudprinter_ledger.__name__)
     def test_wakes_itself_for_the_next_attempt(self):
-        item = self.sell_one()
+        self.sell_one()
         self.server.misbehave(times=1, status=500)
         self.env["ir.cron.trigger"].search([]).unlink()
         self.send()
         triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", self.env.ref("cloudprinter.ir_cron_send").id)])
-        self.assertIn(self.get_outbox(item).next_attempt_date, triggers.mapped("call_at"))
+        self.assertIn(self.company._cloudprinter_circuit().outage.retry_date, triggers.mapped("call_at"))
 
     # === order === #
 
@@ -260,10 +203,10 @@ class TestSender(CloudprinterCase):
         sender = type(self.env["cloudprinter.sender"])
         record = sender._record
 
-        def discard_first(self, run, attempts):
+        def discard_first(self, run, finished):
             self.env["cloudprinter.signal"].search([("item_id", "=", item.id)]).action_discard()
             self.env.flush_all()
-            return record(self, run, attempts)
+            return record(self, run, finished)
 
         with patch.object(sender, "_record", discard_first):
             self.send()
@@ -277,12 +220,12 @@ class TestSender(CloudprinterCase):
         sender = type(self.env["cloudprinter.sender"])
         record = sender._record
 
-        def press_send_first(self, run, attempts):
+        def press_send_first(self, run, finished):
             self.env["cloudprinter.signal"].search(
                 [("item_id", "=", slow.id), ("state", "=", "outgoing")]
             ).action_send()
             self.env.flush_all()
-            return record(self, run, attempts)
+            return record(self, run, finished)
 
         with patch.object(sender, "_record", press_send_first):
             self.send()
@@ -291,7 +234,7 @@ class TestSender(CloudprinterCase):
     def test_budget_is_spent(self):
         """What was claimed but not posted in time is due again at once, and not counted."""
         item = self.sell_one()
-        with patch.object(Poster, "post", lambda *_arguments: []):
+        with patch.object(Poster, "_post", lambda *_arguments: None):
             self.send()
         self.assertEqual(self.server.requests, [])
         self.assertEqual(self.get_outbox(item).attempt_count, 0)
@@ -327,10 +270,10 @@ class TestSender(CloudprinterCase):
         sender = type(self.env["cloudprinter.sender"])
         record = sender._record
 
-        def hold_first(self, run, attempts):
+        def hold_first(self, run, finished):
             self.env.company.cloudprinter_hold = True
             self.env.flush_all()
-            return record(self, run, attempts)
+            return record(self, run, finished)
 
         with patch.object(sender, "_record", hold_first):
             self.send()
@@ -347,29 +290,29 @@ class TestSender(CloudprinterCase):
         self.assertEqual(self.server.requests, [])
         self.assertIn("address cannot be used", self.company.cloudprinter_status()["reason"])
 
-    @mute_logger("odoo.sql_db", "odoo.addons.cloudprinter.models.cloudprinter_sender")
-    def test_answer_that_cannot_be_written(self):
-        """One row that the database refuses does not cost the others their answers."""
+    @mute_logger("odoo.sql_db", cloudprinter_ledger.__name__)
+    def test_attempt_that_cannot_be_recorded(self):
+        """One that the database refuses does not cost the others their answers."""
         one, two = (self.sell_one(order=order) for order in "12")
         ledger = type(self.env["cloudprinter.ledger"])
         write = ledger._write_attempts
 
-        def break_first(self, run, attempts, found):
-            if any(one.signal_ids.id in attempt.signal_ids for attempt in attempts):
+        def break_first(self, attempts):
+            if any(attempt.bundle.order_id == one.order_id.id for attempt in attempts):
                 self.env.cr.execute("SELECT 1 / 0")
-            return write(self, run, attempts, found)
+            return write(self, attempts)
 
         with patch.object(ledger, "_write_attempts", break_first):
             self.send()
         self.assert_states(one, [("ItemRegistered", "outgoing", False)])
         self.assert_states(two, [("ItemRegistered", "sent", False)])
 
-    @mute_logger("odoo.addons.cloudprinter.tools.poster", cloudprinter_ledger.__name__)
+    @mute_logger("odoo.addons.cloudprinter.delivery.poster", cloudprinter_ledger.__name__)
     def test_post_that_fails_in_an_unexpected_way(self):
         item = self.sell_one()
         with patch.object(Poster, "_get_client", side_effect=RuntimeError(f"a text with {KEY}")):
             self.send()
-        self.assert_states(item, [("ItemRegistered", "outgoing", "endpoint")])
+        self.assert_states(item, [("ItemRegistered", "outgoing", "outage")])
         self.assertEqual(self.get_outbox(item).request_ids.error, "RuntimeError")
 
     def test_neutralized(self):
@@ -415,7 +358,7 @@ class TestSender(CloudprinterCase):
         self.produce(together)
         self.env["ir.config_parameter"].set_param("cloudprinter.connections", "1")
         before = together.message_ids
-        with patch.object(cloudprinter_chatter, "CHATTER_BATCH", 1):
+        with patch.object(cloudprinter_chatter, "BATCH", 1):
             self.send()
         [message] = together.message_ids - before
         for item in items[1:]:
@@ -558,15 +501,14 @@ class TestReporting(CloudprinterCase):
         signal = self.get_outbox(item)
         # as the sender writes ahead
         self.env.cr.execute(
-            "UPDATE cloudprinter_signal SET attempt_count = 1, http_status = NULL, next_attempt_date = %s"
-            " WHERE id = %s",
+            "UPDATE cloudprinter_signal SET attempt_count = 1, answer = NULL, next_attempt_date = %s WHERE id = %s",
             [fields.Datetime.now() + timedelta(minutes=1), signal.id],
         )
         self.env.invalidate_all()
         with self.assertRaises(UserError) as caught:
             item.with_user(self.manager).name = "other"
         self.assertIn("just being sent", str(caught.exception))
-        signal.write({"failure_type": "endpoint", "http_status": 500})
+        signal.write({"failure_type": "outage", "answer": "HTTP 500"})
         item.with_user(self.manager).name = "other"
 
     def test_reported_stage(self):

@@ -10,6 +10,17 @@ MILESTONES = ["ItemRegistered", "ItemProduce", "ItemProduced"]
 CONNECTIONS = 8
 IN_FLIGHT = 2 * CONNECTIONS  # bundles that are claimed at the same time, at most
 
+UNTOLD = """
+    SELECT item.name, count(*),
+           (SELECT coalesce(sum(array_length(string_to_array(body, 'accepted <b>'), 1) - 1), 0)
+              FROM mail_message WHERE model = 'cloudprinter.item' AND res_id = item.id)
+      FROM cloudprinter_item item
+      JOIN cloudprinter_signal signal ON signal.item_id = item.id AND signal.state = 'sent'
+  GROUP BY item.id
+    HAVING count(*) != (SELECT coalesce(sum(array_length(string_to_array(body, 'accepted <b>'), 1) - 1), 0)
+                          FROM mail_message WHERE model = 'cloudprinter.item' AND res_id = item.id)
+"""
+
 table = []
 
 
@@ -33,6 +44,7 @@ class FaultCase(ProcessCase):
         for table_name in ("request", "signal", "item", "order"):
             self.query(f"DELETE FROM cloudprinter_{table_name}")
         self.configure()
+        self.in_odoo("answer_once")
 
     # === given === #
 
@@ -76,6 +88,7 @@ class FaultCase(ProcessCase):
         """Odoo's ledger and the server's record agree (see `compare`); adds a line to the table."""
         figures = compare(read_rows(self.query), list(self.server.accepted), lost_answers, refused)
         self.assertGreater(figures.accepted, 0, "nothing happened")
+        self.assertEqual(self.query(UNTOLD), [], "each accepted signal has one line in the chatter of its item")
         table.append((fault, figures))
         return figures
 

@@ -12,8 +12,11 @@ from freezegun import freeze_time
 from odoo import fields, sql_db
 from odoo.tools import SQL
 
+from odoo.addons.cloudprinter.delivery import Circuit, Endpoint, Poster, Queue
+from odoo.addons.cloudprinter.models import cloudprinter_sender
+from odoo.addons.cloudprinter.models.cloudprinter_chatter import CloudprinterChatter
+from odoo.addons.cloudprinter.models.cloudprinter_ledger import CloudprinterLedger
 from odoo.addons.cloudprinter.models.cloudprinter_sender import CloudprinterSender
-from odoo.addons.cloudprinter.tools.poster import Poster
 
 from ..process_tests.scripts import (  # noqa: F401  (run by name)
     configure,
@@ -24,8 +27,9 @@ from ..process_tests.scripts import (  # noqa: F401  (run by name)
     resume,
 )
 
-ROUNDS = 100  # in which all must be done
-QUEUE = SQL("SELECT next_attempt_date FROM cloudprinter_signal WHERE state = 'outgoing'")
+ROUNDS = 200  # in which all must be done
+QUEUE = SQL("SELECT 1 FROM cloudprinter_signal WHERE state = 'outgoing' OR to_tell LIMIT 1")
+WAKE = SQL("SELECT min(call_at) FROM ir_cron_trigger")
 
 
 def wake_up(env):
@@ -45,12 +49,20 @@ def later(minutes):
         yield clock
 
 
+def answer_once(env):
+    """The key was answered before, so that several orders are posted at a time."""
+    company = env.company
+    key, resumed = company._cloudprinter_key_fingerprint(), company.cloudprinter_resumed_request
+    endpoint = Endpoint(company.id, [], "", "", key, resumed, Circuit(answered_id=1))
+    env["cloudprinter.circuit"]._write_circuit(endpoint)
+
+
 # === work in the shop === #
 
 
-def make_orders(env, orders, types, items=1):
+def make_orders(env, orders, types, items=1, first=1000):
     """So many orders, called 1000, 1001, …, each with items that have all these signals, those of an item in order."""
-    names = [str(1000 + number) for number in range(orders)]
+    names = [str(first + number) for number in range(orders)]
     made = env["cloudprinter.order"].create([{"name": name} for name in names])
     made = env["cloudprinter.item"].create(
         [{"order_id": order.id, "name": f"{order.name}-{number}"} for order in made for number in range(items)]
@@ -107,13 +119,13 @@ def time_send(env):
     """Run the sender once; returns how long it took and how often it tried to claim something."""
     start = time.monotonic()
     claims = []
-    write_ahead = CloudprinterSender._write_ahead
+    claim = Queue.claim
 
-    def count_and_write_ahead(sender, *arguments):
+    def count_and_claim(queue, *arguments):
         claims.append(1)
-        return write_ahead(sender, *arguments)
+        return claim(queue, *arguments)
 
-    with patch.object(CloudprinterSender, "_write_ahead", count_and_write_ahead):
+    with patch.object(Queue, "claim", count_and_claim):
         env["cloudprinter.sender"]._cron_send()
     return {"seconds": time.monotonic() - start, "claims": len(claims)}
 
@@ -168,15 +180,17 @@ def send_beside_the_cron(env):
 
 
 def send_when_due(env):
-    """Run the sender now and whenever something more is due, until nothing is left."""
+    """Run the sender now and whenever it asks for it, until nothing is left."""
     with later(0) as clock:
         for _round in range(ROUNDS):
+            env.execute_query(SQL("DELETE FROM ir_cron_trigger RETURNING id"))
             env["cloudprinter.sender"]._cron_send()
-            dates = [row[0] for row in env.execute_query(QUEUE)]
-            if not dates:
+            if not env.execute_query(QUEUE):
                 return
-            now = datetime.now()
-            clock.move_to(min((date for date in dates if date >= now), default=now) + timedelta(seconds=1))
+            [[date]] = env.execute_query(WAKE)
+            if not date:
+                raise AssertionError("something is queued, and the sender does not come back")
+            clock.move_to(max(date, datetime.now()) + timedelta(seconds=1))
     raise AssertionError("something is never delivered")
 
 
@@ -194,13 +208,31 @@ def die_before_answers_are_written(env):
 
 def die_before_answers_are_committed(env):
     """The process is killed when the first answers are written down, but not yet committed."""
-    record = CloudprinterSender._record
+    record = CloudprinterLedger._record
 
-    def record_and_die(sender, run, attempts):
+    def record_and_die(ledger, run, attempts):
         with patch.object(sql_db.Cursor, "commit", lambda cursor: die()):
-            return record(sender, run, attempts)
+            return record(ledger, run, attempts)
 
-    with patch.object(CloudprinterSender, "_record", record_and_die):
+    with patch.object(CloudprinterLedger, "_record", record_and_die):
+        env["cloudprinter.sender"]._cron_send()
+
+
+def die_before_answers_are_applied(env):
+    """The process is killed when the first answers are recorded, and their signals not yet changed."""
+    with patch.object(CloudprinterLedger, "_settle", lambda *arguments: die()):
+        env["cloudprinter.sender"]._cron_send()
+
+
+def die_before_chatter_is_written(env):
+    """The process is killed when all is accepted, and no chatter has it."""
+    with patch.object(CloudprinterChatter, "_tell_signals", lambda *arguments: die()):
+        env["cloudprinter.sender"]._cron_send()
+
+
+def send_with_lock_idle(env, seconds):
+    """Run the sender, whose lock ends when its process does nothing for so long."""
+    with patch.object(cloudprinter_sender, "LOCK_IDLE", seconds):
         env["cloudprinter.sender"]._cron_send()
 
 
@@ -208,10 +240,10 @@ def send_with_poison(env, order):
     """Run the sender whenever something is due, until nothing is left; posting this order kills the process."""
     post = Poster._post
 
-    def post_or_die(poster, bundle, members):
-        if members[0][1].order == order:
+    def post_or_die(poster, bundle):
+        if bundle.rows[0].signal.order == order:
             die()
-        return post(poster, bundle, members)
+        return post(poster, bundle)
 
     with patch.object(Poster, "_post", post_or_die):
         send_when_due(env)

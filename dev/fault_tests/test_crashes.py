@@ -65,6 +65,23 @@ class TestOdooKilled(FaultCase):
         figures = self.assert_ledger("Odoo killed before the commit", lost_answers)
         self.assertEqual(figures.repeats, 3 * len(lost_answers))
 
+    def test_before_answers_are_applied(self):
+        """The answers are recorded: nothing is posted again."""
+        self.given_orders(40)
+        self.kill_in("die_before_answers_are_applied")
+        self.assertEqual(self.count("state = 'sent'"), 0)
+        self.in_odoo("send_when_due")
+        figures = self.assert_ledger("Odoo killed after recording")
+        self.assertEqual(figures.repeats, 0)
+
+    def test_before_chatter_is_written(self):
+        """What is accepted and not told is told by the next run."""
+        self.given_orders(10)
+        self.kill_in("die_before_chatter_is_written")
+        self.in_odoo("send_when_due")
+        figures = self.assert_ledger("Odoo killed before the chatter")
+        self.assertEqual(figures.repeats, 0)
+
     def test_order_whose_post_kills_the_process(self):
         """The oldest order kills every process that posts it: it comes back later and later, all others arrive."""
         self.given_orders(30)
@@ -87,6 +104,66 @@ class TestOdooKilled(FaultCase):
         # its cause is repaired
         self.in_odoo("send_when_due")
         self.assert_ledger("one order's POST kills Odoo", lost_answers)
+
+
+class TestOdooStopped(FaultCase):
+    """A normal stop or an administrator's limit: what is answered is written, and nothing is repeated."""
+
+    def stop_while_sending(self, *options):
+        self.server.misbehave(delay=0.3)
+        self.given_orders(60)
+        with self.odoo.serving_process(self.database, "--max-cron-threads=1", *options) as (_address, process):
+            self.a_minute_goes_by()
+            self.eventually(lambda: len(self.server.requests) >= 10, "it sends")
+            os.kill(process.pid, signal.SIGTERM)
+            process.wait(timeout=60)
+        self.assertEqual(self.unwritten_posts(), set())
+        left = self.count("state = 'outgoing'")
+        self.in_odoo("send_when_due")
+        return left
+
+    def test_threads(self):
+        left = self.stop_while_sending()
+        self.assertGreater(left, 0, "it has stopped before all was sent")
+        figures = self.assert_ledger("Odoo stopped")
+        self.assertEqual(figures.repeats, 0)
+
+    def test_workers(self):
+        self.stop_while_sending("--workers=1")
+        figures = self.assert_ledger("Odoo stopped, with workers")
+        self.assertEqual(figures.repeats, 0)
+
+    def test_limit_of_scheduled_actions(self):
+        """The endpoint is slow and the limit is low: the run ends before Odoo kills it."""
+        self.server.misbehave(delay=1.2)
+        self.given_orders(60, ["ItemRegistered"])
+        with self.serving("--max-cron-threads=1", "--workers=1", "--limit-time-real-cron=8"):
+            self.a_minute_goes_by()
+            self.eventually(self.all_delivered, "all are delivered")
+        figures = self.assert_ledger("limit of 8 s for scheduled actions")
+        self.assertEqual(figures.repeats, 0)
+
+    def test_frozen_process(self):
+        """The virtual machine of one server is paused while it sends: another server takes over."""
+        self.given_orders(20, ["ItemRegistered"])
+        answer = threading.Event()
+        self.addCleanup(answer.set)
+        self.server.misbehave(times=CONNECTIONS, until=answer)
+        frozen = self.ready_process()
+        frozen.ask("send_with_lock_idle", 2)
+        self.eventually(lambda: len(self.server.requests) == CONNECTIONS, "all connections are in use")
+        os.kill(frozen.process.pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, frozen.process.pid, signal.SIGCONT)
+        lock = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        self.eventually(lambda: not self.query(lock), "PostgreSQL ends the lock")
+        self.in_odoo("send")
+        self.assertGreater(self.count("state = 'sent'"), 0)
+        os.kill(frozen.process.pid, signal.SIGCONT)
+        answer.set()
+        frozen.finish()
+        self.in_odoo("send_when_due")
+        # answers that came while it was frozen may be too late for it
+        self.assert_ledger("a frozen server", lost_answers=range(1, CONNECTIONS + 1))
 
 
 class TestPostgresCrash(FaultCase):

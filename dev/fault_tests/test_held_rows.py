@@ -86,19 +86,43 @@ class TestHeldRows(FaultCase):
         self.finish_delivery("a person holds what is given back")
 
     def test_twenty_refusals(self):
-        """A person holds one of the refused signals when the company is held because of them."""
+        """A user holds one of the refused signals when the company stops, and when an administrator resumes."""
         self.given_orders(30, ["ItemRegistered"])
-        self.server.misbehave(status=400, times=10)
-        self.in_odoo("send_some", 10)
-        self.assertEqual(self.count("state = 'error'"), 10)
-        self.hold("1000")
         self.server.misbehave(status=400)
         self.in_odoo("send")
-        self.assertEqual(self.count("state = 'error'"), 1, "all others are queued again")
-        self.let_go()
+        self.assertIn(self.count("state = 'error'"), range(19, 27))
+        self.hold("1000")
         self.server.behave()
+        self.in_odoo("resume")
+        self.in_odoo("send_when_due")
+        self.assertEqual(self.count("state != 'sent'"), 1)
+        self.let_go()
         self.in_odoo("send_again_after_refusals")
-        self.finish_delivery("a person holds a refused one")
+        self.finish_delivery("a user holds a refused one")
+
+    def test_answer_while_a_row_is_held_for_long(self):
+        """Longer than the sender waits: the answer is recorded, applied later, and nothing is posted again."""
+        self.given_orders(3, ["ItemRegistered"])
+        sender = self.ready_process()
+        answer = self.post_and_wait(sender, 3)
+        self.hold("1000")
+        answer.set()
+        sender.finish()
+        self.assertEqual(self.count("state = 'sent'"), 2)
+        self.in_odoo("send", 10)
+        self.assertEqual(self.count("state = 'sent'"), 2)
+        self.let_go()
+        self.finish_delivery("a user holds a row for long")
+
+    def test_all_of_the_oldest_are_held(self):
+        """A user holds many more of the oldest signals than are looked at together: the others are sent."""
+        self.given_orders(1, ["ItemRegistered"], 300)
+        self.hold("1000")
+        self.in_odoo("make_orders", 5, ["ItemRegistered"], 1, 2000)
+        self.in_odoo("send")
+        self.assertEqual(self.count("state = 'sent'"), 5)
+        self.let_go()
+        self.finish_delivery("a user holds the oldest")
 
     def test_lock_of_the_sender_is_lost(self):
         """What flies is written down, then it ends, and goes on in the next run."""

@@ -1,0 +1,99 @@
+"""Posts bundles in threads. Nothing here knows the ORM: what a thread needs is in the bundle."""
+
+import logging
+import queue
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from .. import cloudsignal
+from ..cloudsignal import Outcome
+from .bundle import Attempt
+from .schedule import utcnow
+
+_logger = logging.getLogger(__name__)
+
+SAME_MOMENT = 0.01  # seconds
+
+
+class Poster:
+    """Posts bundles in threads, with one kept-alive client per thread and address.
+
+    Of the bundles that wait for a connection, one of the company with the fewest connections goes first.
+
+    :param int connections: posts at the same time
+    :param str user_agent: the header's value
+    :param float timeout: seconds for all of one POST
+    :param float deadline: on time.monotonic()'s scale; nothing is posted after it
+    """
+
+    def __init__(self, connections, user_agent, timeout, deadline):
+        self.connections = connections
+        self.deadline = deadline
+        self._user_agent = user_agent
+        self._timeout = timeout
+        self._threads = ThreadPoolExecutor(connections, thread_name_prefix="cloudsignal")
+        self._lock = threading.Lock()
+        self._waiting = []
+        self._posting = Counter()  # company id → posts
+        self._finished = queue.SimpleQueue()
+        self._local = threading.local()
+        self._clients = []
+
+    def post(self, bundles):
+        """Have the bundles posted; `wait` returns what came of them.
+
+        :param list bundles: of Bundle, with valid signals
+        """
+        for bundle in bundles:
+            with self._lock:
+                self._waiting.append(bundle)
+            self._threads.submit(self._post_next)
+
+    def wait(self):
+        """Wait for a post to end, and for those that end in the same moment: together they are recorded faster.
+
+        :returns: list of (Bundle, Attempt); instead of the attempt None if it was not posted because of the deadline
+        """
+        finished = [self._finished.get()]
+        with suppress(queue.Empty):
+            while len(finished) < 2 * self.connections:
+                finished.append(self._finished.get(timeout=SAME_MOMENT))
+        return finished
+
+    def close(self):
+        """End all threads, without posting what waits."""
+        self._threads.shutdown(cancel_futures=True)
+        for client in self._clients:
+            client.close()
+
+    def _post_next(self):
+        with self._lock:
+            bundle = min(self._waiting, key=lambda waiting: self._posting[waiting.company_id])
+            self._waiting.remove(bundle)
+            self._posting[bundle.company_id] += 1
+        try:
+            attempt = self._post(bundle) if time.monotonic() < self.deadline else None
+        finally:
+            with self._lock:
+                self._posting[bundle.company_id] -= 1
+        self._finished.put((bundle, attempt))
+
+    def _post(self, bundle):
+        body = cloudsignal.body([row.signal for row in bundle.rows])
+        try:
+            result = self._get_client(bundle.endpoint.url).post(body, bundle.endpoint.key)
+        except Exception as error:
+            # the answers of others are in this run; the text of an error might hold the key
+            _logger.error("Cloudprinter: a post failed in an unexpected way: %s", type(error).__name__)
+            result = cloudsignal.Result(Outcome.NO_ANSWER, message=type(error).__name__)
+        return Attempt(bundle, body, result, utcnow())
+
+    def _get_client(self, url):
+        clients = self._local.__dict__
+        if url not in clients:
+            clients[url] = cloudsignal.Client(url, self._user_agent, deadline=self._timeout)
+            self._clients.append(clients[url])
+        return clients[url]

@@ -1,0 +1,315 @@
+"""All SQL of the queue, a method for each statement. Nothing commits, and nothing waits for a lock.
+
+A row is due when its date is reached, when it has none, and when its date is so far ahead that a clock was wrong.
+"""
+
+from ..cloudsignal import Signal
+from .bundle import Row
+from .schedule import FAULTS_AT_MOST, SIGNAL_FARTHEST, get_wait, utcnow
+
+WINDOW = 10  # rows of one company that are looked at for each free slot
+
+
+class Queue:
+    """The table `cloudprinter_signal` as a queue.
+
+    :param cr: a cursor of the database; what the ORM has not written yet is not seen
+    """
+
+    def __init__(self, cr):
+        self._cr = cr
+
+    def _run(self, sql, **values):
+        now = utcnow()
+        self._cr.execute(sql, {"now": now, "far": now + SIGNAL_FARTHEST, **values})
+        return self._cr.fetchall()
+
+    # === looking === #
+
+    def get_settings(self):
+        """Return what users may change meanwhile: a row for each company with queued signals, its id first."""
+        return self._run(
+            """
+            SELECT id,
+                   (SELECT array_agg((own.cloudprinter_hold, own.cloudprinter_signal_api_key,
+                                      own.cloudprinter_signal_url, own.cloudprinter_fingerprint,
+                                      own.cloudprinter_resumed_request)::text ORDER BY own.id)
+                      FROM res_company own
+                     WHERE starts_with(company.parent_path, own.parent_path))
+              FROM res_company company
+             WHERE EXISTS (SELECT FROM cloudprinter_signal WHERE company_id = company.id AND state = 'outgoing')
+          ORDER BY id
+            """
+        )
+
+    def find_orders(self, company_ids, busy_order_ids, room):
+        """Return the orders of which a bundle may be claimed.
+
+        The oldest first, but what was answered before may be what fails, so it goes after what is new.
+
+        :param int room: how many are wanted
+        :rtype: dict[int, list[int]]
+        :returns: company id → order ids
+        """
+        rows = self._run(
+            """
+            SELECT company.id, due.order_id
+              FROM unnest(%(companies)s::int[]) AS company(id), unnest(ARRAY[true, false]) AS is_new,
+                   LATERAL (SELECT signal.id, signal.order_id
+                              FROM cloudprinter_signal signal
+                             WHERE signal.state = 'outgoing'
+                               AND signal.company_id = company.id
+                               AND signal.fault_count = 0
+                               AND NOT signal.alone
+                               AND (signal.last_attempt_id = 0) = is_new
+                               AND (signal.next_attempt_date > %(now)s
+                                    AND signal.next_attempt_date <= %(far)s) IS NOT TRUE
+                               AND signal.order_id != ALL(%(busy)s)
+                               AND NOT EXISTS (SELECT FROM cloudprinter_signal earlier
+                                                WHERE earlier.item_id = signal.item_id
+                                                  AND earlier.id < signal.id
+                                                  AND earlier.state = 'outgoing'
+                                                  AND (earlier.fault_count > 0 OR earlier.alone
+                                                       OR earlier.next_attempt_date > %(now)s
+                                                       AND earlier.next_attempt_date <= %(far)s))
+                          ORDER BY signal.id
+                             LIMIT %(window)s
+                               FOR NO KEY UPDATE SKIP LOCKED) due
+          GROUP BY company.id, due.order_id
+          ORDER BY bool_or(is_new) DESC, min(due.id)
+            """,
+            companies=company_ids,
+            busy=busy_order_ids,
+            window=WINDOW * room,
+        )
+        orders = {}
+        for company_id, order_id in rows:
+            orders.setdefault(company_id, []).append(order_id)
+        return orders
+
+    def find_single(self, company_ids, allowance, busy_order_ids):
+        """Return the signal that goes alone: its company, order and id, or None.
+
+        :param Allowance allowance: with `single`
+        """
+        rows = self._run(
+            """
+            SELECT signal.company_id, signal.order_id, signal.id
+              FROM cloudprinter_signal signal
+             WHERE signal.state = 'outgoing'
+               AND signal.company_id = ANY(%(companies)s)
+               AND (signal.next_attempt_date > %(now)s AND signal.next_attempt_date <= %(far)s) IS NOT TRUE
+               AND (%(single)s != 'alone' OR signal.alone OR signal.fault_count > 0)
+               AND (signal.next_attempt_date IS NULL
+                    OR %(single)s != 'asked' AND signal.order_id != ALL(%(not_orders)s))
+               AND signal.order_id != ALL(%(busy)s)
+               AND NOT EXISTS (SELECT FROM cloudprinter_signal earlier
+                                WHERE earlier.item_id = signal.item_id
+                                  AND earlier.id < signal.id
+                                  AND earlier.state = 'outgoing')
+          ORDER BY signal.next_attempt_date IS NOT NULL,
+                   signal.fault_count > 0,
+                   (SELECT max(other.last_attempt_id)
+                      FROM cloudprinter_signal other
+                     WHERE other.order_id = signal.order_id AND other.state = 'outgoing'),
+                   signal.order_id DESC,
+                   signal.last_attempt_id,
+                   signal.id
+             LIMIT 1
+            """,
+            companies=company_ids,
+            single=allowance.single,
+            not_orders=list(allowance.not_order_ids),
+            busy=busy_order_ids,
+        )
+        return rows[0] if rows else None
+
+    def get_next_date(self, company_ids, not_order_ids):
+        """Return when the next queued signal is due that is not due yet, or None.
+
+        :param not_order_ids: but of other orders than these
+        """
+        [[date]] = self._run(
+            """
+            SELECT min(next_attempt_date)
+              FROM cloudprinter_signal
+             WHERE state = 'outgoing'
+               AND company_id = ANY(%(companies)s)
+               AND next_attempt_date > %(now)s
+               AND next_attempt_date <= %(far)s
+               AND order_id != ALL(%(not_orders)s)
+            """,
+            companies=company_ids,
+            not_orders=list(not_order_ids),
+        )
+        return date
+
+    # === claiming === #
+
+    def claim(self, order_ids, signal_ids, bundle_size):
+        """Count an attempt ahead of what is due of these orders and of these signals that go alone.
+
+        What others hold is left out, and with it everything that comes later of the same item.
+
+        :rtype: list
+        :returns: of (order id, company id, Row), the oldest first
+        """
+        rows = self._run(
+            """
+            WITH free AS MATERIALIZED (
+                SELECT id
+                  FROM cloudprinter_signal
+                 WHERE state = 'outgoing'
+                   AND (next_attempt_date > %(now)s AND next_attempt_date <= %(far)s) IS NOT TRUE
+                   AND (order_id = ANY(%(orders)s) AND fault_count = 0 AND NOT alone OR id = ANY(%(singles)s))
+                   FOR NO KEY UPDATE SKIP LOCKED
+            ), ranked AS (
+                SELECT signal.id,
+                       row_number() OVER (PARTITION BY signal.order_id ORDER BY signal.id) AS position
+                  FROM cloudprinter_signal signal
+                  JOIN free USING (id)
+                 WHERE NOT EXISTS (SELECT FROM cloudprinter_signal earlier
+                                    WHERE earlier.item_id = signal.item_id
+                                      AND earlier.id < signal.id
+                                      AND earlier.state = 'outgoing'
+                                      AND earlier.id NOT IN (SELECT id FROM free))
+            )
+            UPDATE cloudprinter_signal signal
+               SET next_attempt_date = (%(dates)s::timestamp[])[LEAST(signal.fault_count + 1, %(most)s)],
+                   attempt_count = signal.attempt_count + 1,
+                   fault_count = signal.fault_count + 1,
+                   answer = NULL
+              FROM ranked, cloudprinter_order "order", cloudprinter_item item
+             WHERE signal.id = ranked.id
+               AND ranked.position <= %(size)s
+               AND "order".id = signal.order_id
+               AND item.id = signal.item_id
+         RETURNING signal.id, signal.order_id, signal.company_id, signal.fault_count, signal.alone,
+                   signal.last_attempt_id, signal.failure_type = 'own' AND signal.http_status IN (401, 403),
+                   signal.type, "order".name, item.name, signal.event_date,
+                   COALESCE(signal.tracking, ''), COALESCE(signal.shipping_option, ''),
+                   COALESCE(signal.cause, ''), COALESCE(signal.message, ''), COALESCE(signal.delay, '')
+            """,
+            orders=order_ids,
+            singles=signal_ids,
+            dates=[utcnow() + get_wait(fault_count) for fault_count in range(1, FAULTS_AT_MOST + 1)],
+            most=FAULTS_AT_MOST,
+            size=bundle_size,
+        )
+        return [
+            (order_id, company_id, Row(row_id, faults, alone, last_id, bool(key_fault), Signal(*values)))
+            for row_id, order_id, company_id, faults, alone, last_id, key_fault, *values in sorted(rows)
+        ]
+
+    def give_back(self, signal_ids):
+        """Undo the claim of signals that were not posted."""
+        self._run(
+            """
+            UPDATE cloudprinter_signal
+               SET attempt_count = attempt_count - 1,
+                   fault_count = GREATEST(fault_count - 1, 0),
+                   next_attempt_date = %(now)s
+             WHERE id IN (SELECT id
+                            FROM cloudprinter_signal
+                           WHERE id = ANY(%(ids)s) AND state = 'outgoing'
+                             FOR NO KEY UPDATE SKIP LOCKED)
+         RETURNING id
+            """,
+            ids=signal_ids,
+        )
+
+    def retry_now(self, company_ids, refused_order_ids):
+        """Make due what was tried before, and queue again what was refused of these orders."""
+        self._run(
+            """
+            UPDATE cloudprinter_signal
+               SET state = 'outgoing', failure_type = NULL, fault_count = 0, next_attempt_date = %(now)s
+             WHERE id IN (SELECT id
+                            FROM cloudprinter_signal
+                           WHERE company_id = ANY(%(companies)s)
+                             AND (state = 'outgoing' AND attempt_count > 0
+                                  OR state = 'error' AND failure_type = 'refused' AND order_id = ANY(%(orders)s))
+                             FOR NO KEY UPDATE SKIP LOCKED)
+         RETURNING id
+            """,
+            companies=company_ids,
+            orders=refused_order_ids,
+        )
+
+    # === answers === #
+
+    def lock(self, signal_ids):
+        """Return which of these signals nobody else holds; they are locked until the transaction ends."""
+        rows = self._run(
+            "SELECT id FROM cloudprinter_signal WHERE id = ANY(%(ids)s) FOR NO KEY UPDATE SKIP LOCKED", ids=signal_ids
+        )
+        return {row[0] for row in rows}
+
+    def accept(self, rows, user_id):
+        """Write acceptances into signals.
+
+        :param list rows: of (id, number, attempt id, date, HTTP status, further posts, *details as they were posted)
+        """
+        self._run(
+            """
+            UPDATE cloudprinter_signal signal
+               SET state = 'sent', failure_type = NULL, answer = NULL, to_tell = true, number = sent.number,
+                   last_attempt_id = sent.attempt, sent_date = sent.date, http_status = sent.status,
+                   attempt_count = signal.attempt_count + sent.repeats, tracking = sent.tracking,
+                   shipping_option = sent.shipping_option, cause = sent.cause, message = sent.message,
+                   delay = sent.delay, write_date = %(now)s, write_uid = %(user)s
+              FROM unnest(%(ids)s, %(numbers)s, %(attempts)s, %(dates)s::timestamp[], %(statuses)s, %(repeats)s,
+                          %(trackings)s::text[], %(options)s::text[], %(causes)s::text[], %(messages)s::text[],
+                          %(delays)s::text[])
+                   AS sent(id, number, attempt, date, status, repeats, tracking, shipping_option, cause, message, delay)
+             WHERE signal.id = sent.id
+         RETURNING signal.id
+            """,
+            user=user_id,
+            **dict(zip(ACCEPTED, map(list, zip(*rows)))),
+        )
+
+    # === chatter === #
+
+    def find_untold(self, at_most, busy_order_ids):
+        """Return the ids of signals whose outcome no chatter has, the oldest first, and lock them.
+
+        With some of a document come all of it, so that it is told once.
+
+        :param busy_order_ids: orders in flight: of a document of which more is due or in flight, no signal is returned.
+            None for all.
+        """
+        rows = self._run(
+            """
+            WITH first AS MATERIALIZED (
+                SELECT id, item_id, res_model, res_id
+                  FROM cloudprinter_signal signal
+                 WHERE to_tell
+                   AND (%(busy)s::int[] IS NULL
+                        OR NOT EXISTS (SELECT FROM cloudprinter_signal other
+                                        WHERE other.state = 'outgoing'
+                                          AND (other.item_id = signal.item_id
+                                               OR other.res_model = signal.res_model
+                                                  AND other.res_id = signal.res_id)
+                                          AND (other.order_id = ANY(%(busy)s::int[])
+                                               OR (other.next_attempt_date > %(now)s
+                                                   AND other.next_attempt_date <= %(far)s) IS NOT TRUE)))
+              ORDER BY id
+                 LIMIT %(limit)s
+            )
+            SELECT signal.id
+              FROM cloudprinter_signal signal
+             WHERE to_tell
+               AND (item_id IN (SELECT item_id FROM first)
+                    OR (res_model, res_id) IN (SELECT res_model, res_id FROM first))
+          ORDER BY id
+               FOR NO KEY UPDATE SKIP LOCKED
+            """,
+            busy=busy_order_ids,
+            limit=at_most,
+        )
+        return [row[0] for row in rows]
+
+
+# the parameters of `accept` in the order of its rows
+ACCEPTED = "ids numbers attempts dates statuses repeats trackings options causes messages delays".split()
