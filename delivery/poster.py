@@ -1,12 +1,13 @@
 """Posts bundles in threads. Nothing here knows the ORM: what a thread needs is in the bundle."""
 
+import functools
 import logging
 import queue
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from .. import cloudsignal
 from ..cloudsignal import Outcome
@@ -18,10 +19,34 @@ _logger = logging.getLogger(__name__)
 SAME_MOMENT = 0.01  # seconds
 
 
+class _FairLine:
+    """Bundles that wait for a connection: one of the company with the fewest connections goes first."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._waiting = []
+        self._posting = Counter()  # company id → connections
+
+    def add(self, bundle):
+        with self._lock:
+            self._waiting.append(bundle)
+
+    @contextmanager
+    def taking(self):
+        """Yield the next bundle, which counts as one that is posted until the block ends."""
+        with self._lock:
+            bundle = min(self._waiting, key=lambda waiting: self._posting[waiting.company_id])
+            self._waiting.remove(bundle)
+            self._posting[bundle.company_id] += 1
+        try:
+            yield bundle
+        finally:
+            with self._lock:
+                self._posting[bundle.company_id] -= 1
+
+
 class Poster:
     """Posts bundles in threads, with one kept-alive client per thread and address.
-
-    Of the bundles that wait for a connection, one of the company with the fewest connections goes first.
 
     :param int connections: posts at the same time
     :param str user_agent: the header's value
@@ -32,15 +57,11 @@ class Poster:
     def __init__(self, connections, user_agent, timeout, deadline):
         self.connections = connections
         self.deadline = deadline
-        self._user_agent = user_agent
-        self._timeout = timeout
+        self._make_client = functools.partial(cloudsignal.Client, user_agent=user_agent, deadline=timeout)
+        self._clients = {}  # (thread, address) → Client
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="cloudsignal")
-        self._lock = threading.Lock()
-        self._waiting = []
-        self._posting = Counter()  # company id → posts
+        self._line = _FairLine()
         self._finished = queue.SimpleQueue()
-        self._local = threading.local()
-        self._clients = []
 
     def post(self, bundles):
         """Have the bundles posted; `wait` returns what came of them.
@@ -48,8 +69,7 @@ class Poster:
         :param list bundles: of Bundle, with valid signals
         """
         for bundle in bundles:
-            with self._lock:
-                self._waiting.append(bundle)
+            self._line.add(bundle)
             self._threads.submit(self._post_next)
 
     def wait(self):
@@ -66,19 +86,12 @@ class Poster:
     def close(self):
         """End all threads, without posting what waits."""
         self._threads.shutdown(cancel_futures=True)
-        for client in self._clients:
+        for client in self._clients.values():
             client.close()
 
     def _post_next(self):
-        with self._lock:
-            bundle = min(self._waiting, key=lambda waiting: self._posting[waiting.company_id])
-            self._waiting.remove(bundle)
-            self._posting[bundle.company_id] += 1
-        try:
+        with self._line.taking() as bundle:
             attempt = self._post(bundle) if time.monotonic() < self.deadline else None
-        finally:
-            with self._lock:
-                self._posting[bundle.company_id] -= 1
         self._finished.put((bundle, attempt))
 
     def _post(self, bundle):
@@ -92,8 +105,7 @@ class Poster:
         return Attempt(bundle, body, result, utcnow())
 
     def _get_client(self, url):
-        clients = self._local.__dict__
-        if url not in clients:
-            clients[url] = cloudsignal.Client(url, self._user_agent, deadline=self._timeout)
-            self._clients.append(clients[url])
-        return clients[url]
+        place = threading.get_ident(), url
+        if place not in self._clients:
+            self._clients[place] = self._make_client(url)
+        return self._clients[place]

@@ -66,6 +66,9 @@ class CloudprinterChatter(models.AbstractModel):
             company = signal.company_id
             if signal.state == "sent" and company._cloudprinter_config().cloudprinter_chatter == "problems":
                 continue
+            if signal.state not in ("sent", "error"):
+                # queued again meanwhile
+                continue
             line = self.with_context(lang=company._cloudprinter_lang())._get_line(signal)
             for document in {("cloudprinter.item", signal.item_id.id), (signal.res_model, signal.res_id)}:
                 lines[document].append(line)

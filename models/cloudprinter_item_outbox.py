@@ -108,7 +108,7 @@ class CloudprinterItem(models.Model):
                 vals_list += item._prepare_signals(planned + ahead, False)[: len(planned)]
         recorded._take_as_reported_before()
         if vals_list:
-            signals.create([{**vals, **BEFORE} for vals in vals_list])
+            signals.with_context(cloudprinter_ledger=LEDGER).create([{**vals, **BEFORE} for vals in vals_list])
 
     def _follow_last_delivery(self, shipped, posted):
         """A shipped item was shipped again: its ItemShipped is made anew, or a person decides when it was posted.

@@ -20,7 +20,6 @@ LOCK = 0x636C6F7564707274  # "cloudprt"
 LOCK_IDLE = 60  # seconds after which PostgreSQL ends the lock of a process that does nothing any more
 BUDGET = 30.0  # seconds of claiming, at most half of what Odoo allows a scheduled action
 TIMEOUT = 20.0  # seconds for one POST, at most a quarter of it
-PATIENCE = 20  # seconds to wait for rows that users hold while the answer is there
 TELL_EVERY = 0.5  # seconds
 
 _stopping = threading.Event()
@@ -130,13 +129,6 @@ class CloudprinterSender(models.AbstractModel):
                 if time.monotonic() > told + TELL_EVERY:
                     chatter._tell(run)
                     told = time.monotonic()
-            for _second in range(PATIENCE):
-                if not ledger._apply() or _stopping.is_set():
-                    break
-                # rows that users hold are waited for when nothing else is left to do
-                with suppress(psycopg2.Error):
-                    run.keep_lock()
-                time.sleep(1)
         finally:
             # when the database is gone, no more is posted whose answer nobody would know
             run.poster.close()

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import SQL, LazyTranslate
+from odoo.tools import LazyTranslate
 
 from .cloudprinter_order_document import ANSWER_WITHIN
 
@@ -51,31 +51,23 @@ class CloudprinterTodo(models.AbstractModel):
 
     @api.model
     def _get_items(self):
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT DISTINCT item_id FROM cloudprinter_signal"
-                " WHERE state = 'error' AND failure_type IN ('refused', 'expired')"
-            )
-        )
+        domain = [("state", "=", "error"), ("failure_type", "in", ("refused", "expired"))]
+        groups = self.env["cloudprinter.signal"]._read_group(domain, ["item_id"])
         text = _lt("Cloudprinter was not told what happened to item %s")
-        return {("cloudprinter.item", item_id): text for (item_id,) in rows}
+        return {("cloudprinter.item", item.id): text for [item] in groups}
 
     @api.model
     def _get_deliveries(self):
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT company_id, res_id, min(event_date) FROM cloudprinter_signal WHERE state = 'waiting'"
-                " AND failure_type = 'missing_tracking' AND res_model = 'stock.picking' GROUP BY company_id, res_id"
-            )
+        groups = self.env["cloudprinter.signal"]._read_group(
+            [("state", "=", "waiting"), ("failure_type", "=", "missing_tracking"), ("res_model", "=", "stock.picking")],
+            ["company_id", "res_id"],
+            ["event_date:min"],
         )
-        companies = self.env["res.company"].browse({row[0] for row in rows})
         now = fields.Datetime.now()
-        too_old = {
-            company.id: now - timedelta(hours=company._cloudprinter_config().cloudprinter_tracking_hours)
-            for company in companies
-        }
         late = self.env["stock.picking"].browse(
-            res_id for company_id, res_id, date in rows if date < too_old[company_id]
+            res_id
+            for company, res_id, date in groups
+            if date < now - timedelta(hours=company._cloudprinter_config().cloudprinter_tracking_hours)
         )
         text = _lt("The tracking reference of %s is missing")
         return {("stock.picking", picking_id): text for picking_id in late.exists().ids}
@@ -104,15 +96,20 @@ class CloudprinterTodo(models.AbstractModel):
     @api.model
     def _get_documents(self):
         """Of each company the incoming order that has waited longest: the next follows when it is settled."""
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT min(id) FROM cloudprinter_order_document WHERE state = 'waiting' OR"
-                " (state IN ('received', 'checking') AND received_date < %s) GROUP BY company_id",
-                fields.Datetime.now() - ANSWER_WITHIN,
-            )
+        late = fields.Datetime.now() - ANSWER_WITHIN
+        groups = self.env["cloudprinter.order.document"]._read_group(
+            [
+                "|",
+                ("state", "=", "waiting"),
+                "&",
+                ("state", "in", ("received", "checking")),
+                ("received_date", "<", late),
+            ],
+            ["company_id"],
+            ["id:min"],
         )
         text = _lt("%s waits: Cloudprinter wants an answer within 15 minutes")
-        return {("cloudprinter.order.document", document_id): text for (document_id,) in rows}
+        return {("cloudprinter.order.document", document_id): text for _company, document_id in groups}
 
     # === to-dos === #
 

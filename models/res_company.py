@@ -183,14 +183,11 @@ class ResCompany(models.Model):
 
         However alike two keys are, comparing them takes as long, and always all are compared.
         """
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT id, cloudprinter_order_api_key FROM res_company"
-                " WHERE cloudprinter_order_api_key > '' AND active"
-            )
-        )
         digest = _digest(key)
-        return self.browse([id_ for id_, own in rows if hmac.compare_digest(_digest(own), digest)])
+        companies = self.sudo().search([("cloudprinter_order_api_key", "!=", False)])
+        own = [_digest(company.cloudprinter_order_api_key) for company in companies]
+        same = [company.id for company, each in zip(companies, own) if hmac.compare_digest(each, digest)]
+        return self.browse(same)
 
     def _cloudprinter_reported_types(self):
         """The types between acceptance and shipping that this company reports at all."""

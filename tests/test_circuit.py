@@ -491,10 +491,7 @@ class TestLeftOver(DeliveryCase):
 
     def test_answer_while_others_hold_the_rows(self):
         signal = self.accept("1").signal_ids
-        with (
-            patch.object(Queue, "lock", lambda self, signal_ids: set()),
-            patch.object(cloudprinter_sender, "PATIENCE", 0),
-        ):
+        with patch.object(Queue, "lock", lambda self, signal_ids: set()):
             self.send()
             self.assertEqual((signal.state, signal.request_ids.applied), ("outgoing", False))
             signal.next_attempt_date = self.moment
@@ -515,11 +512,7 @@ class TestLeftOver(DeliveryCase):
                 self.env.cr.execute("SELECT 1 / 0")
             return settle(self, requests)
 
-        with (
-            patch.object(ledger, "_settle", refuse_one),
-            patch.object(cloudprinter_sender, "PATIENCE", 0),
-            mute_logger("odoo.sql_db"),
-        ):
+        with patch.object(ledger, "_settle", refuse_one), mute_logger("odoo.sql_db"):
             self.send()
         self.assertEqual((one.state, two.state), ("outgoing", "sent"))
         self.send()

@@ -72,6 +72,7 @@ class TestPeopleMeanwhile(FaultCase):
             person.go()
             person.finish()
         sender.finish()
+        self.in_odoo("send_when_due")
         self.assertEqual(len(self.server.requests), 3)
         self.assert_ledger("discarded, corrected while posted")
         shipped = "type = 'ItemShipped' AND tracking ="
