@@ -1,5 +1,6 @@
 """What is claimed and posted together, and what came of it. Plain values."""
 
+import random
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,7 +40,7 @@ class Row:
     :param fault_count: failures of its own; the claim counts as one until the answer is known
     :param alone: it is posted without others, since it was in a bundle that was taken apart
     :param last_attempt_id: the last attempt whose answer is known, 0 if there is none
-    :param key_fault: that attempt was its own fault, answered with 401 or 403
+    :param key_fault: it has failed of its own, and that attempt was answered with 401 or 403
     :param signal: what is posted
     """
 
@@ -95,7 +96,8 @@ def share_slots(candidates, in_flight, room):
     queues = {company_id: iter(waiting) for company_id, waiting in candidates.items()}
     chosen = []
     while queues and len(chosen) < room:
-        company_id = min(queues, key=lambda company_id: taken[company_id])
+        # of those with equally few any: else the first would always go first
+        company_id = min(queues, key=lambda company_id: (taken[company_id], random.random()))
         candidate = next(queues[company_id], None)
         if candidate is None:
             del queues[company_id]

@@ -185,7 +185,7 @@ class Queue:
                AND "order".id = signal.order_id
                AND item.id = signal.item_id
          RETURNING signal.id, signal.order_id, signal.company_id, signal.fault_count, signal.alone,
-                   signal.last_attempt_id, signal.failure_type = 'own' AND signal.http_status IN (401, 403),
+                   signal.last_attempt_id, signal.fault_count > 1 AND signal.http_status IN (401, 403),
                    signal.type, "order".name, item.name, signal.event_date,
                    COALESCE(signal.tracking, ''), COALESCE(signal.shipping_option, ''),
                    COALESCE(signal.cause, ''), COALESCE(signal.message, ''), COALESCE(signal.delay, '')

@@ -43,31 +43,27 @@ class Case:
 
     @property
     def answer(self):
-        """The kind of answer: "200", "400", "key", "wait", "content" or "failed"."""
+        """The kind of answer: "200", "400", "key", "wait" or "failed"."""
         status = self.result.status_code or 0
         if status in (200, 400):
             return str(status)
         if status in (401, 403):
             return "key"
-        if status == 429:
-            return "wait"
-        return "content" if 400 < status < 500 else "failed"
+        return "wait" if status == 429 else "failed"
 
     @property
     def is_bundle(self):
         return len(self.bundle.rows) > 1
 
     @property
-    def failed_again(self):
-        """Whether one of its signals was answered before, and the endpoint has answered something since."""
-        return self.circuit.outage is None and any(
-            0 < row.last_attempt_id < self.circuit.answered_id for row in self.bundle.rows
-        )
-
-    @property
     def is_own(self):
-        """Whether it is the signal's own fault: no other one has failed since the endpoint answered."""
-        return not self.is_bundle and self.failed_again and self.circuit.doubt_id in (0, self.bundle.rows[0].id)
+        """Whether it is the fault of what was posted.
+
+        One of its signals was answered before, the endpoint has answered something since, and nothing else has failed.
+        """
+        circuit = self.circuit
+        again = any(0 < row.last_attempt_id < circuit.answered_id for row in self.bundle.rows)
+        return again and not circuit.outage and not circuit.doubt_id
 
     @property
     def is_second_sign(self):
@@ -76,10 +72,6 @@ class Case:
 
 
 # === what becomes of the circuit === #
-
-
-def _keep(case):
-    return case.circuit
 
 
 def _answered(case):
@@ -163,12 +155,11 @@ LINES = {
     "accepted": Line("200", _always, Verdict.ACCEPTED, _answered),
     "refused bundle": Line("400", lambda c: c.is_bundle or c.circuit.stopped, Verdict.APART, _refused),
     "refused": Line("400", _always, Verdict.REFUSED, _refused),
-    "own": Line("key content failed", lambda c: c.is_own, Verdict.OWN, _doubted),
-    "own in a bundle": Line("key content failed", lambda c: c.is_bundle and c.failed_again, Verdict.APART, _keep),
-    "content of a bundle": Line("content", lambda c: c.is_bundle, Verdict.APART, _failing),
+    "own in a bundle": Line("key failed", lambda c: c.is_own and c.is_bundle, Verdict.APART, _doubted),
+    "own": Line("key failed", lambda c: c.is_own, Verdict.OWN, _doubted),
     "known key fault": Line("key", lambda c: c.bundle.rows[0].key_fault, Verdict.OUTAGE, _failing),
     "key": Line("key", _always, Verdict.OUTAGE, _key_refused),
-    "failed": Line("content failed", _always, Verdict.OUTAGE, _failing),
+    "failed": Line("failed", _always, Verdict.OUTAGE, _failing),
     "wait": Line("wait", _always, Verdict.OUTAGE, _told_to_wait),
 }
 

@@ -216,7 +216,12 @@ class CloudprinterSender(models.AbstractModel):
                 _logger.warning("Cloudprinter: the sender's lock is lost; it ends when what is in flight is recorded")
                 run.poster.deadline = float("-inf")
                 break
-            found = self._find(run)
+            try:
+                found = self._find(run)
+            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                # a row was changed since the last look
+                self.env.cr.rollback()
+                continue
             if found:
                 self._claim(run, found)
         self.env.cr.commit()  # pylint: disable=invalid-commit

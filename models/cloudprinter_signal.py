@@ -268,12 +268,17 @@ class CloudprinterSignal(models.Model):
     @api.model
     def _complete_values(self, vals_list):
         """Add what follows from the items, and bring texts into the API's form."""
+        # all columns: the defaults that users have set do not reach the ledger
+        columns = {
+            name: field.default(self) if field.default else False
+            for name, field in self._fields.items()
+            if field.store and field.column_type and not field.automatic
+        }
         items = self.env["cloudprinter.item"].browse(vals["item_id"] for vals in vals_list)
         for vals, item in zip(vals_list, items):
-            vals.update(order_id=item.order_id.id, company_id=item.company_id.id)
+            vals.update({**columns, **vals, "order_id": item.order_id.id, "company_id": item.company_id.id})
             for name in DETAILS:
-                # also where there is none: the defaults of users do not reach the ledger
-                vals[name] = vals.get(name) and self._clean_text(vals[name])
+                vals[name] = vals[name] and self._clean_text(vals[name])
 
     def write(self, vals):
         made_up = vals.get("state") == "sent" or not vals.keys().isdisjoint(("number", "sent_date"))

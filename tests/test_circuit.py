@@ -29,11 +29,11 @@ class TestOutage(DeliveryCase):
         items = self.accept(*"12345678")
         self.server.misbehave(status=500)
         self.send()
-        self.assertEqual(self.get_posted(), list("12345"))
+        self.assertEqual(self.get_posted(), list("87654"), "the newest first: what is older may be what fails")
         self.send()
         self.assertEqual(self.get_posted(), [])
         self.assertEqual(items.signal_ids.mapped("fault_count"), [0] * 8)
-        self.assertEqual(self.company._cloudprinter_circuit().outage.order_ids, tuple(items[:5].order_id.ids))
+        self.assertEqual(self.company._cloudprinter_circuit().outage.order_ids, tuple(items[:2:-1].order_id.ids))
 
     def test_one_probe_a_minute_each_time_another_order(self):
         self.break_down(*"12345")
@@ -44,7 +44,7 @@ class TestOutage(DeliveryCase):
             self.send()
             self.send()
             probes.append(self.get_posted())
-        self.assertEqual(probes[:3], [["6"], ["7"], ["8"]], "first what was never posted")
+        self.assertEqual(probes[:3], [["8"], ["7"], ["6"]], "first what was never posted")
         self.assertEqual(len(probes[3]), 1)
 
     def test_wakes_for_the_probe(self):
@@ -127,6 +127,26 @@ class TestOutage(DeliveryCase):
         self.send()
         self.assertEqual(item.signal_ids.state, "sent")
         self.assertEqual(self.get_posted(), ["2"])
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestCompaniesTakeTurns(DeliveryCase):
+    def test_slow_company_with_many_orders(self):
+        """One has thirty older orders and a slow endpoint: the three of another one do not wait for the thirty."""
+        other = self.env["res.company"].create(
+            {"name": "Fast", "cloudprinter_signal_api_key": KEY, "cloudprinter_signal_url": self.server.url}
+        )
+        self.env["ir.config_parameter"].set_param("cloudprinter.connections", "2")
+        self.accept(*(f"slow {number}" for number in range(30)))
+        orders = self.env["cloudprinter.order"].create(
+            [{"name": f"fast {n}", "accepted_date": "2026-01-01", "company_id": other.id} for n in range(3)]
+        )
+        self.env["cloudprinter.item"].create([{"name": "1", "order_id": order.id} for order in orders])
+        self.server.misbehave(delay=0.1, match=lambda body: '"slow' in json.dumps(body))
+        self.send()
+        posted = self.get_posted()
+        self.assertEqual(len(posted), 33)
+        self.assertLess(max(posted.index(f"fast {number}") for number in range(3)), 12, posted)
 
 
 @tagged("post_install", "-at_install", "cloudprinter")

@@ -139,7 +139,7 @@ class TestSecurity(CloudprinterCase):
         mine = self.sell_one()
         self.send()
         self.assert_received(mine, ["ItemRegistered"])
-        self.assertEqual(self.get_outbox(item).failure_type, "key", "a wrong key stops its company alone")
+        self.assertEqual(self.get_outbox(item).state, "outgoing", "a wrong key concerns its company alone")
         self.assertFalse(self.company.cloudprinter_status()["reason"])
         self.assertTrue(other.cloudprinter_status()["reason"])
 

@@ -217,15 +217,15 @@ class TestTracking(TrackingCase):
         for number, (typed, corrections) in enumerate((("NEW", ["NEW"]), (False, []))):
             with self.subTest(typed=typed):
                 item, picking, signal = self.ship("OLD", order=f"o{number}")
-                claim = CloudprinterSender._claim
+                make_bundles = CloudprinterSender._make_bundles
 
                 def claim_and_type(sender, *args):
-                    bundles = claim(sender, *args)  # noqa: B023
+                    bundles = make_bundles(sender, *args)  # noqa: B023
                     if bundles:
                         picking.with_env(sender.env(user=self.packer)).carrier_tracking_ref = typed  # noqa: B023
                     return bundles
 
-                with patch.object(CloudprinterSender, "_claim", claim_and_type):
+                with patch.object(CloudprinterSender, "_make_bundles", claim_and_type):
                     self.send()
                 self.assertEqual(self.server.accepted[-1]["tracking"], "OLD")
                 self.assertEqual((signal.state, signal.failure_type, signal.tracking), ("sent", False, "OLD"))
