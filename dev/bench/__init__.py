@@ -17,6 +17,7 @@ PARTS = {
     "f": "memory",
     "g": "many items at once",
     "h": "orders coming in",
+    "i": "people who finish orders of the same items",
 }
 
 

@@ -24,6 +24,7 @@ from .ledger import measure_ledger
 from .many import measure_many
 from .measure import Table
 from .peers import measure_peers
+from .people import measure_people
 
 MEASURE = {
     "a": measure_backlog,
@@ -34,6 +35,7 @@ MEASURE = {
     "f": measure_memory,
     "g": measure_many,
     "h": measure_intake,
+    "i": measure_people,
 }
 
 

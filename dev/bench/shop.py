@@ -276,6 +276,34 @@ def time_bulk(env, action, count):
     return seconds
 
 
+# === several people === #
+
+
+def make_people(env, count):
+    """Users with ordinary rights who can log in; returns their logins, which are their passwords too."""
+    groups = get_worker(env).group_ids
+    logins = [f"finisher{number}" for number in range(count)]
+    env["res.users"].create(
+        [{"name": login, "login": login, "password": login, "group_ids": groups.ids} for login in logins]
+    )
+    return logins
+
+
+def make_shared_orders(env, bom_ids, items):
+    """Orders of several boms that were started, each of which makes all of so many items; returns the ids of both."""
+    item_ids = make_items(env, items, f"77{time.time_ns()}") if items else []
+    links = {"cloudprinter_item_ids": [Command.set(item_ids)]} if item_ids else {}
+    productions = env["mrp.production"].create(
+        [
+            {"product_id": bom.product_tmpl_id.product_variant_id.id, "product_qty": 1, "bom_id": bom.id, **links}
+            for bom in env["mrp.bom"].browse(bom_ids)
+        ]
+    )
+    productions.action_confirm()
+    productions.workorder_ids.button_start()
+    return {"productions": productions.ids, "items": item_ids}
+
+
 # === orders that come in === #
 
 
