@@ -272,7 +272,7 @@ class CloudprinterSignal(models.Model):
         columns = {
             name: field.default(self) if field.default else False
             for name, field in self._fields.items()
-            if field.store and field.column_type and not field.automatic
+            if field.store and field.column_type and name not in models.MAGIC_COLUMNS
         }
         items = self.env["cloudprinter.item"].browse(vals["item_id"] for vals in vals_list)
         for vals, item in zip(vals_list, items):

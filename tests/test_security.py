@@ -4,7 +4,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from .common import KEY, CloudprinterCase
+from .common import KEY, LEDGER_LOG, CloudprinterCase
 from .test_intake import ORDER_KEY, IntakeCase
 
 MODELS = ("cloudprinter.order", "cloudprinter.item", "cloudprinter.signal", "cloudprinter.request")
@@ -137,7 +137,8 @@ class TestSecurity(CloudprinterCase):
         )
         item = self.accept(other)
         mine = self.sell_one()
-        self.send()
+        with mute_logger(LEDGER_LOG):
+            self.send()
         self.assert_received(mine, ["ItemRegistered"])
         self.assertEqual(self.get_outbox(item).state, "outgoing", "a wrong key concerns its company alone")
         self.assertFalse(self.company.cloudprinter_status()["reason"])
