@@ -88,8 +88,8 @@ class TestLeadTime(CloudprinterCase):
             INSERT INTO cloudprinter_item (name, order_id, company_id, product_id, stage)
                  SELECT name, id, company_id, %(product)s, 'shipped' FROM cloudprinter_order WHERE name LIKE 'F%%';
             INSERT INTO cloudprinter_signal
-                        (item_id, order_id, company_id, type, state, origin, attempt_count, fault_count, last_attempt_id,
-                         event_date)
+                        (item_id, order_id, company_id, type, state, origin, attempt_count, fault_count,
+                         last_attempt_id, event_date)
                  SELECT item.id, item.order_id, item.company_id, kind.type, 'sent', 'observed', 1, 0, 0,
                         timestamp '2016-01-01' + interval '3650 days' * substr(item.name, 2)::int / %(n)s
                         + interval '1 day' * kind.position

@@ -433,12 +433,12 @@ def spoil_message(env, text):
 def make_ledger_rows(env, count):
     """So many more acceptances, as years bring them."""
     signal = env["cloudprinter.signal"].search([("state", "=", "sent"), ("type", "=", "ItemRegistered")], limit=1)
-    first = env["cloudprinter.ledger"]._get_next_numbers(env.company.ids)[env.company.id]
+    last = env["cloudprinter.signal"].search([("number", ">", 0)], order="number desc", limit=1).number
     _copy_rows(
         env,
         "cloudprinter_signal",
         signal.ids,
         count,
         type="'ItemDelay'",
-        number=f"{first} + n",
+        number=f"{last} + 1 + n",
     )
