@@ -4,11 +4,11 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.dev/cache/python
 # Each Odoo process would compile Odoo anew, which takes as long as all else that it does to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lint test faults installations bench demo serve screenshots translations odoo-tests clean
+.PHONY: help setup lint test simulate faults installations bench demo serve screenshots translations odoo-tests clean
 help:
 	@$(PYTHON) -m dev --help
 
-setup lint test faults installations bench demo serve screenshots translations odoo-tests:
+setup lint test simulate faults installations bench demo serve screenshots translations odoo-tests:
 	@$(PYTHON) -m dev $@ $(ARGS)
 
 clean:

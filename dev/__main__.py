@@ -1,12 +1,13 @@
-"""`make setup|lint|test|faults|installations|bench|demo|serve|screenshots|translations|odoo-tests`."""
+"""`make setup|lint|test|simulate|faults|installations|bench|demo|serve|screenshots|translations|odoo-tests`."""
 
 import argparse
 import signal
+import subprocess
 import sys
 from contextlib import ExitStack
 
 from . import bench, environment
-from .environment import SetupError, say
+from .environment import ROOT, SetupError, say
 from .postgres import Postgres
 from .processes import OdooServer
 from .template import ensure_template
@@ -21,6 +22,9 @@ def main():
     test.add_argument("--tags", help="only these of Odoo's test tags, for example /cloudprinter:TestStage")
     test.add_argument("--only", default="", help="only the classes with this in their name, for example Orders")
     test.add_argument("--coverage", action="store_true", help="measure which lines of the add-on are run")
+    commands.add_parser(
+        "simulate", help="look for trouble in generated deliveries; its options: --help", add_help=False
+    )
     faults = commands.add_parser("faults", help="run the fault tests alone, which `test` runs too")
     faults.add_argument("--only", default="", help="only those with this in their name, for example Endpoint")
     installations = commands.add_parser(
@@ -40,7 +44,7 @@ def main():
     )
     odoo_tests.add_argument("--modules", help="only of these, separated by commas, for example mrp,stock")
     options, arguments = parser.parse_known_args()
-    if arguments and options.command != "bench":
+    if arguments and options.command not in ("bench", "simulate"):
         parser.error(f"unknown: {' '.join(arguments)}")
     if options.command == "bench":
         # what is mistyped is said before anything is set up
@@ -52,6 +56,8 @@ def main():
     try:
         with ExitStack() as stack:
             python = environment.ensure_python()
+            if options.command == "simulate":
+                return subprocess.call([str(python), "-m", "dev.simulator", *arguments], cwd=ROOT)
             odoo = environment.ensure_odoo()
             if options.command in ("setup", "test", "screenshots"):
                 environment.ensure_browser()

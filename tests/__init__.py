@@ -6,6 +6,7 @@ from . import test_circuit
 from . import test_cloudsignal
 from . import test_companies
 from . import test_connection
+from . import test_delivery_machine
 from . import test_documents
 from . import test_evidence
 from . import test_files
