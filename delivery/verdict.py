@@ -56,14 +56,14 @@ class Case:
         return len(self.bundle.rows) > 1
 
     @property
-    def is_own(self):
-        """Whether it is the fault of what was posted.
+    def failed_again(self):
+        """Whether one of its signals was answered before, and the endpoint has answered something since."""
+        return any(0 < row.last_attempt_id < self.circuit.answered_id for row in self.bundle.rows)
 
-        One of its signals was answered before, the endpoint has answered something since, and nothing else has failed.
-        """
-        circuit = self.circuit
-        again = any(0 < row.last_attempt_id < circuit.answered_id for row in self.bundle.rows)
-        return again and not circuit.outage and not circuit.doubt_id
+    @property
+    def is_own(self):
+        """Whether it is the fault of what was posted: nothing else has failed since the endpoint answered."""
+        return self.failed_again and not self.circuit.outage and not self.circuit.doubt_id
 
     @property
     def is_second_sign(self):
@@ -157,6 +157,7 @@ LINES = {
     "refused": Line("400", _always, Verdict.REFUSED, _refused),
     "own in a bundle": Line("key failed", lambda c: c.is_own and c.is_bundle, Verdict.APART, _doubted),
     "own": Line("key failed", lambda c: c.is_own, Verdict.OWN, _doubted),
+    "failed bundle": Line("failed", lambda c: c.is_bundle and c.failed_again, Verdict.APART, _failing),
     "known key fault": Line("key", lambda c: c.bundle.rows[0].key_fault, Verdict.OUTAGE, _failing),
     "key": Line("key", _always, Verdict.OUTAGE, _key_refused),
     "failed": Line("failed", _always, Verdict.OUTAGE, _failing),

@@ -153,7 +153,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(get_last(world, world.orders), 7 * HOUR + 12 * MINUTE)
 
     def test_no_outage_expires_anything(self):
-        """A signal that fails once a month by itself is accepted, however often it meets the outage."""
+        """A signal that fails once a month of its own is accepted, however often it meets the outage."""
         world = World(Rule(500, since=HOUR, until=31 * DAY))
         world.order()
         order, *_others = [world.order(MINUTE), world.order(5 * MINUTE), world.order(10 * MINUTE)]
@@ -261,12 +261,12 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(max(signal.finished or 0 for signal in world.orders[1]), 3 * MINUTE)
 
     def test_bundles_that_are_too_large(self):
+        """Those that fail together a second time are all taken apart."""
         world = World(Rule(413, rows_at_least=3))
         world.order()
-        order = world.order(HOUR, items=10)
+        orders = [world.order(HOUR, items=3 + number % 4) for number in range(40)]
         world.run(DAY)
-        self.assertEqual(get_states(world, order), {"sent": 10})
-        self.assertLess(get_last(world, [order]), HOUR + 3 * MINUTE)
+        self.assertLess(get_last(world, orders), HOUR + 5 * MINUTE)
 
     def test_bad_order_after_a_good_one(self):
         """The order that was tried least recently is the next probe: ten signals do not wait behind twelve bad ones."""
@@ -524,6 +524,7 @@ NEEDED = {
     "refused bundle": (lambda: without_line("refused bundle"), "refused_signal_in_a_bundle"),
     "refused": (lambda: without_line("refused"), "refused_signal_in_a_bundle"),
     "own in a bundle": (lambda: without_line("own in a bundle"), "bad_signal_in_a_bundle"),
+    "failed bundle": (lambda: without_line("failed bundle"), "bundles_that_are_too_large"),
     "own": (lambda: without_line("own"), "bad_signal_in_a_busy_shop"),
     "known key fault": (lambda: without_line("known key fault"), "key_is_refused_for_some_orders"),
     "key": (lambda: without_line("key"), "wrong_key"),
@@ -640,6 +641,20 @@ CASES = {
     "the same without an answer": (None, [TRIED], GOOD, "own", Circuit(5, doubt_id=1)),
     "the same with 403": (403, [TRIED], GOOD, "own", Circuit(5, doubt_id=1)),
     "the same in a bundle": (500, [NEW, TRIED], GOOD, "apart", Circuit(5, doubt_id=1)),
+    "bundle that was answered before, second failure since an answer": (
+        404,
+        [NEW, TRIED],
+        Circuit(5, doubt_id=7),
+        "apart",
+        Circuit(5, 7, Outage(DATE, MINUTE_LATER, (9,))),
+    ),
+    "bundle that was never answered": (
+        404,
+        [NEW, NEW],
+        GOOD,
+        "outage",
+        Circuit(5, outage=Outage(DATE, MINUTE_LATER, (9,))),
+    ),
     "second failure since an answer": (
         500,
         [TRIED],
@@ -752,7 +767,7 @@ class TestDeliveryTable(BaseCase):
             self.assertIsNotNone(after.outage)
             self.assertLessEqual(after.outage.since, DATE)
         if decision.verdict in (Verdict.OWN, Verdict.REFUSED):
-            self.assertEqual(len(bundle.rows), 1, "nobody else's failure")
+            self.assertEqual(len(bundle.rows), 1, "its failure alone")
         if decision.verdict is Verdict.OWN:
             self.assertFalse(before.outage or before.doubt_id)
         if result.status_code == 429:

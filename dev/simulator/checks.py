@@ -129,8 +129,8 @@ def an_outage_costs_little(scenario, history):
     world = scenario.world
     for company in scenario.companies:
         for silence in history.silences(company):
-            # a failure of a signal's own is no outage yet
-            failed = [post for post in silence if post.verdict.value != "own"]
+            # the first failure may be the fault of what was posted, so it is no outage yet
+            failed = silence[1:] if silence[0].verdict.value in ("own", "apart") else silence
             if not failed:
                 continue
             began, ended = failed[0].end, silence[-1].start

@@ -413,7 +413,7 @@ class World:
         result = Result(Outcome.TRY_LATER, post.status, retry_after=post.retry_after)
         decision = decide(self.circuits[company], post.bundle, post.attempt_id, result, self.now())
         post.verdict = decision.verdict
-        # the attempt and the circuit wait for nobody
+        # the attempt and the circuit are written at once
         if post.key == self.keys[company]:
             if decision.circuit.stopped and not self.circuits[company].stopped:
                 self.stops.append((company, post.attempt_id))
