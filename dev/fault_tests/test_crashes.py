@@ -8,6 +8,13 @@ from ..environment import SetupError
 from ..processes import kill
 from .common import CONNECTIONS, IN_FLIGHT, FaultCase
 
+RECORDED = """
+    SELECT DISTINCT orders.name
+      FROM cloudprinter_request_cloudprinter_signal_rel attempt
+      JOIN cloudprinter_signal signal ON signal.id = attempt.cloudprinter_signal_id
+      JOIN cloudprinter_order orders ON orders.id = signal.order_id
+"""
+
 
 class TestOdooKilled(FaultCase):
     def kill_in(self, function, *arguments):
@@ -66,13 +73,16 @@ class TestOdooKilled(FaultCase):
         self.assertEqual(figures.repeats, 3 * len(lost_answers))
 
     def test_before_answers_are_applied(self):
-        """The answers are recorded: nothing is posted again."""
+        """What is recorded is not posted again; what was still in flight is."""
         self.given_orders(40)
         self.kill_in("die_before_answers_are_applied")
         self.assertEqual(self.count("state = 'sent'"), 0)
+        recorded = {row[0] for row in self.query(RECORDED)}
+        self.assertTrue(recorded)
+        lost_answers = {post["bundle"] for post in list(self.server.accepted) if post["order"] not in recorded}
         self.in_odoo("send_when_due")
-        figures = self.assert_ledger("Odoo killed after recording")
-        self.assertEqual(figures.repeats, 0)
+        figures = self.assert_ledger("Odoo killed after recording", lost_answers)
+        self.assertEqual(figures.repeats, 3 * len(lost_answers))
 
     def test_before_chatter_is_written(self):
         """What is accepted and not told is told by the next run."""
