@@ -286,11 +286,17 @@ class Queue:
                   FROM cloudprinter_signal signal
                  WHERE to_tell
                    AND (%(busy)s::int[] IS NULL
+                        -- one look at each index: with OR, PostgreSQL would read the whole queue for each signal
                         OR NOT EXISTS (SELECT FROM cloudprinter_signal other
-                                        WHERE other.state = 'outgoing'
-                                          AND (other.item_id = signal.item_id
-                                               OR other.res_model = signal.res_model
-                                                  AND other.res_id = signal.res_id)
+                                        WHERE other.item_id = signal.item_id
+                                          AND other.state = 'outgoing'
+                                          AND (other.order_id = ANY(%(busy)s::int[])
+                                               OR (other.next_attempt_date > %(now)s
+                                                   AND other.next_attempt_date <= %(far)s) IS NOT TRUE))
+                       AND NOT EXISTS (SELECT FROM cloudprinter_signal other
+                                        WHERE other.res_model = signal.res_model
+                                          AND other.res_id = signal.res_id
+                                          AND other.state = 'outgoing'
                                           AND (other.order_id = ANY(%(busy)s::int[])
                                                OR (other.next_attempt_date > %(now)s
                                                    AND other.next_attempt_date <= %(far)s) IS NOT TRUE)))
