@@ -230,7 +230,8 @@ class CloudprinterSender(models.AbstractModel):
         """Return what may be claimed now: a list of (company id, order id, id of the signal if it goes alone)."""
         queue, now = Queue(self.env.cr), fields.Datetime.now()
         room = 2 * run.poster.connections - len(run.in_flight)
-        if room <= 0:
+        # many at once cost little more than one, and as many wait for a connection meanwhile
+        if room < run.poster.connections:
             return []
         busy = [*run.locked_order_ids, *(bundle.order_id for bundle in run.in_flight)]
         candidates, bundles = {}, []
