@@ -8,7 +8,7 @@ becomes of its signals and of the circuit::
     change = settle(decision.verdict, fault_count, now)
 """
 
-from .bundle import Attempt, Bundle, Endpoint, Row, share_slots
+from .bundle import SLOTS, Attempt, Bundle, Endpoint, Row, share_slots
 from .circuit import Allowance, Circuit, Outage, allow
 from .poster import Poster
 from .queue import Queue
@@ -20,6 +20,7 @@ __all__ = [
     "CIRCUIT_FARTHEST",
     "FAULTS_AT_MOST",
     "SIGNAL_FARTHEST",
+    "SLOTS",
     "Allowance",
     "Attempt",
     "Bundle",

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from ..cloudsignal import Result, Signal
 from .circuit import Circuit
 
+SLOTS = 4  # bundles in flight for each connection, so that none is idle while answers are recorded and told
+
 
 @dataclass(eq=False)
 class Endpoint:

@@ -72,6 +72,10 @@ class Poster:
             self._line.add(bundle)
             self._threads.submit(self._post_next)
 
+    def is_posting(self):
+        """Return whether `wait` would have to wait."""
+        return self._finished.empty()
+
     def wait(self):
         """Wait for a post to end, and for those that end in the same moment: together they are recorded faster.
 

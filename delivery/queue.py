@@ -7,7 +7,8 @@ from ..cloudsignal import Signal
 from .bundle import Row
 from .schedule import FAULTS_AT_MOST, SIGNAL_FARTHEST, get_wait, utcnow
 
-WINDOW = 10  # rows of one company that are looked at for each free slot
+WINDOW = 2000  # rows that are looked at together, shared by the companies
+WINDOW_OF_COMPANY = 200
 
 
 class Queue:
@@ -42,26 +43,24 @@ class Queue:
             """
         )
 
-    def find_orders(self, company_ids, busy_order_ids, room):
+    def find_orders(self, company_ids, busy_order_ids):
         """Return the orders of which a bundle may be claimed.
 
         The oldest first, but what was answered before may be what fails, so it goes after what is new.
 
-        :param int room: how many are wanted
         :rtype: dict[int, list[int]]
         :returns: company id → order ids
         """
         rows = self._run(
             """
             SELECT company.id, due.order_id
-              FROM unnest(%(companies)s::int[]) AS company(id), unnest(ARRAY[true, false]) AS is_new,
-                   LATERAL (SELECT signal.id, signal.order_id
+              FROM unnest(%(companies)s::int[]) AS company(id),
+                   LATERAL (SELECT signal.id, signal.order_id, signal.last_attempt_id
                               FROM cloudprinter_signal signal
                              WHERE signal.state = 'outgoing'
                                AND signal.company_id = company.id
                                AND signal.fault_count = 0
                                AND NOT signal.alone
-                               AND (signal.last_attempt_id = 0) = is_new
                                AND (signal.next_attempt_date > %(now)s
                                     AND signal.next_attempt_date <= %(far)s) IS NOT TRUE
                                AND signal.order_id != ALL(%(busy)s)
@@ -72,15 +71,14 @@ class Queue:
                                                   AND (earlier.fault_count > 0 OR earlier.alone
                                                        OR earlier.next_attempt_date > %(now)s
                                                        AND earlier.next_attempt_date <= %(far)s))
-                          ORDER BY signal.id
-                             LIMIT %(window)s
-                               FOR NO KEY UPDATE SKIP LOCKED) due
+                          ORDER BY signal.last_attempt_id, signal.id
+                             LIMIT %(window)s) due
           GROUP BY company.id, due.order_id
-          ORDER BY bool_or(is_new) DESC, min(due.id)
+          ORDER BY min(due.last_attempt_id), min(due.id)
             """,
             companies=company_ids,
             busy=busy_order_ids,
-            window=WINDOW * room,
+            window=max(WINDOW // len(company_ids), WINDOW_OF_COMPANY),
         )
         orders = {}
         for company_id, order_id in rows:

@@ -1,10 +1,58 @@
 """What one run of the sender knows. Free of the ORM."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .bundle import Endpoint
+from .bundle import SLOTS, Endpoint
 from .poster import Poster
+
+LOOK_EVERY = 1.0  # seconds
+
+
+class Due:
+    """What a look at the queue found, kept for a moment: the more a run has sent, the longer a look takes.
+
+    `orders` has the orders of which a bundle may be claimed (company id → order ids, the first goes first), and no
+    company of which nothing is known; `without_single` the endpoints of which no signal goes alone; `locked_order_ids`
+    the orders of which nothing could be claimed, since others hold their rows: these count for all of the run.
+    """
+
+    def __init__(self):
+        self.locked_order_ids = set()
+        self.forget()
+
+    def forget(self):
+        self.orders, self.without_single = {}, set()
+        self._until = time.monotonic() + LOOK_EVERY
+
+    def is_old(self):
+        return time.monotonic() > self._until
+
+    def get_candidates(self, company_ids, singles, busy_order_ids):
+        """Return what may be claimed of each company: tuples of (company id, order id, id of a signal that goes alone).
+
+        :param company_ids: companies that may send bundles
+        :param singles: such tuples, with a signal
+        :param busy_order_ids: orders of which no bundle may be claimed
+        """
+        candidates = {company_id: [] for company_id in company_ids}
+        for single in singles:
+            candidates.setdefault(single[0], []).append(single)
+        busy = {*busy_order_ids, *(order_id for _company_id, order_id, _signal_id in singles)}
+        for company_id in company_ids:
+            order_ids = self.orders.get(company_id, ())
+            candidates[company_id] += [(company_id, order_id, None) for order_id in order_ids if order_id not in busy]
+        return candidates
+
+    def remove(self, claimed):
+        """Take out what is claimed; of a company of which nothing is left, nothing is known any more."""
+        for company_id, order_id, _signal_id in claimed:
+            order_ids = self.orders.get(company_id, [])
+            if order_id in order_ids:
+                order_ids.remove(order_id)
+            if not order_ids:
+                self.orders.pop(company_id, None)
 
 
 @dataclass
@@ -14,7 +62,7 @@ class Run:
     :param keep_lock: raises if this is no longer the only sender of the database
     :param settings: what users may change while the sender runs; see `_get_endpoints`
     :param in_flight: bundles that were claimed and are not recorded yet
-    :param locked_order_ids: orders of which nothing could be claimed, since others hold their rows
+    :param due: what may be claimed
     """
 
     poster: Poster
@@ -23,7 +71,16 @@ class Run:
     settings: list = field(default_factory=list, repr=False)
     endpoints: list[Endpoint] = field(default_factory=list)
     in_flight: list = field(default_factory=list)
-    locked_order_ids: set[int] = field(default_factory=set)
+    due: Due = field(default_factory=Due)
 
     def get_in_flight(self, endpoint):
         return [bundle for bundle in self.in_flight if bundle.endpoint is endpoint]
+
+    def get_room(self):
+        """Return how many bundles may be claimed.
+
+        None until half of the slots are free: many at once cost little more than one.
+        """
+        slots = SLOTS * self.poster.connections
+        room = slots - len(self.in_flight)
+        return room if room >= slots / 2 else 0

@@ -1,4 +1,5 @@
 import json
+import sys
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -51,7 +52,7 @@ STORIES = (
     Story(1, 5, ONE_BOOK, "confirm", is_test=True),
     # what needs a person
     Story(2, 3, ONE_BOOK, "confirm start:refuse"),
-    Story(9, -2, TEN_POSTERS, "confirm make:time_out wait:time_out@90 wait:time_out@177"),
+    Story(10, -2, TEN_POSTERS, "confirm start:time_out"),
     Story(3, 2, (("poster", 30),), "confirm start cancel"),
     Story(3, 2, ONE_BOOK, "confirm cancel_sale"),
     Story(2, 2, ONE_BOOK, "confirm start cancel_delivery"),
@@ -202,8 +203,11 @@ class _Shop:
         self._answer(order, when, cloudsignal.Result(Outcome.REFUSED, 400, words, response, duration_ms=61))
 
     def time_out(self, order, when):
+        """Get no answer until the signal is given up, days later."""
         result = cloudsignal.Result(Outcome.NO_ANSWER, message="No answer in 10 seconds", duration_ms=10000)
-        self._answer(order, when, result)
+        while signal := order.signal_ids.filtered(lambda signal: signal.state == "outgoing"):
+            self._answer(order, when, result)
+            when = signal.next_attempt_date
 
     def nothing(self, order, when):
         """It is still queued."""
@@ -215,8 +219,12 @@ class _Shop:
             return
         for signal in signals:
             signal.write({"attempt_count": signal.attempt_count + 1, "fault_count": signal.fault_count + 1})
-        rows = tuple(Row(signal.id, signal=signal._to_cloudsignal()) for signal in signals)
-        endpoint = Endpoint(self.company.id, [], cloudsignal.ENDPOINT, "", "", 0, Circuit(answered_id=1))
+        rows = tuple(
+            Row(signal.id, last_attempt_id=signal.last_attempt_id, signal=signal._to_cloudsignal())
+            for signal in signals
+        )
+        # other signals are answered meanwhile
+        endpoint = Endpoint(self.company.id, [], cloudsignal.ENDPOINT, "", "", 0, Circuit(answered_id=sys.maxsize))
         attempt = Attempt(
             Bundle(order.id, self.company.id, rows, when, endpoint),
             cloudsignal.body([row.signal for row in rows]),
@@ -257,9 +265,6 @@ class _Shop:
         self.notice(items, when)
         for other in items.order_id - order:
             self.accept(other, when + TO_ANSWER)
-
-    def wait(self, order, when):
-        """Nothing happens."""
 
     def pack(self, order, when):
         picking = order.item_ids.move_ids.picking_id

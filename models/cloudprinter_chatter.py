@@ -62,16 +62,17 @@ class CloudprinterChatter(models.AbstractModel):
     def _tell_signals(self, signals):
         """Write one message per document about these signals."""
         lines = defaultdict(list)
-        for signal in signals:
-            company = signal.company_id
-            if signal.state == "sent" and company._cloudprinter_config().cloudprinter_chatter == "problems":
-                continue
-            if signal.state not in ("sent", "error"):
-                # queued again meanwhile
-                continue
-            line = self.with_context(lang=company._cloudprinter_lang())._get_line(signal)
-            for document in {("cloudprinter.item", signal.item_id.id), (signal.res_model, signal.res_id)}:
-                lines[document].append(line)
+        for company, members in signals.grouped("company_id").items():
+            chatter = self.with_context(lang=company._cloudprinter_lang())
+            problems_only = company._cloudprinter_config().cloudprinter_chatter == "problems"
+            # one that is queued again meanwhile has nothing to tell
+            states = ("error",) if problems_only else ("sent", "error")
+            for signal in members:
+                if signal.state not in states:
+                    continue
+                line = chatter._get_line(signal)
+                for document in {("cloudprinter.item", signal.item_id.id), (signal.res_model, signal.res_id)}:
+                    lines[document].append(line)
         bodies = defaultdict(dict)
         for (model, res_id), texts in lines.items():
             if model in self.env and hasattr(self.env[model], "_message_log_batch"):

@@ -20,7 +20,7 @@ LOCK = 0x636C6F7564707274  # "cloudprt"
 LOCK_IDLE = 60  # seconds after which PostgreSQL ends the lock of a process that does nothing any more
 BUDGET = 30.0  # seconds of claiming, at most half of what Odoo allows a scheduled action
 TIMEOUT = 20.0  # seconds for one POST, at most a quarter of it
-TELL_EVERY = 0.5  # seconds
+TELL_EVERY = 0.1  # seconds at least, while nothing is to be recorded
 
 _stopping = threading.Event()
 _senders = set()  # of threading.Event, each set when its sender has ended
@@ -115,7 +115,7 @@ class CloudprinterSender(models.AbstractModel):
         ledger, chatter = self.env["cloudprinter.ledger"], self.env["cloudprinter.chatter"]
         run = self._make_run(keep_lock)
         # what a run before this one had to leave
-        run.locked_order_ids.update(ledger._apply().signal_ids.order_id.ids)
+        run.due.locked_order_ids.update(ledger._apply().signal_ids.order_id.ids)
         chatter._tell()
         ledger._expire()
         self.env.flush_all()
@@ -125,10 +125,10 @@ class CloudprinterSender(models.AbstractModel):
                 self._claim_all(run)
                 if not run.in_flight:
                     break
-                self._record(run, run.poster.wait())
-                if time.monotonic() > told + TELL_EVERY:
+                if run.poster.is_posting() and time.monotonic() > told + TELL_EVERY:
                     chatter._tell(run)
                     told = time.monotonic()
+                self._record(run, run.poster.wait())
         finally:
             # when the database is gone, no more is posted whose answer nobody would know
             run.poster.close()
@@ -228,25 +228,31 @@ class CloudprinterSender(models.AbstractModel):
 
     def _find(self, run):
         """Return what may be claimed now: a list of (company id, order id, id of the signal if it goes alone)."""
-        queue, now = Queue(self.env.cr), fields.Datetime.now()
-        room = 2 * run.poster.connections - len(run.in_flight)
-        # many at once cost little more than one, and as many wait for a connection meanwhile
-        if room < run.poster.connections:
+        room = run.get_room()
+        if not room:
             return []
-        busy = [*run.locked_order_ids, *(bundle.order_id for bundle in run.in_flight)]
-        candidates, bundles = {}, []
+        queue, now = Queue(self.env.cr), fields.Datetime.now()
+        busy = {*run.due.locked_order_ids, *(bundle.order_id for bundle in run.in_flight)}
+        if not run.in_flight or run.due.is_old():
+            run.due.forget()
+        singles, bundles = [], []
         for endpoint in run.endpoints:
             allowance = allow(endpoint.circuit, run.get_in_flight(endpoint), now)
-            single = allowance.single and queue.find_single(endpoint.company_ids, allowance, busy)
-            if single:
-                candidates[single[0]] = {single[1]: single}
             if allowance.bundles:
                 bundles += endpoint.company_ids
-        for company_id, order_ids in queue.find_orders(bundles, busy, room).items():
-            mine = candidates.setdefault(company_id, {})
-            for order_id in order_ids:
-                mine.setdefault(order_id, (company_id, order_id, None))
-        return share_slots({company_id: mine.values() for company_id, mine in candidates.items()}, run.in_flight, room)
+            if not allowance.single or endpoint in run.due.without_single:
+                continue
+            single = queue.find_single(endpoint.company_ids, allowance, list(busy))
+            if single:
+                singles.append(single)
+            elif allowance.bundles:
+                run.due.without_single.add(endpoint)
+        unknown = [company_id for company_id in bundles if company_id not in run.due.orders]
+        if unknown:
+            run.due.orders.update(queue.find_orders(unknown, list(busy)))
+        found = share_slots(run.due.get_candidates(bundles, singles, busy), run.in_flight, room)
+        run.due.remove(found)
+        return found
 
     def _claim(self, run, found):
         """Claim what was found, commit, and have it posted."""
@@ -271,7 +277,7 @@ class CloudprinterSender(models.AbstractModel):
                 return
             _logger.exception("Cloudprinter: order %s cannot be claimed", found[0][1])
             claimed, bundles = [], []
-        run.locked_order_ids.update(
+        run.due.locked_order_ids.update(
             {order_id for _company_id, order_id, _signal_id in found} - {row[0] for row in claimed}
         )
         run.in_flight += bundles
@@ -300,8 +306,11 @@ class CloudprinterSender(models.AbstractModel):
         ledger = self.env["cloudprinter.ledger"]
         for bundle, _attempt in finished:
             run.in_flight.remove(bundle)
-        left = ledger._apply(ledger._record(run, [attempt for _bundle, attempt in finished if attempt]))
-        run.locked_order_ids.update(left.signal_ids.order_id.ids)
+        requests = ledger._record(run, [attempt for _bundle, attempt in finished if attempt])
+        if len(finished) > len(requests) or any(request.verdict != "accepted" for request in requests):
+            run.due.forget()
+        left = ledger._apply(requests)
+        run.due.locked_order_ids.update(left.signal_ids.order_id.ids)
         unposted = [row.id for bundle, attempt in finished if not attempt for row in bundle.rows]
         if unposted:
             try:
@@ -319,7 +328,7 @@ class CloudprinterSender(models.AbstractModel):
             self._wake()
             return
         queue, now = Queue(self.env.cr), fields.Datetime.now()
-        dates = [fields.Datetime.add(now, minutes=1)] if run.locked_order_ids else []
+        dates = [fields.Datetime.add(now, minutes=1)] if run.due.locked_order_ids else []
         for endpoint in run.endpoints:
             allowance = allow(endpoint.circuit, [], now)
             if allowance.look_again:

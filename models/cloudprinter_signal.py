@@ -123,7 +123,7 @@ class CloudprinterSignal(models.Model):
         "This has been reported for the item already.",
     )
     _number_uniq = models.UniqueIndex("(company_id, number) WHERE number > 0")
-    _outgoing_idx = models.Index("(company_id, id) WHERE state = 'outgoing'")
+    _outgoing_idx = models.Index("(company_id, last_attempt_id, id) WHERE state = 'outgoing'")
     _outgoing_order_idx = models.Index("(order_id, id) WHERE state = 'outgoing'")
     _unsettled_idx = models.Index("(company_id, state) WHERE state IN ('waiting', 'outgoing', 'error')")
     _alone_idx = models.Index("(company_id, id) WHERE state = 'outgoing' AND (alone OR fault_count > 0)")

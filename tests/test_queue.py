@@ -73,7 +73,7 @@ class TestQueue(DeliveryCase):
             single_ids.append(single[2])
             busy.append(single[1])
         if allowance.bundles:
-            found = self.queue.find_orders(company_ids, busy, 16).get(self.company.id, [])
+            found = self.queue.find_orders(company_ids, busy).get(self.company.id, [])
         claims = {}
         for order_id, _company_id, row in self.queue.claim(found, single_ids, bundle_size):
             claims.setdefault(order_id, []).append(row.id)

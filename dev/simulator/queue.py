@@ -111,7 +111,7 @@ def _make_bundles(queued, busy_order_ids, now, bundle_size):
             waiting_items.add(row.item_id)
         else:
             bundle.append(row)
-    # what was answered before may be what fails, so it goes after what is new
     return sorted(
-        filter(None, bundles.values()), key=lambda bundle: (all(row.last_attempt_id for row in bundle), bundle[0].id)
+        filter(None, bundles.values()),
+        key=lambda bundle: (min(row.last_attempt_id for row in bundle), bundle[0].id),
     )

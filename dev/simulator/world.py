@@ -11,6 +11,7 @@ from math import inf
 from ...cloudsignal import Outcome, Result
 from ...delivery import (
     FAULTS_AT_MOST,
+    SLOTS,
     Bundle,
     Circuit,
     Outage,
@@ -342,7 +343,7 @@ class World:
         left, self.left = self.left, []
         for signal in left:
             self._apply(signal)
-        room = 2 * self.connections - len(self.in_flight)
+        room = SLOTS * self.connections - len(self.in_flight)
         found = self._find() if room and self.t < self.deadline else {}
         claims = {company: claims for company, (_allowance, claims) in found.items()}
         for signals in share_slots(claims, [post.bundle for post in self.in_flight], room):
