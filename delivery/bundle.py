@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..cloudsignal import Result, Signal
 from .circuit import Circuit
 
-SLOTS = 4  # bundles in flight for each connection, so that none is idle while answers are recorded and told
+SLOTS = 2  # bundles in flight for each connection, so that none is idle while answers are recorded
 
 
 @dataclass(eq=False)

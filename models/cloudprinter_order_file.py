@@ -14,6 +14,7 @@ from odoo.tools import config, human_size
 
 from ..cloudsignal import Text as _
 from ..tools.download import MEGABYTE, Result, download, parse_hosts
+from ..tools.parameters import get_parameter
 from ..tools.translate import translate
 
 _logger = logging.getLogger(__name__)
@@ -205,7 +206,7 @@ class CloudprinterOrderFile(models.Model):
     def _fetch(self, batch, hosts):
         """Download files in threads, and store each when it is there; the ORM stays on this thread."""
         # an attachment ends at 2 GB
-        limit = self.env["cloudprinter.sender"]._get_parameter("file_size_limit", SIZE_LIMIT, at_most=2000)
+        limit = get_parameter(self.env, "file_size_limit", SIZE_LIMIT, at_most=2000)
         deadline = self._get_budget()
         with ExitStack() as stack:
             threads = stack.enter_context(ThreadPoolExecutor(len(batch), thread_name_prefix="cloudprinter-file"))

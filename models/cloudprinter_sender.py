@@ -5,14 +5,14 @@ from contextlib import contextmanager, suppress
 
 import psycopg2
 
-from odoo import api, fields, models, release, sql_db
-from odoo.modules import Manifest
+from odoo import api, fields, models, sql_db
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.service.server import CommonServer
 from odoo.tools import config
 
 from ..cloudsignal import SignalError
 from ..delivery import Bundle, Endpoint, Poster, Queue, Run, allow, share_slots
+from ..tools.parameters import get_parameter, get_user_agent
 
 _logger = logging.getLogger(__name__)
 
@@ -88,21 +88,12 @@ class CloudprinterSender(models.AbstractModel):
         limit = config["limit_time_real_cron"]
         limit = (config["limit_time_real"] if limit < 0 else limit) or float("inf")
         poster = Poster(
-            self._get_parameter("connections", 8, at_most=32),
+            get_parameter(self.env, "connections", 8, at_most=32),
             get_user_agent(),
             timeout=min(TIMEOUT, limit / 4),
             deadline=time.monotonic() + min(BUDGET, limit / 2),
         )
-        return Run(poster, keep_lock, self._get_parameter("bundle_size", 100, at_most=1000))
-
-    @api.model
-    def _get_parameter(self, name, default, at_most):
-        value = self.env["ir.config_parameter"].sudo().get_param(f"cloudprinter.{name}", default)
-        try:
-            return min(max(1, int(value)), at_most)
-        except ValueError:
-            _logger.warning("Cloudprinter: the system parameter cloudprinter.%s is no number", name)
-            return default
+        return Run(poster, keep_lock, get_parameter(self.env, "bundle_size", 100, at_most=1000))
 
     @api.model
     def _wake(self, at=None):
@@ -337,8 +328,3 @@ class CloudprinterSender(models.AbstractModel):
                 dates.append(queue.get_next_date(endpoint.company_ids, allowance.not_order_ids))
         if any(dates):
             self._wake(min(filter(None, dates)))
-
-
-def get_user_agent():
-    version = Manifest.for_addon("cloudprinter")["version"]
-    return f"cloudprinter/{version} Odoo/{release.version}"

@@ -3,7 +3,7 @@ from odoo.exceptions import UserError, ValidationError
 
 from .. import cloudsignal
 from ..cloudsignal import Outcome
-from ..models.cloudprinter_sender import get_user_agent
+from ..tools.parameters import get_user_agent
 from ..tools.translate import translate
 
 # What Cloudprinter cannot have given to anybody.
