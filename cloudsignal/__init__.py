@@ -17,7 +17,6 @@ from .signals import (
     body,
     with_key,
 )
-from .text import Text
 
 __all__ = [
     "CANCEL_CAUSES",
@@ -30,7 +29,6 @@ __all__ = [
     "Result",
     "Signal",
     "SignalError",
-    "Text",
     "body",
     "check_url",
     "with_key",

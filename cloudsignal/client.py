@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 import requests
 
+from ..tools.text import Text as _
 from .connection import TROUBLE, Exchange, Session, is_loopback
 from .signals import SignalError, with_key
-from .text import Text as _
 
 READ_LIMIT = 64 * 1024  # bytes of an answer that are read at all
 RESPONSE_LIMIT = 4000  # characters of it that are kept

@@ -20,7 +20,7 @@ import requests
 import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
-from .text import Text as _
+from ..tools.text import Text as _
 
 # requests does not wrap all that urllib3, http.client, and the parsing of host names and proxies raise
 TROUBLE = (

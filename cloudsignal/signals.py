@@ -12,7 +12,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .text import Text as _
+from ..tools.text import Text as _
+from ..tools.text import TextError
 
 ENDPOINT = "https://api.cloudprinter.com/cloudsignal/2.0/status/"
 
@@ -67,18 +68,8 @@ _DETAILS = ("tracking", "shipping_option", "cause", "message", "delay")
 _HOURS = re.compile(r"[0-9]{1,4}")
 
 
-class SignalError(ValueError):
-    """A value that must not be sent.
-
-    :ivar field: the API's name of the field (`url` for the endpoint's address); the message begins with it
-    """
-
-    def __init__(self, field, problem):
-        super().__init__(field, problem)
-        self.field = field
-
-    def __str__(self):
-        return "{}: {}".format(*self.args)
+class SignalError(TextError):
+    """A value that must not be sent; `place` is the API's name of the field (`url` for the endpoint's address)."""
 
 
 @dataclass(frozen=True)

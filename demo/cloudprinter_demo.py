@@ -8,7 +8,7 @@ from odoo import Command, api, fields, models
 from .. import cloudsignal, order_document
 from ..cloudsignal import Outcome
 from ..delivery import Attempt, Bundle, Circuit, Endpoint, Row
-from ..models.cloudprinter_signal import LEDGER
+from ..models.cloudprinter_signal import LEDGER_TOKEN
 
 FIRST_ORDER = 200000010000
 PAUSE = timedelta(hours=4)  # between two steps
@@ -192,7 +192,7 @@ class _Shop:
     def notice(self, items, when):
         """Have the due signals made; while modules are installed it is otherwise left to a person."""
         items.changed_by_update = False
-        items.with_context(cloudprinter_ledger=LEDGER)._make_due_signals(event_date=when)
+        items.with_context(cloudprinter_ledger=LEDGER_TOKEN)._make_due_signals(event_date=when)
 
     def accept(self, order, when):
         self._answer(order, when, cloudsignal.Result(Outcome.ACCEPTED, 200, response="{}", duration_ms=84))

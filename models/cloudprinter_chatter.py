@@ -14,7 +14,7 @@ _logger = logging.getLogger(__name__)
 _lt = LazyTranslate(__name__)
 
 BATCH = 150  # signals that are told at once
-PATIENCE = 20.0  # seconds; what is left is told in the next run
+TELL_AT_MOST = 20.0  # seconds; what is left is told in the next run
 # each is read in the language of the company: pylint: disable=prefer-env-translation
 SIGNAL_LABELS = {
     "ItemRegistered": _lt("Confirmed"),
@@ -44,7 +44,7 @@ class CloudprinterChatter(models.AbstractModel):
         :param Run run: while it goes on, only one part, and only of documents of which no more is due or in flight
         """
         busy_order_ids = [bundle.order_id for bundle in run.in_flight] if run else None
-        give_up = time.monotonic() + PATIENCE
+        give_up = time.monotonic() + TELL_AT_MOST
         while time.monotonic() < give_up:
             try:
                 signals = self.env["cloudprinter.signal"].browse(Queue(self.env.cr).find_untold(BATCH, busy_order_ids))

@@ -2,7 +2,7 @@ from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import float_compare
 
-from ..tools.changes import find_changes
+from ..order_document.changes import find_changes
 from ..tools.share import share_out
 
 SHOWN_AT_MOST = 20  # differences
@@ -87,10 +87,10 @@ class CloudprinterIntake(models.AbstractModel):
                 ("state", "!=", "cancel"),
             ]
         )
-        return sales.filtered(lambda sale: self._is_below(sale.partner_id, customer))[:1]
+        return sales.filtered(lambda sale: self._is_contact_of(sale.partner_id, customer))[:1]
 
     @api.model
-    def _is_below(self, partner, customer):
+    def _is_contact_of(self, partner, customer):
         """As `child_of`, which would read all readers of all years: they are below the customer."""
         while partner and partner != customer:
             partner = partner.parent_id

@@ -8,8 +8,8 @@ from odoo.fields import Domain
 from odoo.tools import clean_context
 
 from ..cloudsignal import CANCEL_CAUSES
-from ..tools.stage import MAKING, MILESTONES, STAGE_OF, STAGES, TERMINAL, Facts, derive_stage, fact_text
-from .cloudprinter_signal import LEDGER
+from ..rule.stage import MAKING, MILESTONES, STAGE_OF, STAGES, TERMINAL, Facts, derive_stage
+from .cloudprinter_signal import LEDGER_TOKEN
 
 _logger = logging.getLogger(__name__)
 
@@ -22,65 +22,6 @@ STAGE_LABELS = [
     ("shipped", "Shipped"),
     ("canceled", "Canceled"),
 ]
-OPEN_MOVE = ("draft", "waiting", "confirmed", "partially_available", "assigned")
-BEING_SENT = Domain("move_ids.state", "in", OPEN_MOVE)
-
-
-def _has_signal(state, failure_type):
-    return Domain("signal_ids", "any", [("state", "=", state), ("failure_type", "=", failure_type)])
-
-
-def _has_failed_file(failure_type):
-    """Of the item, or one that all items of the order need."""
-    failed = [("state", "=", "error"), ("failure_type", "=", failure_type)]
-    return Domain("stage", "not in", ("shipped", "canceled")) & (
-        Domain("file_ids", "any", failed) | Domain("order_id.file_ids", "any", [*failed, ("item_id", "=", False)])
-    )
-
-
-def _has_facts(*texts):
-    return Domain.OR([Domain("facts", "like", text) for text in texts])
-
-
-# not by the states of the orders, which may have been given more by another add-on
-BEING_MADE = _has_facts(*(fact_text("production", state) for state in MAKING))
-
-
-# Why a person is needed, the most urgent first: one definition for what is shown and for what is found.
-ATTENTION = {
-    "canceled_open": (
-        "Canceled at Cloudprinter. Do not produce or ship.",
-        (
-            (Domain("stage", "=", "canceled") & Domain("cancel_cause", "!=", False))
-            | Domain("signal_ids", "any", [("type", "=", "ItemCanceled"), ("state", "=", "sent")])
-        )
-        & (BEING_MADE | BEING_SENT),
-    ),
-    "refused": ("Refused by Cloudprinter", _has_signal("error", "refused")),
-    "expired": ("Not delivered to Cloudprinter", _has_signal("error", "expired")),
-    "missing_cause": ("Canceled: the cause is missing", _has_signal("waiting", "missing_cause")),
-    "file_corrupt": ("A file is damaged", _has_failed_file("corrupt")),
-    "file_download": ("A file could not be downloaded", _has_failed_file("download")),
-    "delivery_canceled": (
-        "The delivery was cancelled, but it is still being made",
-        _has_facts(fact_text("move", "cancel"))
-        & ~_has_facts(*(fact_text("move", state) for state in ("draft", "open")), fact_text("move", "done", "final"))
-        & Domain("stage", "!=", "canceled")
-        & BEING_MADE,
-    ),
-    "production_canceled": (
-        "The manufacturing order was cancelled, but a delivery is open",
-        _has_facts(fact_text("production", "cancel"))
-        & ~_has_facts(*(fact_text("production", state) for state in (*MAKING, "done")))
-        & Domain("stage", "!=", "canceled")
-        & BEING_SENT,
-    ),
-    "short": ("Shipped less than ordered. Report as shipped?", _has_signal("waiting", "short")),
-    "correction": ("Changed after it was reported. Send the correction?", _has_signal("waiting", "correction")),
-    "missing_option": ("Shipped: the shipping option is missing", _has_signal("waiting", "missing_option")),
-    "missing_tracking": ("Shipped: the tracking reference is missing", _has_signal("waiting", "missing_tracking")),
-    "changed_by_update": ("Changed by an update of the add-on. Report it?", Domain("changed_by_update", "=", True)),
-}
 
 
 class CloudprinterItem(models.Model):
@@ -151,13 +92,6 @@ class CloudprinterItem(models.Model):
         search="_search_reported_stage",
         help="What Cloudprinter has accepted.",
     )
-    attention = fields.Selection(
-        [(kind, label) for kind, (label, _domain) in ATTENTION.items()],
-        "Needs Attention",
-        compute="_compute_attention",
-        search="_search_attention",
-    )
-    attention_text = fields.Text("What Is Needed", compute="_compute_attention_text")
     is_test = fields.Boolean(related="order_id.is_test", string="Test Order")
     promised_date = fields.Datetime(
         "Ship By",
@@ -306,38 +240,6 @@ class CloudprinterItem(models.Model):
             domains.append(domain)
         return Domain.OR(domains)
 
-    @api.depends(
-        "stage",
-        "facts",
-        "cancel_cause",
-        "signal_ids.state",
-        "signal_ids.failure_type",
-        "order_id.file_ids.state",
-        "order_id.file_ids.failure_type",
-        "changed_by_update",
-    )
-    def _compute_attention(self):
-        remaining = self
-        for kind, (_label, domain) in ATTENTION.items():
-            found = remaining.sudo().filtered_domain(domain).with_env(self.env)
-            found.attention = kind
-            remaining -= found
-        remaining.attention = False
-
-    @api.depends("attention")
-    def _compute_attention_text(self):
-        for item in self:
-            item.attention_text = item._describe_attention()[-1] if item.attention else False
-
-    def _search_attention(self, operator, value):
-        if operator != "in":
-            return NotImplemented
-        domains = [domain for kind, (_label, domain) in ATTENTION.items() if kind in value]
-        if False in value:
-            domains.append(~Domain.OR(domain for _label, domain in ATTENTION.values()))
-        # the documents are not everybody's to read
-        return [("id", "in", self.sudo()._search(Domain.OR(domains)))]
-
     # === ids === #
 
     @api.constrains("name")
@@ -444,7 +346,7 @@ class CloudprinterItem(models.Model):
 
     def _take_along_to_order(self):
         """The items have another order: what hangs on them follows."""
-        signals = self.sudo().signal_ids.with_context(cloudprinter_ledger=LEDGER)
+        signals = self.sudo().signal_ids.with_context(cloudprinter_ledger=LEDGER_TOKEN)
         signals.write({"order_id": self.order_id.id, "company_id": self.company_id.id})
         self.sudo().file_ids.order_id = self.order_id
 

@@ -1,15 +1,10 @@
-from odoo import api, fields, models
+from odoo import fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tools import format_datetime
 
 from ..cloudsignal import CANCEL_CAUSES
-from ..tools.stage import STAGE_OF, TERMINAL, get_milestones, rank
-from .cloudprinter_item import ATTENTION
-from .cloudprinter_signal import BEFORE, LEDGER
-
-NAMED_AT_MOST = 3
-# What is proposed to tell Cloudprinter, by what is wrong with a file.
-FILE_CAUSES = {"file_corrupt": "CancelFilesCorrupt", "file_download": "CancelDownloadError"}
+from ..rule.stage import STAGE_OF, TERMINAL, get_milestones, rank
+from ..tools.rights import check_manager
+from .cloudprinter_signal import LEDGER_TOKEN, REPORTED_ELSEWHERE
 
 
 class CloudprinterItem(models.Model):
@@ -23,62 +18,6 @@ class CloudprinterItem(models.Model):
         """The item's id, or how many there are: a gang run is no list of ids."""
         return self.env._("%(count)s items", count=len(self)) if len(self) > 1 else self.name
 
-    @api.model
-    def _join_names(self, names):
-        """The first few names, and how many more there are."""
-        shown = names[:NAMED_AT_MOST]
-        if len(names) > NAMED_AT_MOST:
-            shown = [*shown, self.env._("%(count)s more", count=len(names) - NAMED_AT_MOST)]
-        return ", ".join(shown)
-
-    def _describe_attention(self):
-        """What needs a person, for the banner of a document.
-
-        :returns: one line for each kind of problem, the most urgent first
-        :rtype: list[str]
-        """
-        lines = []
-        tests = self.order_id.filtered("is_test")
-        if tests:
-            lines.append(self.env._("Test order %(orders)s. Do not print.", orders=", ".join(tests.mapped("name"))))
-        companies = self.company_id.filtered(lambda c: c._cloudprinter_obstacle() in ("copy", "key_refused"))
-        lines += filter(None, (company.cloudprinter_status()["reason"] for company in companies))
-        labels = dict(self._fields["attention"]._description_selection(self.env))
-        items_of = self.grouped("attention")
-        for kind in filter(items_of.get, ATTENTION):
-            items = items_of[kind]
-            details = items._get_attention_details(kind)
-            named = [" ".join(filter(None, (item.name, details.get(item)))) for item in items]
-            if len(self) == 1:
-                named = [details[self]] if self in details else []
-            lines.append(f"{labels[kind]} ({items._join_names(named)})" if named else labels[kind])
-        return lines
-
-    def _get_attention_details(self, kind):
-        """Cloudprinter's own words, when it happened, or what it is about, by item."""
-        signals = self.signal_ids
-        if kind in ("refused", "expired"):
-            failed = signals.filtered(lambda s: s.state == "error" and s.failure_type == kind).sorted("id")
-            return {s.item_id: f"{s.type}: {s.answer}" if s.answer else s.type for s in failed[::-1]}
-        if kind == "canceled_open":
-            sent = signals.filtered(lambda s: s.type == "ItemCanceled" and s.state == "sent")
-            return {s.item_id: format_datetime(self.env, s.sent_date) for s in sent}
-        if kind in FILE_CAUSES:
-            failed = self.order_id.file_ids.filtered(
-                lambda file: file.state == "error" and f"file_{file.failure_type}" == kind
-            )
-            return {
-                item: self._join_names(
-                    [
-                        file.type or self.env._("file")
-                        for file in failed
-                        if file.item_id == item or (not file.item_id and file.order_id == item.order_id)
-                    ]
-                )
-                for item in self
-            }
-        return {}
-
     def _get_action(self):
         """Open these items: one as a form, several as a list."""
         action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_item_action")
@@ -91,26 +30,6 @@ class CloudprinterItem(models.Model):
     def action_report(self):
         """Open the dialog in which a person reports something by hand."""
         return self.env["cloudprinter.report"]._open(self)
-
-    def action_next_step(self):
-        """The one thing to do about what needs a person; the button's label says it."""
-        self.ensure_one()
-        attention = self.attention
-        if attention == "canceled_open":
-            return self.action_settle()
-        if attention in ("missing_cause", "delivery_canceled"):
-            return self.with_context(default_kind="cancel").action_report()
-        if attention in FILE_CAUSES:
-            return self.with_context(default_kind="cancel", default_cause=FILE_CAUSES[attention]).action_report()
-        if attention == "production_canceled":
-            return self.action_reprint()
-        if attention == "missing_option":
-            return self.with_context(default_kind="shipped").action_report()
-        if attention == "missing_tracking":
-            return self._get_last_delivery()[0]._get_records_action()
-        if attention == "changed_by_update":
-            return self.action_report_changes()
-        return self.action_send_again()
 
     def action_send_again(self):
         """Send what was refused or failed as it was, and what waits for nothing but a decision."""
@@ -143,24 +62,24 @@ class CloudprinterItem(models.Model):
 
     # === cancelling here what is cancelled at Cloudprinter === #
 
-    def action_settle(self):
+    def action_cancel_open_documents(self):
         """Cancel what is still open in Odoo of items that are cancelled."""
         self._check_may_decide()
         items = self._filter_canceled()
         if not items:
             # it was when the button was shown
             raise UserError(self.env._("None of these items is canceled."))
-        items._settle()
+        items._cancel_open_documents()
         return True
 
-    def _settle(self, productions=True, deliveries=True, sale_lines=True):
+    def _cancel_open_documents(self, productions=True, deliveries=True, sale_lines=True):
         """Cancel what is open in Odoo of these items, as far as it is wanted."""
         if productions:
-            self._settle_productions()
+            self._cancel_productions()
         if deliveries:
-            self._settle_deliveries()
+            self._cancel_deliveries()
         if sale_lines:
-            self._settle_sale_lines()
+            self._cancel_sale_lines()
 
     def _filter_canceled(self):
         """Those that are cancelled here, or of which Cloudprinter knows it, also from before Odoo."""
@@ -168,11 +87,10 @@ class CloudprinterItem(models.Model):
         return self.filtered(lambda item: item.stage == "canceled" or item in told)
 
     def _check_may_decide(self):
-        if not self.env.user.has_group("cloudprinter.group_manager"):
-            raise AccessError(self.env._("Only managers of Cloudprinter may decide this."))
+        check_manager(self.env)
         self.check_access("write")
 
-    def _settle_productions(self):
+    def _cancel_productions(self):
         """Cancel the open manufacturing orders in which nothing else is made."""
         # who may cancel the item may cancel what is made for it
         productions = self.sudo().production_ids.filtered(lambda mo: mo.state not in ("done", "cancel"))
@@ -180,11 +98,11 @@ class CloudprinterItem(models.Model):
         productions = productions.filtered(lambda mo: mo.cloudprinter_item_ids <= canceled)
         productions.action_cancel()
 
-    def _settle_deliveries(self):
+    def _cancel_deliveries(self):
         moves = self.sudo().move_ids._cloudprinter_bound_for_customer()
         moves.filtered(lambda move: move.state not in ("done", "cancel"))._action_cancel()
 
-    def _settle_sale_lines(self):
+    def _cancel_sale_lines(self):
         """Sales orders of which everything is cancelled are cancelled, of the others these lines are set to zero."""
         for sale, lines in self.sudo().sale_line_ids.grouped("order_id").items():
             if sale.state not in ("draft", "sent", "sale") or sale.locked:
@@ -228,7 +146,7 @@ class CloudprinterItem(models.Model):
             own = rows.filtered(lambda s: s.type == signal_type)
             if own:
                 # it waits for what is entered now
-                own._check_not_flying()
+                own._check_not_in_flight()
                 if details:
                     own.write(details)
                 own.action_send()
@@ -275,8 +193,7 @@ class CloudprinterItem(models.Model):
         :param str cause: one of the 21 codes
         :param str message: English text for Cloudprinter and its client
         """
-        if not self.env.user.has_group("cloudprinter.group_manager"):
-            raise AccessError(self.env._("Only managers of Cloudprinter may cancel an item."))
+        check_manager(self.env)
         self.check_access("read")
         if not isinstance(cause, str) or cause not in CANCEL_CAUSES:
             raise ValidationError(
@@ -287,16 +204,16 @@ class CloudprinterItem(models.Model):
 
     def action_report_changes(self):
         """Report what an update of the add-on has found out about the items."""
-        self._settle_update()._queue_signals()
+        self._take_changes()._queue_signals()
         return True
 
     def action_ignore_changes(self):
         """Take what an update of the add-on has found out about the items as reported before."""
-        items = self._settle_update().with_context(cloudprinter_ledger=LEDGER)
-        items._make_due_signals(**BEFORE)
+        items = self._take_changes().with_context(cloudprinter_ledger=LEDGER_TOKEN)
+        items._make_due_signals(**REPORTED_ELSEWHERE)
         return True
 
-    def _settle_update(self):
+    def _take_changes(self):
         self._check_may_decide()
         items = self.sudo().filtered("changed_by_update")
         items.changed_by_update = False

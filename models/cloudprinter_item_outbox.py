@@ -3,8 +3,8 @@ import logging
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
-from ..tools.stage import STAGE_OF, TERMINAL, get_milestones, plan_signals
-from .cloudprinter_signal import BEFORE, LEDGER
+from ..rule.stage import STAGE_OF, TERMINAL, get_milestones, plan_signals
+from .cloudprinter_signal import LEDGER_TOKEN, REPORTED_ELSEWHERE
 
 _logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class CloudprinterItem(models.Model):
         reported = {
             company: company._cloudprinter_config()._cloudprinter_reported_types() for company in self.company_id
         }
-        is_ledger = self.env.context.get("cloudprinter_ledger") is LEDGER
+        is_ledger = self.env.context.get("cloudprinter_ledger") is LEDGER_TOKEN
         vals_list = []
         for item in self:
             live = rows.get(item, signals)
@@ -108,7 +108,9 @@ class CloudprinterItem(models.Model):
                 vals_list += item._prepare_signals(planned + ahead, False)[: len(planned)]
         recorded._take_as_reported_before()
         if vals_list:
-            signals.with_context(cloudprinter_ledger=LEDGER).create([{**vals, **BEFORE} for vals in vals_list])
+            signals.with_context(cloudprinter_ledger=LEDGER_TOKEN).create(
+                [{**vals, **REPORTED_ELSEWHERE} for vals in vals_list]
+            )
 
     def _follow_last_delivery(self, shipped, posted):
         """A shipped item was shipped again: its ItemShipped is made anew, or a person decides when it was posted.

@@ -6,10 +6,9 @@ import psycopg2.errors
 from odoo import Command, api, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
-from ..cloudsignal import Text
 from ..delivery import FAULTS_AT_MOST, Queue, Verdict, decide, settle
-from ..tools.translate import translate
-from .cloudprinter_signal import DETAILS, LEDGER
+from ..tools.text import Text, translate
+from .cloudprinter_signal import DETAILS, LEDGER_TOKEN
 
 _logger = logging.getLogger(__name__)
 
@@ -61,7 +60,7 @@ class CloudprinterLedger(models.AbstractModel):
 
         :rtype: cloudprinter.request
         """
-        requests = self.env["cloudprinter.request"].with_context(cloudprinter_ledger=LEDGER)
+        requests = self.env["cloudprinter.request"].with_context(cloudprinter_ledger=LEDGER_TOKEN)
         requests = requests.create([self._prepare_request(attempt) for attempt in attempts])
         for request, attempt in zip(requests, attempts):
             endpoint = attempt.bundle.endpoint
@@ -147,7 +146,7 @@ class CloudprinterLedger(models.AbstractModel):
         for request in requests:
             verdict, signals = Verdict(request.verdict), request.signal_ids.sorted("id")
             if verdict is not Verdict.ACCEPTED:
-                self._keep(request, verdict, signals.filtered(lambda signal: signal.state == "outgoing"))
+                self._write_failure(request, verdict, signals.filtered(lambda signal: signal.state == "outgoing"))
                 continue
             company_id, body = request.company_id.id, json.loads(request.body)
             if company_id not in numbers:
@@ -169,10 +168,10 @@ class CloudprinterLedger(models.AbstractModel):
             changed.invalidate_model()
         for signal in changed.filtered(lambda signal: signal.res_model == "stock.picking"):
             signal._update_tracking(self.env["stock.picking"].browse(signal.res_id).exists())
-        requests.with_context(cloudprinter_ledger=LEDGER).applied = True
+        requests.with_context(cloudprinter_ledger=LEDGER_TOKEN).applied = True
 
     @api.model
-    def _keep(self, request, verdict, signals):
+    def _write_failure(self, request, verdict, signals):
         """Write into queued signals that an attempt was not accepted."""
         for fault_count, members in signals.grouped("fault_count").items():
             change = settle(verdict, fault_count, request.date)

@@ -6,12 +6,13 @@ import psycopg2
 from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL
 
 from .. import order_document
+from ..tools.rights import check_manager
 from .cloudprinter_intake import Changed, Unmatched
 
 _logger = logging.getLogger(__name__)
@@ -287,8 +288,7 @@ class CloudprinterOrderDocument(models.Model):
     # === what a person decides === #
 
     def _check_may_decide(self, *states):
-        if not self.env.user.has_group("cloudprinter.group_manager"):
-            raise AccessError(self.env._("Only managers of Cloudprinter may decide this."))
+        check_manager(self.env)
         self.check_access("read")
         if self.filtered(lambda document: document.state not in states):
             raise UserError(self.env._("This does not wait any more. Reload the page."))

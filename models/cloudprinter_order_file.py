@@ -8,14 +8,15 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import config, human_size
 
-from ..cloudsignal import Text as _
 from ..tools.download import MEGABYTE, Result, download, parse_hosts
 from ..tools.parameters import get_parameter
-from ..tools.translate import translate
+from ..tools.rights import check_manager
+from ..tools.text import Text as _
+from ..tools.text import translate
 
 _logger = logging.getLogger(__name__)
 
@@ -210,17 +211,17 @@ class CloudprinterOrderFile(models.Model):
         deadline = self._get_budget()
         with ExitStack() as stack:
             threads = stack.enter_context(ThreadPoolExecutor(len(batch), thread_name_prefix="cloudprinter-file"))
-            flying = {}
+            in_flight = {}
             for file in batch:
                 # where there is room for it in the end, which /tmp may not have; it is gone when it is closed
                 target = stack.enter_context(tempfile.TemporaryFile(dir=config["data_dir"]))
                 allowed = hosts[file.company_id.id]
                 arguments = (allowed, limit * MEGABYTE, file.md5sum or "", int(file.size), deadline)
-                flying[threads.submit(download, file.url, target, *arguments)] = file, target
+                in_flight[threads.submit(download, file.url, target, *arguments)] = file, target
             # nothing is kept open while it is waited
             self.env.cr.commit()  # pylint: disable=invalid-commit
-            for future in as_completed(flying):
-                file, target = flying[future]
+            for future in as_completed(in_flight):
+                file, target = in_flight[future]
                 try:
                     file._record(future.result(), target)
                     self.env.cr.commit()  # pylint: disable=invalid-commit
@@ -314,8 +315,7 @@ class CloudprinterOrderFile(models.Model):
 
     def action_fetch_again(self):
         """Fetch what has failed, as if it had never been tried."""
-        if not self.env.user.has_group("cloudprinter.group_manager"):
-            raise AccessError(self.env._("Only managers of Cloudprinter may decide this."))
+        check_manager(self.env)
         self.check_access("read")
         failed = self.sudo().filtered(lambda file: file.state == "error")
         if not failed:

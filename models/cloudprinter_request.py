@@ -3,7 +3,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
 
-from .cloudprinter_signal import LEDGER
+from .cloudprinter_signal import LEDGER_TOKEN
 
 OUTCOMES = [
     ("accepted", "Accepted"),
@@ -63,18 +63,18 @@ class CloudprinterRequest(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        if self.env.context.get("cloudprinter_ledger") is not LEDGER:
+        if self.env.context.get("cloudprinter_ledger") is not LEDGER_TOKEN:
             raise AccessError(self.env._("Attempts are written down by the sender alone."))
         return super().create(vals_list)
 
     def write(self, vals):
-        if self.env.context.get("cloudprinter_ledger") is not LEDGER:
+        if self.env.context.get("cloudprinter_ledger") is not LEDGER_TOKEN:
             raise AccessError(self.env._("An attempt that was made cannot be changed."))
         return super().write(vals)
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_by_vacuum(self):
-        if self.env.context.get("cloudprinter_ledger") is not LEDGER:
+        if self.env.context.get("cloudprinter_ledger") is not LEDGER_TOKEN:
             raise AccessError(self.env._("Attempts are evidence. They cannot be deleted."))
 
     @api.autovacuum
@@ -99,7 +99,7 @@ class CloudprinterRequest(models.Model):
             ):
                 old = self.search([("company_id", "=", company.id), *domain], order="date", limit=VACUUM_AT_MOST)
                 if old:
-                    old.with_context(cloudprinter_ledger=LEDGER).unlink()
+                    old.with_context(cloudprinter_ledger=LEDGER_TOKEN).unlink()
                     # this company or another one may have more
                     return len(old), True
         return 0, False

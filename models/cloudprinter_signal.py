@@ -5,16 +5,17 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL, clean_context, format_datetime
 
 from .. import cloudsignal
-from ..tools.stage import TERMINAL
-from ..tools.translate import translate
+from ..rule.stage import TERMINAL
+from ..tools.rights import check_manager
+from ..tools.text import translate
 
 MILESTONES_ONLY = "type NOT IN ('ItemDelay', 'ItemError')"
 # In the context as `cloudprinter_ledger` it allows to touch what is evidence. Over RPC nobody can name this object,
 # whatever rights he has.
-LEDGER = object()
+LEDGER_TOKEN = object()
 DETAILS = ("tracking", "shipping_option", "cause", "message", "delay")
 # What Cloudprinter was told by other means, before Odoo did it: never sent, and never made again.
-BEFORE = {"state": "sent", "failure_type": False, "origin": "before"}
+REPORTED_ELSEWHERE = {"state": "sent", "failure_type": False, "origin": "before"}
 
 
 class CloudprinterSignal(models.Model):
@@ -222,7 +223,7 @@ class CloudprinterSignal(models.Model):
                 )
             )
 
-        self._check_not_flying()
+        self._check_not_in_flight()
 
     def _send_with_new_ids(self):
         """Somebody corrected the ids: what Cloudprinter has refused goes again."""
@@ -231,7 +232,7 @@ class CloudprinterSignal(models.Model):
         if refused:
             refused.action_send()
 
-    def _check_not_flying(self):
+    def _check_not_in_flight(self):
         """Nothing is changed of what the sender has in its hands; who changes it and who posts it meet at these rows.
 
         :raises UserError: one is posted just now, or was when Odoo ended
@@ -247,9 +248,9 @@ class CloudprinterSignal(models.Model):
                 tuple(self.ids),
             )
         )
-        flying = self.browse(signal_id for signal_id, is_flying in rows if is_flying)[:1]
-        if flying:
-            raise UserError(self.env._("%s is just being sent. Try again in a minute.", flying.display_name))
+        in_flight = self.browse(signal_id for signal_id, is_in_flight in rows if is_in_flight)[:1]
+        if in_flight:
+            raise UserError(self.env._("%s is just being sent. Try again in a minute.", in_flight.display_name))
 
     # === CRUD === #
 
@@ -297,7 +298,7 @@ class CloudprinterSignal(models.Model):
 
         :raises AccessError: the caller is not the code that keeps the ledger, whatever rights he has
         """
-        if self.env.context.get("cloudprinter_ledger") is not LEDGER:
+        if self.env.context.get("cloudprinter_ledger") is not LEDGER_TOKEN:
             raise AccessError(self.env._("What Cloudprinter has accepted can be neither changed, deleted nor made up."))
 
     @api.model
@@ -382,11 +383,11 @@ class CloudprinterSignal(models.Model):
 
     def _mark_told(self):
         """The chatter has their outcome."""
-        self.with_context(cloudprinter_ledger=LEDGER).to_tell = False
+        self.with_context(cloudprinter_ledger=LEDGER_TOKEN).to_tell = False
 
     def _take_as_reported_before(self):
         """Cloudprinter was told by other means. Only for what was never posted."""
-        self.with_context(cloudprinter_ledger=LEDGER).write(BEFORE)
+        self.with_context(cloudprinter_ledger=LEDGER_TOKEN).write(REPORTED_ELSEWHERE)
 
     def _update_tracking(self, pickings):
         """The tracking or the carrier of reported deliveries changed: complete, change or propose to correct.
@@ -464,8 +465,8 @@ class CloudprinterSignal(models.Model):
             last._propose_correction(picking, self._prepare_shipping(picking, self.order_id))
 
     def _check_may_decide(self):
-        if not self.env.su and not self.env.user.has_group("cloudprinter.group_manager"):
-            raise AccessError(self.env._("Only managers of Cloudprinter may decide what is sent."))
+        if not self.env.su:
+            check_manager(self.env)
         self.check_access("read")
 
     def action_send(self):

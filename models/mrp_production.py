@@ -13,7 +13,7 @@ FACTS = {
 
 class MrpProduction(models.Model):
     _name = "mrp.production"
-    _inherit = ["mrp.production", "cloudprinter.document"]
+    _inherit = ["mrp.production", "cloudprinter.item.mixin"]
 
     cloudprinter_item_ids = fields.Many2many(
         "cloudprinter.item",

@@ -4,7 +4,7 @@ from odoo.exceptions import UserError, ValidationError
 
 class SaleOrder(models.Model):
     _name = "sale.order"
-    _inherit = ["sale.order", "cloudprinter.document"]
+    _inherit = ["sale.order", "cloudprinter.item.mixin"]
 
     cloudprinter_order_id = fields.Many2one(
         "cloudprinter.order", "Cloudprinter Order Record", copy=False, index="btree_not_null", ondelete="restrict"

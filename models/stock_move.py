@@ -3,7 +3,7 @@ from collections import Counter
 from odoo import api, fields, models
 from odoo.tools.sql import column_exists, create_column
 
-from ..tools.stage import Move
+from ..rule.stage import Move
 
 STATES = {"draft": "draft", "done": "done", "cancel": "cancel"}
 

@@ -3,12 +3,12 @@ from odoo.fields import Domain
 from odoo.tools.sql import column_exists, create_column
 
 # In the context as `cloudprinter_tracking` it says that many deliveries are written, and their signals afterwards.
-LATER = object()
+DEFER_SIGNALS = object()
 
 
 class StockPicking(models.Model):
     _name = "stock.picking"
-    _inherit = ["stock.picking", "cloudprinter.document"]
+    _inherit = ["stock.picking", "cloudprinter.item.mixin"]
 
     cloudprinter_item_ids = fields.Many2many(
         "cloudprinter.item",
@@ -118,7 +118,7 @@ class StockPicking(models.Model):
         res = super().write(vals)
         if vals.keys().isdisjoint(("carrier_tracking_ref", "carrier_id", "cloudprinter_shipping_option")):
             return res
-        if self.env.context.get("cloudprinter_tracking") is not LATER:
+        if self.env.context.get("cloudprinter_tracking") is not DEFER_SIGNALS:
             self._cloudprinter_update_signals()
         return res
 
@@ -131,7 +131,7 @@ class StockPicking(models.Model):
         """Write tracking codes of many deliveries, each its own, and complete their signals together."""
         # once for all of them
         self.check_access("write")
-        for picking, vals in zip(self.sudo().with_context(cloudprinter_tracking=LATER), vals_list):
+        for picking, vals in zip(self.sudo().with_context(cloudprinter_tracking=DEFER_SIGNALS), vals_list):
             picking.write(vals)
         self._cloudprinter_update_signals()
 

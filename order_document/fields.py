@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
-from ..cloudsignal.text import Text as _
+from ..tools.text import Text as _
 from .document import Address, Client, Costs, File, Item, Option, Order, Reorder, Shipping
 from .errors import DocumentError
 

@@ -15,7 +15,7 @@ from xml.parsers.expat import ExpatError
 
 import xmltodict
 
-from ..cloudsignal.text import Text as _
+from ..tools.text import Text as _
 from .errors import DocumentError, TooLarge, UnknownFormat
 
 SIZE_AT_MOST = 2 * 1024 * 1024  # bytes

@@ -160,7 +160,7 @@ class TestSignals(BaseCase):
             with self.subTest(**fields):
                 with self.assertRaises(SignalError) as caught:
                     changed(**fields).to_dict()
-                self.assertEqual(caught.exception.field, field)
+                self.assertEqual(caught.exception.place, field)
                 self.assertTrue(str(caught.exception).startswith(f"{field}: "))
                 self.assertEqual(str(pickle.loads(pickle.dumps(caught.exception))), str(caught.exception))
 
@@ -222,7 +222,7 @@ class TestSignals(BaseCase):
             with self.subTest(url):
                 with self.assertRaises(SignalError) as caught:
                     cloudsignal.check_url(url)
-                self.assertEqual(caught.exception.field, "url")
+                self.assertEqual(caught.exception.place, "url")
                 with self.assertRaises(SignalError):
                     Client(url, "test")
 
@@ -312,7 +312,7 @@ class TestAgreement(BaseCase):
             try:
                 made = signal.to_dict()
             except SignalError as error:
-                seen.add((error.field, result.outcome))
+                seen.add((error.place, result.outcome))
                 return
             seen.add(("", result.outcome))
             self.assertIs(result.outcome, Outcome.ACCEPTED, result)

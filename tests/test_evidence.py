@@ -7,7 +7,7 @@ from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..models.cloudprinter_signal import LEDGER
+from ..models.cloudprinter_signal import LEDGER_TOKEN
 from .common import DeliveryCase
 
 
@@ -21,7 +21,7 @@ class TestEvidence(DeliveryCase):
         self.send()
         self.request = self.signal.request_ids
         system = new_test_user(self.env, login="cp_system", groups="base.group_system,cloudprinter.group_manager")
-        contexts = [{}, {"cloudprinter_ledger": True}, {"cloudprinter_ledger": "LEDGER"}, {"install_mode": True}]
+        contexts = [{}, {"cloudprinter_ledger": True}, {"cloudprinter_ledger": "LEDGER_TOKEN"}, {"install_mode": True}]
         self.envs = [
             self.env(user=user, su=su, context={**self.env.context, **context})
             for user in (self.manager, system, self.env.ref("base.user_root"))
@@ -131,7 +131,7 @@ class TestVacuum(DeliveryCase):
 
     def test_a_part_at_a_time(self):
         signal = self.accept("1").signal_ids
-        self.env["cloudprinter.request"].with_context(cloudprinter_ledger=LEDGER).create(
+        self.env["cloudprinter.request"].with_context(cloudprinter_ledger=LEDGER_TOKEN).create(
             [{"company_id": self.company.id, "outcome": "try_later", "date": "2020-01-01"} for _each in range(2500)]
         )
         self.assertEqual(self.vacuum(), 3)

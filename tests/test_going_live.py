@@ -9,7 +9,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import BaseCase, Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..tools.stage import MILESTONES, STAGES, get_milestones, plan_signals
+from ..rule.stage import MILESTONES, STAGES, get_milestones, plan_signals
 from .common import ALL_BUT_PACKED, KEY, ORDER, CloudprinterCase
 
 

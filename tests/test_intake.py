@@ -14,7 +14,7 @@ from odoo.tests import BaseCase, tagged
 from odoo.tools import float_round, mute_logger
 
 from odoo.addons.cloudprinter import order_document
-from odoo.addons.cloudprinter.tools.changes import find_changes
+from odoo.addons.cloudprinter.order_document.changes import find_changes
 from odoo.addons.cloudprinter.tools.share import share_out
 
 from .common import CloudprinterCase

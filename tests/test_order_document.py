@@ -133,9 +133,9 @@ class OrderDocumentCase(BaseCase):
             document = read(content)
         except DocumentError as error:
             self.assertNotIn(KEY, str(error))
-            self.assertEqual(str(error), ": ".join(filter(None, (error.path, error.reason))))
+            self.assertEqual(str(error), ": ".join(filter(None, (error.place, error.reason))))
             # nothing of the document
-            self.assertRegex(error.path, r"^((\*|[a-zA-Z_0-9]+|customer identification)?(\[\d+\])*(\.|$))*$")
+            self.assertRegex(error.place, r"^((\*|[a-zA-Z_0-9]+|customer identification)?(\[\d+\])*(\.|$))*$")
             self.assertRegex(error.reason, r"^[a-zA-Z0-9 ,;:.<!()-]+$")
             return None
         self.assertIn(document.format, ("json", "xml"))

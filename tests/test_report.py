@@ -144,7 +144,7 @@ class TestCancel(DialogCase):
         """The button is pressed on a page that is old."""
         item = self.sell_one()
         with self.assertRaisesRegex(UserError, "None of these items is canceled"):
-            item.with_user(self.manager).action_settle()
+            item.with_user(self.manager).action_cancel_open_documents()
         self.assertEqual((item.stage, item.sale_line_id.product_uom_qty), ("registered", 5))
         self.assertNotIn("cancel", item.move_ids.mapped("state"))
 
@@ -463,6 +463,6 @@ class TestDecide(DialogCase):
     def test_managers_only(self):
         item = self.refuse()
         for user in (self.operator, self.packer, self.salesman):
-            for method in ("action_send_again", "action_discard", "action_settle"):
+            for method in ("action_send_again", "action_discard", "action_cancel_open_documents"):
                 with self.assertRaises(AccessError):
                     getattr(item.with_user(user), method)()

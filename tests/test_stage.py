@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from odoo.tests import BaseCase, tagged
 
-from ..tools.stage import (
+from ..rule.stage import (
     FILLED_IN,
     MILESTONES,
     STAGE_OF,

@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from ..cloudsignal.connection import TROUBLE, Answer, Exchange, is_loopback
-from ..cloudsignal.text import Text as _
+from .text import Text as _
 
 CONNECT_TIMEOUT = 10.0  # seconds, for each address of a host
 READ_TIMEOUT = 20.0  # seconds of silence

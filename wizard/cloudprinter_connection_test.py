@@ -4,7 +4,7 @@ from odoo.exceptions import UserError, ValidationError
 from .. import cloudsignal
 from ..cloudsignal import Outcome
 from ..tools.parameters import get_user_agent
-from ..tools.translate import translate
+from ..tools.text import translate
 
 # What Cloudprinter cannot have given to anybody.
 MADE_UP_KEY = "odoo-connection-test"

@@ -1,8 +1,9 @@
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.exceptions import UserError, ValidationError
 
+from ..rule.stage import STAGE_OF
+from ..tools.rights import check_manager
 from ..tools.sheet import add_names
-from ..tools.stage import STAGE_OF
 from .cloudprinter_link_line import KNOWN
 from .cloudprinter_sheet_import import LINES_AT_MOST
 
@@ -37,8 +38,7 @@ class CloudprinterLink(models.TransientModel):
 
     @api.model
     def _check_may_link(self):
-        if not self.env.user.has_group("cloudprinter.group_manager"):
-            raise AccessError(self.env._("Only managers of Cloudprinter may link orders in progress."))
+        check_manager(self.env)
 
     @api.model
     def _open_for(self, documents):

@@ -4,7 +4,7 @@ from odoo import Command, api, fields, models
 from odoo.tools import clean_context
 
 from ..models.cloudprinter_item import STAGE_LABELS
-from ..tools.stage import STAGES
+from ..rule.stage import STAGES
 
 KNOWN = [("new", "Nothing"), *STAGE_LABELS[1:]]
 

@@ -3,11 +3,12 @@ import time
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from .. import order_document
-from ..tools.translate import translate
+from ..tools.rights import check_manager
+from ..tools.text import translate
 
 _logger = logging.getLogger(__name__)
 
@@ -32,8 +33,7 @@ class CloudprinterOrderImport(models.TransientModel):
     def action_import(self):
         """Take in each file by itself, and show what has become of it."""
         self.ensure_one()
-        if not self.env.user.has_group("cloudprinter.group_manager"):
-            raise AccessError(self.env._("Only managers of Cloudprinter may import orders."))
+        check_manager(self.env)
         files = self.attachment_ids.sorted("id")
         if not files:
             raise UserError(self.env._("Drop one or more order documents."))
@@ -66,7 +66,7 @@ class CloudprinterOrderImport(models.TransientModel):
                 return self._import_document(self._read(file), is_in_time)
         except order_document.DocumentError as error:
             problem = translate(self.env, error)
-            if not error.path:
+            if not error.place:
                 problem = self.env._("The file %(reason)s.", reason=problem)
             return {"result": "refused", "problem": problem}
         except UserError as error:

@@ -1,8 +1,9 @@
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 
 from .. import cloudsignal
 from ..models.cloudprinter_order_document import OPEN
+from ..tools.rights import check_manager
 from .cloudprinter_report import CAUSES
 
 
@@ -50,8 +51,7 @@ class CloudprinterReject(models.TransientModel):
     def action_reject(self):
         """Tell Cloudprinter, and cancel what is open here."""
         self.ensure_one()
-        if not self.env.user.has_group("cloudprinter.group_manager"):
-            raise AccessError(self.env._("Only managers of Cloudprinter may reject an order."))
+        check_manager(self.env)
         if not self.cause:
             raise UserError(self.env._("Choose the cause."))
         order = self.order_id
@@ -63,6 +63,6 @@ class CloudprinterReject(models.TransientModel):
         if not items:
             raise UserError(self.env._("Nothing of this order is open any more."))
         items.report_cancel(self.cause, self.message)
-        items._settle()
+        items._cancel_open_documents()
         self.env["cloudprinter.order.document"]._set_rejected(order)
         return {"type": "ir.actions.act_window_close"}

@@ -3,7 +3,7 @@ from odoo.exceptions import UserError
 
 from .. import cloudsignal
 from ..models.cloudprinter_item import STAGE_LABELS
-from ..tools.stage import MILESTONES
+from ..rule.stage import MILESTONES
 
 # The value is sent, in English; the label is what the person reads in his language.
 DELAY_REASONS = [
@@ -176,7 +176,7 @@ class CloudprinterReport(models.TransientModel):
             items.report_delay(self.hours, self.message)
         elif self.kind == "cancel":
             items.report_cancel(self.cause, self.message)
-            items._settle(self.settle_productions, self.settle_deliveries, self.settle_sale_lines)
+            items._cancel_open_documents(self.settle_productions, self.settle_deliveries, self.settle_sale_lines)
         elif self.kind == "shipped":
             items.report_step("ItemShipped", self.tracking, self.shipping_option)
         else:

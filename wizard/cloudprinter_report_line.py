@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from ..tools.stage import MILESTONES, TERMINAL, rank
+from ..rule.stage import MILESTONES, TERMINAL, rank
 
 
 class CloudprinterReportLine(models.TransientModel):

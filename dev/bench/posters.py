@@ -11,7 +11,7 @@ import time
 
 import requests
 
-import cloudsignal
+from .. import without_odoo  # noqa: F401
 
 
 def post_all(bodies, url, key, connections):
@@ -27,7 +27,7 @@ def post_all(bodies, url, key, connections):
     return json.loads(result.stdout)
 
 
-def _post_in_threads(bodies, url, key, connections):
+def _post_in_threads(cloudsignal, bodies, url, key, connections):
     left = iter(bodies)
     lock = threading.Lock()
     failures = []
@@ -59,10 +59,12 @@ def _post_one_by_one(bodies, url, key):
 
 
 def main():
+    from cloudprinter import cloudsignal
+
     job = json.load(sys.stdin)
     start = time.monotonic()
     if job["connections"]:
-        _post_in_threads(**job)
+        _post_in_threads(cloudsignal, **job)
     else:
         _post_one_by_one(job["bodies"], job["url"], job["key"])
     print(time.monotonic() - start)

@@ -265,7 +265,7 @@ class TestRefusingDatabase(OrderCase):
 
     def test_disk_is_full(self):
         """Raised by a trigger, as PostgreSQL raises it; and not while a document is stored, but at the commit."""
-        for timing in ("BEFORE INSERT", "AFTER INSERT"):
+        for timing in ("REPORTED_ELSEWHERE INSERT", "AFTER INSERT"):
             with self.subTest(timing):
                 self.content = self.example()
                 constraint = "CONSTRAINT" if timing.startswith("AFTER") else ""

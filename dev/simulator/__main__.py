@@ -1,13 +1,10 @@
-"""`python -m dev.simulator`, without Odoo: the add-on's pure packages are found below a package without code."""
+"""`python -m dev.simulator`, without Odoo."""
 
 import sys
-import types
-from pathlib import Path
+
+from .. import without_odoo  # noqa: F401
 
 if __name__ == "__main__":
-    package = types.ModuleType("cloudprinter")
-    package.__path__ = [str(Path(__file__).resolve().parents[2])]
-    sys.modules["cloudprinter"] = package
     from cloudprinter.dev.simulator.scenarios import main
 
     sys.exit(main())

@@ -1,15 +1,15 @@
 from odoo import api, fields, models
 
 
-class CloudprinterDocument(models.AbstractModel):
+class CloudprinterItemMixin(models.AbstractModel):
     """What a document of Odoo shows of the Cloudprinter items it is made for.
 
     Who inherits it has a field `cloudprinter_item_ids`; documents without items show nothing. Computed as superuser:
     people see on their own document what they need, whatever else they may read.
     """
 
-    _name = "cloudprinter.document"
-    _description = "Document of Cloudprinter Items"
+    _name = "cloudprinter.item.mixin"
+    _description = "Documents with Cloudprinter Items"
 
     cloudprinter_ship_by = fields.Datetime(
         "Ship By",

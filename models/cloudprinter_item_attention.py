@@ -1,0 +1,303 @@
+from collections.abc import Callable
+from copy import deepcopy
+from typing import NamedTuple
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+from odoo.tools import LazyTranslate, format_datetime
+
+from ..rule.stage import MAKING, fact_text
+
+_lt = LazyTranslate(__name__)
+
+NAMED_AT_MOST = 3
+MANAGER = "cloudprinter.group_manager"
+
+
+def _has_signal(state, failure_type):
+    return Domain("signal_ids", "any", [("state", "=", state), ("failure_type", "=", failure_type)])
+
+
+def _has_failed_file(failure_type):
+    """Return the domain of open items with a failed file: their own, or one that all items of the order need."""
+    failed = [("state", "=", "error"), ("failure_type", "=", failure_type)]
+    return Domain("stage", "not in", ("shipped", "canceled")) & (
+        Domain("file_ids", "any", failed) | Domain("order_id.file_ids", "any", [*failed, ("item_id", "=", False)])
+    )
+
+
+def _has_facts(*texts):
+    return Domain.OR([Domain("facts", "like", text) for text in texts])
+
+
+CANCELED = (Domain("stage", "=", "canceled") & Domain("cancel_cause", "!=", False)) | Domain(
+    "signal_ids", "any", [("type", "=", "ItemCanceled"), ("state", "=", "sent")]
+)
+NOT_CANCELED = Domain("stage", "!=", "canceled")
+# by the facts, since another add-on may have given manufacturing orders more states
+BEING_MADE = _has_facts(*(fact_text("production", state) for state in MAKING))
+BEING_SENT = Domain("move_ids.state", "in", ("draft", "waiting", "confirmed", "partially_available", "assigned"))
+DELIVERY_CANCELED = _has_facts(fact_text("move", "cancel")) & ~_has_facts(
+    *(fact_text("move", state) for state in ("draft", "open")), fact_text("move", "done", "final")
+)
+PRODUCTION_CANCELED = _has_facts(fact_text("production", "cancel")) & ~_has_facts(
+    *(fact_text("production", state) for state in (*MAKING, "done"))
+)
+
+
+class Attention(NamedTuple):
+    """A reason why an item needs a user.
+
+    :param label: in English, translated as the label of a selection
+    :param domain: the items of this kind; what it reads is in `@api.depends` of `_compute_attention`
+    :param step: the label of the button for the next step
+    :param action: given the item, does the next step
+    :param details: given the items, returns what is added to the label: item → text
+    :param among: a domain of few items, which are searched first
+    :param confirm: what is asked before the next step
+    :param groups: who may do it
+    """
+
+    label: str
+    domain: Domain
+    step: str
+    action: Callable
+    details: Callable = lambda items: {}
+    among: Domain = Domain.TRUE
+    confirm: str = ""
+    groups: str = MANAGER
+
+
+def _cancel(item, **context):
+    return item.with_context(default_kind="cancel", **context).action_report()
+
+
+# The most urgent first. Each step's text is read in the language of the user: pylint: disable=prefer-env-translation
+ATTENTION = {
+    "canceled_open": Attention(
+        "Canceled at Cloudprinter. Do not produce or ship.",
+        BEING_MADE | BEING_SENT,
+        _lt("Cancel Here Too"),
+        lambda item: item.action_cancel_open_documents(),
+        details=lambda items: items._get_cancellation_dates(),
+        among=CANCELED,
+        confirm=_lt("Cancel the open manufacturing orders, deliveries and sales order lines of this item?"),
+    ),
+    "refused": Attention(
+        "Refused by Cloudprinter",
+        _has_signal("error", "refused"),
+        _lt("Send Again"),
+        lambda item: item.action_send_again(),
+        details=lambda items: items._get_failures("refused"),
+    ),
+    "expired": Attention(
+        "Not delivered to Cloudprinter",
+        _has_signal("error", "expired"),
+        _lt("Send Again"),
+        lambda item: item.action_send_again(),
+        details=lambda items: items._get_failures("expired"),
+    ),
+    "missing_cause": Attention(
+        "Canceled: the cause is missing", _has_signal("waiting", "missing_cause"), _lt("Choose Cause"), _cancel
+    ),
+    "file_corrupt": Attention(
+        "A file is damaged",
+        _has_failed_file("corrupt"),
+        _lt("Cancel the Item"),
+        lambda item: _cancel(item, default_cause="CancelFilesCorrupt"),
+        details=lambda items: items._get_failed_files("corrupt"),
+    ),
+    "file_download": Attention(
+        "A file could not be downloaded",
+        _has_failed_file("download"),
+        _lt("Cancel the Item"),
+        lambda item: _cancel(item, default_cause="CancelDownloadError"),
+        details=lambda items: items._get_failed_files("download"),
+    ),
+    "delivery_canceled": Attention(
+        "The delivery was canceled, but it is still being made",
+        DELIVERY_CANCELED & NOT_CANCELED & BEING_MADE,
+        _lt("Cancel the Item"),
+        _cancel,
+    ),
+    "production_canceled": Attention(
+        "The manufacturing order was canceled, but a delivery is open",
+        PRODUCTION_CANCELED & NOT_CANCELED & BEING_SENT,
+        _lt("Reprint"),
+        lambda item: item.action_reprint(),
+    ),
+    "short": Attention(
+        "Shipped less than ordered. Report as shipped?",
+        _has_signal("waiting", "short"),
+        _lt("Report as Shipped"),
+        lambda item: item.action_send_again(),
+    ),
+    "correction": Attention(
+        "Changed after it was reported. Send the correction?",
+        _has_signal("waiting", "correction"),
+        _lt("Send the Correction"),
+        lambda item: item.action_send_again(),
+    ),
+    "missing_option": Attention(
+        "Shipped: the shipping option is missing",
+        _has_signal("waiting", "missing_option"),
+        _lt("Enter Option"),
+        lambda item: item.with_context(default_kind="shipped").action_report(),
+    ),
+    "missing_tracking": Attention(
+        "Shipped: the tracking reference is missing",
+        _has_signal("waiting", "missing_tracking"),
+        _lt("Enter Tracking"),
+        lambda item: item._get_last_delivery()[0]._get_records_action(),
+        groups="",
+    ),
+    "changed_by_update": Attention(
+        "Changed by an update of the add-on. Report it?",
+        Domain("changed_by_update", "=", True),
+        _lt("Report"),
+        lambda item: item.action_report_changes(),
+    ),
+}
+
+
+class CloudprinterItem(models.Model):
+    """What needs a user: which items, why, and the next step."""
+
+    _inherit = "cloudprinter.item"
+
+    attention = fields.Selection(
+        [(kind, each.label) for kind, each in ATTENTION.items()],
+        "Needs Attention",
+        compute="_compute_attention",
+        search="_search_attention",
+    )
+    attention_text = fields.Text("What Is Needed", compute="_compute_attention_text")
+
+    @api.depends(
+        "stage",
+        "facts",
+        "cancel_cause",
+        "signal_ids.state",
+        "signal_ids.failure_type",
+        "order_id.file_ids.state",
+        "order_id.file_ids.failure_type",
+        "changed_by_update",
+    )
+    def _compute_attention(self):
+        remaining = self
+        for kind, each in ATTENTION.items():
+            found = remaining.sudo().filtered_domain(each.among & each.domain).with_env(self.env)
+            found.attention = kind
+            remaining -= found
+        remaining.attention = False
+
+    @api.depends("attention")
+    def _compute_attention_text(self):
+        for item in self:
+            item.attention_text = item._describe_attention()[-1] if item.attention else False
+
+    def _search_attention(self, operator, value):
+        """Search one kind after the other: for all at once PostgreSQL would look at each item."""
+        if operator != "in":
+            return NotImplemented
+        # documents that decide it are not for all users to read
+        items = self.sudo()
+        found = {
+            kind: self._search_kind(items, each) for kind, each in ATTENTION.items() if kind in value or False in value
+        }
+        domain = Domain("id", "in", [item_id for kind, ids in found.items() if kind in value for item_id in ids])
+        if False in value:
+            domain |= Domain("id", "not in", [item_id for ids in found.values() for item_id in ids])
+        return domain
+
+    @api.model
+    def _search_kind(self, items, attention):
+        domain = attention.domain
+        if attention.among is not Domain.TRUE:
+            domain &= Domain("id", "in", items._search(attention.among).get_result_ids())
+        return items._search(domain).get_result_ids()
+
+    @api.model
+    def _get_view(self, view_id=None, view_type="form", **options):
+        """Override of `base` to make a button for each next step."""
+        arch, view = super()._get_view(view_id, view_type, **options)
+        for button in arch.xpath("//button[@name='action_next_step']"):
+            kinds_of = {}
+            for kind, each in ATTENTION.items():
+                kinds_of.setdefault((each.step, each.confirm, each.groups), []).append(kind)
+            for (step, confirm, groups), kinds in kinds_of.items():
+                copy = deepcopy(button)
+                copy.attrib.update(string=str(step), invisible=f"attention not in {kinds!r}")
+                if confirm:
+                    copy.set("confirm", str(confirm))
+                if groups:
+                    copy.set("groups", groups)
+                button.addprevious(copy)
+            button.getparent().remove(button)
+        return arch, view
+
+    # === what documents show === #
+
+    def _describe_attention(self):
+        """Return what needs a user, for the banner of a document.
+
+        :returns: one line for each kind, the most urgent first
+        :rtype: list[str]
+        """
+        lines = []
+        tests = self.order_id.filtered("is_test")
+        if tests:
+            lines.append(self.env._("Test order %(orders)s. Do not print.", orders=", ".join(tests.mapped("name"))))
+        companies = self.company_id.filtered(lambda c: c._cloudprinter_obstacle() in ("copy", "key_refused"))
+        lines += filter(None, (company.cloudprinter_status()["reason"] for company in companies))
+        labels = dict(self._fields["attention"]._description_selection(self.env))
+        items_of = self.grouped("attention")
+        for kind in filter(items_of.get, ATTENTION):
+            items = items_of[kind]
+            details = ATTENTION[kind].details(items)
+            named = [" ".join(filter(None, (item.name, details.get(item)))) for item in items]
+            if len(self) == 1:
+                named = [details[self]] if self in details else []
+            lines.append(f"{labels[kind]} ({items._join_names(named)})" if named else labels[kind])
+        return lines
+
+    @api.model
+    def _join_names(self, names):
+        """Return the first few names, and how many more there are."""
+        shown = names[:NAMED_AT_MOST]
+        if len(names) > NAMED_AT_MOST:
+            shown = [*shown, self.env._("%(count)s more", count=len(names) - NAMED_AT_MOST)]
+        return ", ".join(shown)
+
+    def _get_failures(self, failure_type):
+        """Return what failed and Cloudprinter's words, by item: of several the first."""
+        failed = self.signal_ids.filtered(lambda s: s.state == "error" and s.failure_type == failure_type).sorted("id")
+        return {s.item_id: f"{s.type}: {s.answer}" if s.answer else s.type for s in failed[::-1]}
+
+    def _get_cancellation_dates(self):
+        """Return when Cloudprinter accepted the cancellation, by item."""
+        sent = self.signal_ids.filtered(lambda s: s.type == "ItemCanceled" and s.state == "sent")
+        return {s.item_id: format_datetime(self.env, s.sent_date) for s in sent}
+
+    def _get_failed_files(self, failure_type):
+        """Return the types of the files that failed, by item."""
+        failed = self.order_id.file_ids.filtered(
+            lambda file: file.state == "error" and file.failure_type == failure_type
+        )
+        return {
+            item: self._join_names(
+                [
+                    file.type or self.env._("file")
+                    for file in failed
+                    if file.item_id == item or (not file.item_id and file.order_id == item.order_id)
+                ]
+            )
+            for item in self
+        }
+
+    def action_next_step(self):
+        """Do what the button of this kind of attention says."""
+        self.ensure_one()
+        attention = ATTENTION.get(self.attention)
+        # the reason may be gone since the button was shown
+        return attention.action(self) if attention else self.action_send_again()

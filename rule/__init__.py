@@ -1,0 +1,31 @@
+"""What is due of an item, from what Odoo's documents say. Pure functions, no Odoo inside."""
+
+from .stage import (
+    MAKING,
+    MILESTONES,
+    STAGE_OF,
+    STAGES,
+    TERMINAL,
+    Facts,
+    Move,
+    derive_stage,
+    fact_text,
+    get_milestones,
+    plan_signals,
+    rank,
+)
+
+__all__ = [
+    "MAKING",
+    "MILESTONES",
+    "STAGES",
+    "STAGE_OF",
+    "TERMINAL",
+    "Facts",
+    "Move",
+    "derive_stage",
+    "fact_text",
+    "get_milestones",
+    "plan_signals",
+    "rank",
+]

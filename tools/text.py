@@ -1,0 +1,50 @@
+"""English texts that may be read in another language."""
+
+
+class Text(str):
+    """An English text that remembers what it was made of.
+
+    Used under the name `_`, by which Odoo's export of terms finds the source.
+
+    :ivar source: with places such as `%(limit)s`
+    :ivar values: what is put there, a dict
+    """
+
+    def __new__(cls, source, **values):
+        text = super().__new__(cls, source % values if values else source)
+        text.source, text.values = source, values
+        return text
+
+    def fill_in(self, **values):
+        """Return the same text with other values in its places."""
+        return type(self)(self.source, **values)
+
+
+class TextError(ValueError):
+    """An error that is shown to users.
+
+    :ivar place: where, for example `tracking` or `order.items[1].count`; "" if that is clear
+    :ivar reason: what is wrong there, a `Text`
+    """
+
+    def __init__(self, place, reason):
+        super().__init__(place, reason)
+        self.place = place
+        self.reason = reason
+
+    def __str__(self):
+        return f"{self.place}: {self.reason}" if self.place else self.reason
+
+
+def translate(env, words):
+    """Return a `Text` or a `TextError` in the language of `env`; any other text, such as Cloudprinter's answer, stays.
+
+    :rtype: str
+    """
+    if isinstance(words, TextError):
+        reason = translate(env, words.reason)
+        return f"{words.place}: {reason}" if words.place else reason
+    if isinstance(words, Text):
+        # the source is in the code where the text is made
+        return env._(words.source, **words.values)  # pylint: disable=gettext-variable
+    return words
