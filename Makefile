@@ -1,7 +1,7 @@
-# `make test` and `make demo` need nothing but Python ≥ 3.10; all else is set up below .dev/.
+# `make test` and `make demo` only need Python ≥ 3.10; everything else is set up in .dev/.
 PYTHON ?= python3
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.dev/cache/python
-# Each Odoo process would compile Odoo anew, which takes as long as all else that it does to start.
+# Otherwise each Odoo process would compile Odoo again, which doubles its start time.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup lint test simulate faults installations bench demo serve screenshots translations odoo-tests clean

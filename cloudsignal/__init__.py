@@ -1,4 +1,4 @@
-"""The CloudSignal API v2.0 of Cloudprinter.com, for print partners. No Odoo inside.
+"""Client for Cloudprinter.com's CloudSignal API v2.0, for print partners. Independent of Odoo.
 
 signal = Signal("ItemProduced", "123456780000", "123456780001", datetime.now(timezone.utc))
 with Client(ENDPOINT, "my-shop/1.0") as client:

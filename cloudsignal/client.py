@@ -1,6 +1,6 @@
-"""One POST to the CloudSignal endpoint and what its answer means for the sender."""
+"""Post to the CloudSignal endpoint and interpret the answer."""
 
-# no Odoo in here, so no env: pylint: disable=prefer-env-translation
+# independent of Odoo, so there is no env: pylint: disable=prefer-env-translation
 
 import enum
 import functools
@@ -20,15 +20,15 @@ from ..tools.text import Text as _
 from .connection import TROUBLE, Exchange, Session, is_loopback
 from .signals import SignalError, with_key
 
-READ_LIMIT = 64 * 1024  # bytes of an answer that are read at all
-RESPONSE_LIMIT = 4000  # characters of it that are kept
+READ_LIMIT = 64 * 1024  # bytes of an answer to read
+RESPONSE_LIMIT = 4000  # characters of an answer to keep
 MESSAGE_LIMIT = 500  # characters
 RETRY_AFTER_LIMIT = 3600.0  # seconds
 CHUNK = 8 * 1024  # bytes
 
 
 class Outcome(enum.Enum):
-    """What to do next: nothing, show it to users, ask for another key, or try again (the last two)."""
+    """What to do next: nothing, show the answer to users, ask for another key, or try again (the last two)."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
@@ -49,15 +49,15 @@ _OUTCOMES = {
 
 @dataclass(frozen=True)
 class Result:
-    """The answer to one POST. No text in it contains the key, a NUL or half a surrogate pair.
+    """The answer to one POST. No text in it contains the key, a NUL or a lone surrogate.
 
     :param outcome: what it means
     :param status_code: HTTP status, None if no answer came
-    :param message: the remote's words or why there are none, one line of at most 500 characters; "" if accepted
-    :param response: the answer's body, at most 4,000 characters
-    :param retry_after: seconds from now that the remote asks to wait, 0 to 3,600, or None
-    :param duration_ms: milliseconds from before the name was resolved to the end of the answer
-    :param posts: times that it was posted: 2 if the remote had closed the connection that was kept alive
+    :param message: what the remote says, or why it says nothing, on one line of at most 500 characters; "" if accepted
+    :param response: the body of the answer, at most 4,000 characters
+    :param retry_after: seconds to wait from now if the remote asks for it, 0 to 3,600, or None
+    :param duration_ms: milliseconds from resolving the host name to the end of the answer
+    :param posts: number of posts: 2 if the remote had closed the kept-alive connection
     """
 
     outcome: Outcome
@@ -70,7 +70,7 @@ class Result:
 
 
 def check_url(url):
-    """Check that the key may be sent to this address: https, or http to this very machine.
+    """Raise unless the key may be sent to this address: https, or http to this machine.
 
     :raise SignalError: with the field `url`
     """
@@ -92,18 +92,18 @@ def check_url(url):
 
 
 class Client:
-    """Posts to one endpoint over one kept-alive connection. For one thread; close it, or use it in `with`.
+    """Posts to one endpoint over one kept-alive connection. Not thread-safe. Close it, or use it in `with`.
 
-    The connection is used again only after a complete answer with nothing behind it.
+    The connection is reused only after a complete answer with no data after it.
 
-    Proxies of the environment are used, except for this very machine; `.netrc` is not.
+    Proxies from the environment are used, except for this machine; `.netrc` is not.
 
     :param str url: see `check_url`
     :param str user_agent: the header's value
-    :param float connect_timeout: seconds for each address of the host to take the connection and agree on TLS
+    :param float connect_timeout: seconds for each address of the host to connect and complete the TLS handshake
     :param float read_timeout: seconds of silence after the request
-    :param float deadline: seconds for all of one POST, however slowly the answer drips. Only resolving the host's
-        name and trying its further addresses may overrun it; then nothing is sent any more.
+    :param float deadline: seconds for one POST as a whole, however slowly the answer arrives. Only resolving the
+        host name and trying further addresses may exceed it; nothing is sent after that.
     :raise SignalError: if the key may not be sent to `url`
     """
 
@@ -117,11 +117,11 @@ class Client:
             {
                 "User-Agent": user_agent,
                 "Content-Type": "application/json",
-                # a few compressed bytes could otherwise unfold to gigabytes
+                # a few compressed bytes could expand to gigabytes
                 "Accept-Encoding": "identity",
             }
         )
-        # what is the same for every POST; it would be a quarter of each one's time
+        # the same for every POST; preparing it each time would take a quarter of the time
         self._request = self._session.prepare_request(requests.Request("POST", url))
         self._settings = self._session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
 
@@ -136,12 +136,12 @@ class Client:
         self._session.close()
 
     def post(self, body, api_key):
-        """Send `body` with the key and return what came of it; trouble of the remote or the network never raises.
+        """Send `body` with the key and return the result. Errors of the remote or the network are never raised.
 
-        It is sent once more, on a new connection, if the remote had closed the kept-alive one.
+        If the remote had closed the kept-alive connection, `body` is sent again on a new one.
 
         :param dict body: from `signals.body`
-        :param str api_key: added at this moment, and cut out of whatever comes back
+        :param str api_key: added only for sending, and masked in the answer
         :rtype: Result
         :raise ValueError: if there is no key
         """
@@ -179,7 +179,7 @@ def _since(start):
 
 
 def _read(raw):
-    """Return what of the body comes in time, at most 64 KB, as text: the status is the answer, the body a comment."""
+    """Return the part of the body that arrives in time, at most 64 KB, as text. Only the status decides the outcome."""
     data = b""
     with suppress(*TROUBLE):
         while len(data) < READ_LIMIT:
@@ -191,7 +191,7 @@ def _read(raw):
 
 
 def _words(answer, text):
-    """Return what the remote says about an answer that is not 200, from its JSON, its page or its status line."""
+    """Return the remote's explanation of a status other than 200, from the JSON, the HTML page or the status line."""
     if 300 <= answer.status_code < 400 and "Location" in answer.headers:
         return f"redirected to {answer.headers['Location']}, which is not followed"
     try:
@@ -212,19 +212,19 @@ def _words(answer, text):
 
 
 def _storable(text):
-    """Replace what a PostgreSQL text or UTF-8 cannot hold."""
+    """Replace characters that a PostgreSQL text or UTF-8 cannot hold."""
     text = text.encode("utf-8", "replace").decode()
     return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 def _scrub(text, key):
-    """Replace the key in `text` by ***, also where JSON, HTML or an address would write its characters otherwise."""
+    """Replace the key in `text` with ***, also where it is escaped as in JSON, HTML or a URL."""
     return _forms_of(key).sub("***", text)
 
 
 @functools.lru_cache(maxsize=16)
 def _forms_of(key):
-    """A pattern of all that the key may look like; making it takes as long as a POST."""
+    """Return a pattern of all forms of the key. Cached, since compiling it takes as long as a POST."""
 
     def forms(character):
         code = ord(character)
@@ -244,7 +244,7 @@ def _forms_of(key):
 
 
 def _retry_after(value):
-    """Return the seconds of a Retry-After header: 0 to 3,600, None if there is none or it cannot be understood."""
+    """Return the seconds of a Retry-After header: 0 to 3,600, or None if it is missing or invalid."""
     value = (value or "").strip()
     if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", value):
         seconds = float(value)

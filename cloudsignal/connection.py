@@ -1,10 +1,10 @@
-"""Connections with one deadline for all of an exchange: signals go over requests, files over http.client.
+"""Connections with one deadline for a whole exchange. Signals use requests, files use http.client.
 
-The time-outs of a socket start anew with every byte that arrives, so a dripping answer, or dripping headers, would hold
-its reader for hours. Here each read from the socket waits at most until the deadline.
+A socket's timeout restarts with every byte, so an answer or headers that arrive slowly could block the caller for
+hours. Here each read from the socket waits at most until the deadline.
 """
 
-# no Odoo in here, so no env, and no ORM: pylint: disable=prefer-env-translation,missing-return
+# independent of Odoo, so there is no env and no ORM: pylint: disable=prefer-env-translation,missing-return
 
 import functools
 import http.client
@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 
 from ..tools.text import Text as _
 
-# requests does not wrap all that urllib3, http.client, and the parsing of host names and proxies raise
+# requests does not wrap all errors of urllib3, of http.client, and of parsing host names and proxies
 TROUBLE = (
     requests.exceptions.RequestException,
     urllib3.exceptions.HTTPError,
@@ -31,7 +31,7 @@ TROUBLE = (
     ValueError,
 )
 
-# The first that is among an error's causes explains it.
+# The first one found among the causes of an error is shown.
 _EXPLANATIONS = (
     (requests.exceptions.ProxyError, _("the proxy could not be used")),
     (ssl.SSLCertVerificationError, _("the certificate could not be verified")),
@@ -49,7 +49,7 @@ _EXPLANATIONS = (
 
 
 def _causes(error):
-    """Yield the error and all that it wraps: requests and urllib3 keep the reason now here, now there."""
+    """Yield the error and everything it wraps: requests and urllib3 keep the cause in different places."""
     todo, seen = [error], set()
     while todo:
         error = todo.pop(0)
@@ -60,7 +60,7 @@ def _causes(error):
 
 
 def is_loopback(host):
-    """Return whether a host's name or address is that of this very machine."""
+    """Return whether a host name or address is that of this machine."""
     if host == "localhost":
         return True
     try:
@@ -76,14 +76,14 @@ _thread = threading.local()
 
 
 class Exchange:
-    """A request and its answer. Within `with`, what this thread connects and reads keeps these limits.
+    """A request and its answer. Within `with`, these limits apply to all connections and reads of this thread.
 
-    :param float connect_timeout: seconds for each address of the host to take the connection and agree on TLS
+    :param float connect_timeout: seconds for each address of the host to connect and complete the TLS handshake
     :param float read_timeout: seconds of silence
-    :param float deadline: seconds for all of it
+    :param float deadline: seconds for the whole exchange
 
-    :ivar connected: whether a connection was made for it, or one that was kept alive is used
-    :ivar answered: whether a byte of an answer came
+    :ivar connected: whether a new connection was made, instead of reusing a kept-alive one
+    :ivar answered: whether any byte of an answer has arrived
     """
 
     def __init__(self, connect_timeout, read_timeout, deadline):
@@ -103,9 +103,9 @@ class Exchange:
         return time.monotonic() >= self._expires
 
     def get_timeouts(self):
-        """Return how many seconds may still be waited for a connection, and for a byte.
+        """Return how many seconds are left to wait for a connection, and for a byte.
 
-        :raise TimeoutError: if it is over
+        :raise TimeoutError: if the deadline has passed
         """
         left = self._expires - time.monotonic()
         if left <= 0:
@@ -114,7 +114,7 @@ class Exchange:
         return min(left, connect_timeout), min(left, read_timeout)
 
     def found_closed(self, error):
-        """Return whether it failed only because the remote had closed the connection that was kept alive."""
+        """Return whether the request failed only because the remote had closed the kept-alive connection."""
         closed = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
         in_vain = not (self.connected or self.answered or self.is_over())
         return in_vain and any(isinstance(cause, closed) for cause in _causes(error))
@@ -136,7 +136,7 @@ class Exchange:
 
 
 class _Reader(io.RawIOBase):
-    """The reading side of a socket until the exchange's deadline."""
+    """Reads from a socket until the deadline of the exchange."""
 
     def __init__(self, sock, raw):
         self.ended = False
@@ -162,9 +162,9 @@ class _Reader(io.RawIOBase):
 
 
 class Answer(http.client.HTTPResponse):
-    """The final answer to a request. It returns what has arrived rather than waiting for all that was asked for.
+    """The final answer to a request. Reading returns what has arrived instead of waiting for the requested amount.
 
-    :ivar trouble: the error that broke its headers, or None. Then it has a status, but neither headers nor a body
+    :ivar trouble: the error that broke off the headers, or None. After one, there is a status but no headers or body
     """
 
     trouble = None
@@ -182,7 +182,7 @@ class Answer(http.client.HTTPResponse):
                 return version, status, reason
             if status == http.client.SWITCHING_PROTOCOLS:
                 raise http.client.BadStatusLine(f"{version} {status}")
-            # an interim answer, of which there may be any number: RFC 9110 §15.2
+            # an interim answer; there may be any number of them (RFC 9110 §15.2)
             http.client.parse_headers(self.fp)
 
     def begin(self):
@@ -191,13 +191,13 @@ class Answer(http.client.HTTPResponse):
         except (OSError, http.client.HTTPException) as error:
             if self.version not in (10, 11):
                 raise
-            # the status line is there, and says what became of the request
+            # the status line has arrived, and it decides the outcome
             self.trouble = error
             self.headers = self.msg = http.client.HTTPMessage()
             self.chunked, self.length, self.will_close = False, 0, True
         lengths = self.headers.get_all("Content-Length")
         if lengths and lengths != [str(self.length)]:
-            # urllib3 reads it too, and raises where it is no number
+            # urllib3 reads it too, and raises if it is not a number
             del self.headers["Content-Length"]
             self.will_close = True
 
@@ -211,8 +211,8 @@ class Answer(http.client.HTTPResponse):
             raise http.client.IncompleteRead(b"") from error
 
     def _close_conn(self):
-        # What is left over would be taken for the answer to the next request. What is still in the socket, urllib3 sees
-        # before it uses the connection again.
+        # Leftover data would be taken for the answer to the next request. Data that is still in the socket is noticed
+        # by urllib3 before it reuses the connection.
         self._reader.ended = True
         if self.fp.peek() or getattr(self._sock, "pending", int)():
             with suppress(OSError):
@@ -224,18 +224,18 @@ class Answer(http.client.HTTPResponse):
 
 
 class Session(requests.Session):
-    """A session with one kept-alive connection, to be used within an `Exchange`. It follows no redirects."""
+    """A session with one kept-alive connection, for use within an `Exchange`. It does not follow redirects."""
 
     def __init__(self):
         super().__init__()
-        # without this, requests would look for a password in ~/.netrc and send it along
+        # without this, requests would send a password that it finds in ~/.netrc
         self.auth = lambda request: request
         adapter = _Adapter(pool_connections=1, pool_maxsize=1)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
     def get_redirect_target(self, resp):
-        """Nowhere: even with `allow_redirects=False` requests would read the whole page to prepare the next request."""
+        """Return None: even with `allow_redirects=False`, requests would read the page to prepare the next request."""
         return None
 
 
@@ -250,7 +250,7 @@ class _Adapter(HTTPAdapter):
         return manager
 
     def close(self):
-        """Close the connections now: urllib3 does it when nothing refers to their pool, and old errors do."""
+        """Close the connections now: urllib3 waits until nothing refers to their pool, but old errors may."""
         for manager in (self.poolmanager, *self.proxy_manager.values()):
             for key in manager.pools.keys():
                 manager.pools[key].close()
@@ -261,23 +261,23 @@ class _Adapter(HTTPAdapter):
         manager.pool_classes_by_scheme = {scheme: _timed(pool_class) for scheme, pool_class in pools.items()}
 
     def send(self, request, **options):
-        """Send with the time-outs of the exchange.
+        """Send with the timeouts of the exchange.
 
         They are not given to `Session.post` because Odoo's test framework, which patches `Session.send`, fails on a
-        pair of time-outs and lengthens short ones.
+        pair of timeouts and lengthens short ones.
         """
         return super().send(request, **{**options, "timeout": _thread.exchange.get_timeouts()})
 
 
 class _TimedConnection:
-    """Mixed into urllib3's connections."""
+    """Mixin for urllib3's connections."""
 
     response_class = Answer
 
     def connect(self):
         _thread.exchange.connected = True
         super().connect()
-        # resolving the name and trying its addresses may have overrun the deadline
+        # resolving the name and trying its addresses may have exceeded the deadline
         _thread.exchange.get_timeouts()
 
 

@@ -1,10 +1,10 @@
-"""What Cloudprinter is told: the signals of the CloudSignal API v2.0, their rules and their JSON.
+"""Signals of the CloudSignal API v2.0, their rules and their JSON.
 
 Source: https://docs.cloudprinter.com/production/cloudsignal-api-v2-0, for the cancellation causes
-https://docs.cloudprinter.com/production/cancellation-causes-v1-0. Nothing here knows Odoo or the network.
+https://docs.cloudprinter.com/production/cancellation-causes-v1-0. Independent of Odoo and the network.
 """
 
-# no Odoo in here, so no env: pylint: disable=prefer-env-translation
+# independent of Odoo, so there is no env: pylint: disable=prefer-env-translation
 
 import datetime as dt
 import re
@@ -17,7 +17,7 @@ from ..tools.text import TextError
 
 ENDPOINT = "https://api.cloudprinter.com/cloudsignal/2.0/status/"
 
-#: The only causes accepted in an ItemCanceled; code -> what it says about the file, the order or the customer.
+#: The only causes that ItemCanceled accepts: code → label.
 CANCEL_CAUSES = {
     "CancelCoverSpine": "Wrong cover spine width",
     "CancelBookSize": "Wrong size or orientation of the book block",
@@ -44,7 +44,7 @@ CANCEL_CAUSES = {
 
 
 class Fields(NamedTuple):
-    """What one signal type takes beside `type`, `order`, `item` and `datetime`: two tuples of the API's names."""
+    """Fields of a signal type besides `type`, `order`, `item` and `datetime`, by their names in the API."""
 
     required: tuple = ()
     optional: tuple = ()
@@ -57,36 +57,36 @@ FIELDS = {
     "ItemPacked": Fields(),
     "ItemShipped": Fields(required=("tracking", "shipping_option")),
     "ItemDelay": Fields(optional=("cause", "delay")),
-    # an alias of ItemDelay, which some print partners are still set up for
+    # an alias of ItemDelay that some print partners still have to use
     "ItemError": Fields(optional=("cause", "delay")),
     "ItemCanceled": Fields(optional=("cause", "message", "delay")),
 }
 SIGNAL_TYPES = tuple(FIELDS)
 
-# In the order in which the API's examples write them.
+# In the order of the API's examples.
 _DETAILS = ("tracking", "shipping_option", "cause", "message", "delay")
 _HOURS = re.compile(r"[0-9]{1,4}")
 
 
 class SignalError(TextError):
-    """A value that must not be sent; `place` is the API's name of the field (`url` for the endpoint's address)."""
+    """A value that must not be sent; `place` is the field's name in the API (`url` for the endpoint's address)."""
 
 
 @dataclass(frozen=True)
 class Signal:
-    """One thing that happened to one item. Making it checks nothing; `validate` and `to_dict` do.
+    """One event of one item. Its values are only checked by `validate` and `to_dict`.
 
     :param type: one of `SIGNAL_TYPES`
     :param order: full order id, opaque text
     :param item: full item id, opaque text
-    :param datetime: when it happened: a naive `datetime` in UTC, as Odoo keeps it (one that says it is UTC will do)
-    :param tracking: the parcel's code
+    :param datetime: when it happened: a naive `datetime` in UTC, as Odoo stores it; an aware one in UTC is accepted
+    :param tracking: the tracking code of the parcel
     :param shipping_option: the carrier or service
-    :param cause: for ItemCanceled a code of `CANCEL_CAUSES`, else free text
+    :param cause: for ItemCanceled a code of `CANCEL_CAUSES`, otherwise free text
     :param message: free text, shown to Cloudprinter's customer
     :param delay: whole hours as digits, "24"
 
-    An empty text stands for a field that is not given.
+    Fields with an empty text are not sent.
     """
 
     type: str
@@ -100,9 +100,9 @@ class Signal:
     delay: str = ""
 
     def validate(self):
-        """Check all that the API asks of this type.
+        """Raise unless the values meet the API's rules for this type.
 
-        :raise SignalError: at the first field that is missing, unknown to the type, or wrong
+        :raise SignalError: for the first field that is missing, invalid, or not allowed for the type
         """
         if not isinstance(self.type, str) or self.type not in FIELDS:
             raise SignalError(
@@ -113,9 +113,9 @@ class Signal:
             value = getattr(self, field)
             _check_text(field, value)
             if not value and field in ("order", "item", *required):
-                raise SignalError(field, _("%(type)s needs it, but it is empty", type=self.type))
+                raise SignalError(field, _("is required for %(type)s", type=self.type))
             if value and field in _DETAILS and field not in required + optional:
-                raise SignalError(field, _("%(type)s does not take it", type=self.type))
+                raise SignalError(field, _("is not allowed for %(type)s", type=self.type))
         _check_datetime(self.datetime)
         if self.delay and (not _HOURS.fullmatch(self.delay) or not int(self.delay)):
             raise SignalError(
@@ -125,7 +125,7 @@ class Signal:
             raise SignalError("cause", _("%(cause)s is not one of Cloudprinter's causes", cause=repr(self.cause)))
 
     def to_dict(self):
-        """Return the API's JSON object, without key, in the order of the API's examples.
+        """Return the JSON object of the signal, without the key, in the order of the API's examples.
 
         :rtype: dict[str, str]
         :raise SignalError: see `validate`
@@ -141,7 +141,7 @@ def _check_text(field, value):
         raise SignalError(field, _("must be text, not %(type)s", type=type(value).__name__))
     if value and not value.strip():
         raise SignalError(field, _("is blank"))
-    # a lone surrogate passes json.dumps, but no other UTF-8 reader or database
+    # json.dumps accepts a lone surrogate, but databases and other readers of UTF-8 do not
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
         raise SignalError(field, _("contains a control character or a line break"))
 
@@ -156,12 +156,12 @@ def _check_datetime(value):
 
 
 def body(signals):
-    """Return the JSON object that posts these signals, still without key: one flat, several as a bundle.
+    """Return the JSON object to post for these signals, without the key: one flat, several as a bundle.
 
-    :param list[Signal] signals: at least one; the API recommends that all are of one order
+    :param list[Signal] signals: at least one; the API recommends that all belong to one order
     :rtype: dict
-    :raise SignalError: by the first signal that is not valid
-    :raise ValueError: if there is none
+    :raise SignalError: for the first invalid signal
+    :raise ValueError: if there are no signals
     """
     members = [signal.to_dict() for signal in signals]
     if not members:
@@ -170,7 +170,7 @@ def body(signals):
 
 
 def with_key(body, api_key):
-    """Return a copy of `body` that begins with the key. Only for the moment of sending: never keep or log it.
+    """Return a copy of `body` that begins with the key. For sending only: never store or log it.
 
     :param dict body: from `body`
     :param str api_key: the CloudSignal key, not the one for incoming orders

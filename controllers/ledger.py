@@ -9,11 +9,11 @@ from odoo.http import Response, content_disposition, request
 class LedgerController(http.Controller):
     @http.route("/cloudprinter/ledger", type="http", auth="user", methods=["GET"], readonly=True)
     def export(self):
-        """The ledger as a zip: made in a temporary file, which no size of it fills the memory with."""
+        """Return the ledger as a zip, written to a temporary file to limit memory use."""
         if "cloudprinter.ledger.export" not in request.env:
-            # another database of a server that loads the add-on
+            # a database without the add-on, on a server that loads it for all databases
             raise request.not_found()
-        # closed, and so deleted, with the answer
+        # closed, and so deleted, with the response
         file = tempfile.TemporaryFile()
         request.env["cloudprinter.ledger.export"]._write_zip(file)
         size = file.tell()

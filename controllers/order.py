@@ -24,9 +24,9 @@ def _answer(code, **values):
 
 
 class OrderDispatcher(http.Dispatcher):
-    """A route whose body is the order document, whatever the content type says.
+    """Dispatches routes whose body is an order document, regardless of its content type.
 
-    Odoo's `http` type would read a body that is declared as a form, which is what PHP declares if it is told nothing.
+    Odoo's `http` type would parse a body that is declared as a form, which is PHP's default content type.
     """
 
     routing_type = "cloudprinter_order"
@@ -36,14 +36,14 @@ class OrderDispatcher(http.Dispatcher):
         return True
 
     def dispatch(self, endpoint, args):
-        # other modules look into them before an answer leaves
+        # other modules read them before the response is sent
         self.request.params = dict(args)
         return endpoint(**args)
 
     def handle_error(self, exc):
         if isinstance(exc, HTTPException):
             return exc
-        # Odoo has logged it; nothing of the document is in it
+        # Odoo has logged the error; the response must not quote the document
         return _answer(503, error=TRY_AGAIN)
 
 
@@ -54,23 +54,23 @@ class OrderController(http.Controller):
         auth="none",
         methods=["POST"],
         save_session=False,
-        # what comes in chunks is cut there without an error
+        # a chunked body is truncated at this size without an error
         max_content_length=order_document.SIZE_AT_MOST + 1,
     )
     def receive(self):
-        """Take an order document of Cloudprinter: JSON v2.1 or v2.2, or XML v2.1.
+        """Receive an order document from Cloudprinter: JSON v2.1 or v2.2, or XML v2.1.
 
-        200 when it is stored, also when it was before; 400 with path and reason when it is no order, 401 when no
-        company has its key, 413 when it is too large, 415 when it is neither JSON nor XML, 503 when it could not be
-        stored. All answers are JSON objects, with `status` or `error`.
+        Return 200 if it is stored now or was before, 400 with path and reason if it is not a valid order, 401 if no
+        company has its key, 413 if it is too large, 415 if it is neither JSON nor XML, or 503 if storing it failed.
+        All responses are JSON objects with `status` or `error`.
 
-        On a server with several databases of which the host name tells none, `?db=NAME` does; the add-on has to be
-        among `server_wide_modules` then.
+        If the host name does not select one of several databases, add `?db=NAME`; the add-on must then be one of the
+        `server_wide_modules`.
         """
         try:
-            # kept in memory, because after a collision in the database Odoo comes here once more
+            # cached, because Odoo repeats the request after a serialization failure
             content = request.httprequest.get_data(cache=True, parse_form_data=False)
-            # all of it is checked before the key is, so that the answer to a wrong key takes as long
+            # validate the document before the key, so that a wrong key takes as long to answer
             document = order_document.read(content)
         except (order_document.TooLarge, RequestEntityTooLarge):
             return _answer(413, error=f"larger than {order_document.SIZE_AT_MOST} bytes")
@@ -81,14 +81,14 @@ class OrderController(http.Controller):
         if request.db:
             return self._store(document, request.env(user=SUPERUSER_ID))
         names = http.db_list(force=True)
-        # the only one is what the host or the configuration tells; it did not answer
+        # a single database is the one that the host or configuration selects, and it did not respond
         name = names[0] if len(names) == 1 else request.httprequest.args.get("db")
         if names and name not in names:
             return _answer(401, error=UNKNOWN_KEY)
         try:
             return self._store_in(name, document)
         except psycopg2.Error:
-            _logger.warning("Cloudprinter: the database is not there to store an order document", exc_info=True)
+            _logger.warning("Cloudprinter: the database to store an order document is not available", exc_info=True)
             return _answer(503, error=TRY_AGAIN)
 
     def _store_in(self, name, document):
@@ -100,7 +100,7 @@ class OrderController(http.Controller):
 
     def _store(self, document, env):
         if "cloudprinter.order.document" not in env:
-            # another database of a server that loads the add-on
+            # a database without the add-on, on a server that loads it for all databases
             return _answer(401, error=UNKNOWN_KEY)
         company = env["res.company"]._cloudprinter_get_by_order_key(document.key)
         if not company:

@@ -1,7 +1,7 @@
-"""What follows from Cloudprinter's answers: one table, without Odoo.
+"""Decide what follows from Cloudprinter's answers: one table, independent of Odoo.
 
-A circuit (one endpoint and key) says what may be claimed now; a bundle is claimed and posted; the answer decides what
-becomes of its signals and of the circuit::
+A circuit (one endpoint and key) determines what may be claimed now; a bundle is claimed and posted; the answer
+determines the new state of its signals and of the circuit::
 
     allowance = allow(circuit, in_flight, now)
     decision = decide(circuit, bundle, attempt_id, result, now)

@@ -1,4 +1,4 @@
-"""What is claimed and posted together, and what came of it. Plain values."""
+"""Plain values for what is claimed and posted together, and for the answer."""
 
 import random
 from collections import Counter
@@ -9,16 +9,16 @@ from typing import NamedTuple
 from ..cloudsignal import Result, Signal
 from .circuit import Circuit
 
-SLOTS = 2  # bundles in flight for each connection, so that none is idle while answers are recorded
+SLOTS = 2  # bundles in flight per connection, so that no connection is idle while answers are recorded
 
 
 @dataclass(eq=False)
 class Endpoint:
     """One CloudSignal address and key, and the companies that send with it.
 
-    :param company_id: the company that has the key; branches without one of their own send with it
-    :param company_ids: those that may send now
-    :param resumed_request: what was answered up to this attempt is forgotten
+    :param company_id: the company that has the key; branches without their own key use it
+    :param company_ids: the companies that may send now
+    :param resumed_request: answers up to this attempt are ignored
     """
 
     company_id: int
@@ -30,7 +30,7 @@ class Endpoint:
     circuit: Circuit
 
     def has_settings_of(self, other):
-        """Return whether what is known of one endpoint holds for the other."""
+        """Return whether what is known about one endpoint also applies to the other."""
         names = ("url", "key_fingerprint", "resumed_request")
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
@@ -39,10 +39,10 @@ class Endpoint:
 class Row:
     """A queued signal, as it was claimed.
 
-    :param fault_count: failures of its own; the claim counts as one until the answer is known
-    :param alone: it is posted without others, since it was in a bundle that was taken apart
+    :param fault_count: failures of the signal itself; the claim counts as one until the answer is known
+    :param alone: whether it is posted alone, because its bundle was split
     :param last_attempt_id: the last attempt whose answer is known, 0 if there is none
-    :param key_fault: it has failed of its own, and that attempt was answered with 401 or 403
+    :param key_fault: whether the signal itself has failed, with the answer 401 or 403
     :param signal: what is posted
     """
 
@@ -60,7 +60,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """What is due of one order, claimed at `date` (naive UTC), oldest first."""
+    """The due signals of one order, oldest first, claimed at `date` (naive UTC)."""
 
     order_id: int
     company_id: int
@@ -87,10 +87,10 @@ class Attempt(NamedTuple):
 
 
 def share_slots(candidates, in_flight, room):
-    """Return which candidates are claimed: slots go one by one to the company with the least in flight.
+    """Return which candidates are claimed: slots go one by one to the company with the fewest bundles in flight.
 
-    :param dict candidates: company id → list of what may be claimed, the first goes first
-    :param in_flight: bundles
+    :param dict candidates: company id → list of what may be claimed, in order
+    :param in_flight: the bundles in flight
     :param int room: free slots
     :rtype: list
     """
@@ -98,7 +98,7 @@ def share_slots(candidates, in_flight, room):
     queues = {company_id: iter(waiting) for company_id, waiting in candidates.items()}
     chosen = []
     while queues and len(chosen) < room:
-        # of those with equally few any: else the first would always go first
+        # ties are broken at random, or the first company would always win
         company_id = min(queues, key=lambda company_id: (taken[company_id], random.random()))
         candidate = next(queues[company_id], None)
         if candidate is None:

@@ -1,23 +1,23 @@
-"""Whether an endpoint answers, and what may be posted to it meanwhile."""
+"""Track whether an endpoint answers, and what may be posted to it."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from .schedule import CIRCUIT_FARTHEST, is_reached
 
-WITNESSES = 5  # orders that show whether an outage is one
-KEY_ORDERS = 3  # different orders in a row for which the key is refused stop the company
-REFUSED_ORDERS = 20  # different orders in a row that are refused stop the company
-REFUSED_CAREFUL = 10  # of them, from which on one signal is posted at a time
+WITNESSES = 5  # orders that confirm an outage
+KEY_ORDERS = 3  # a refused key for this many different orders in a row stops the company
+REFUSED_ORDERS = 20  # this many different refused orders in a row stop the company
+REFUSED_CAREFUL = 10  # from this many on, one signal is posted at a time
 
 
 @dataclass(frozen=True)
 class Outage:
-    """The time since the endpoint first failed without having answered anything since.
+    """The period since the endpoint first failed, without any answer since.
 
-    :param retry_date: the next probe, unless an order that has not met the outage goes before it
-    :param order_ids: orders that met it, at most `WITNESSES`
-    :param told_to_wait: the endpoint answered 429, so no other order is to try before `retry_date`
+    :param retry_date: the next probe, unless an order that is not affected yet goes first
+    :param order_ids: affected orders, at most `WITNESSES`
+    :param told_to_wait: the endpoint answered 429, so no other order is tried before `retry_date`
     """
 
     since: datetime
@@ -28,14 +28,14 @@ class Outage:
 
 @dataclass(frozen=True)
 class Circuit:
-    """What is known of one endpoint and key since the key was entered or an administrator resumed.
+    """What is known about one endpoint and key since the key was entered or an administrator resumed sending.
 
     :param answered_id: the last attempt answered with 200 or 400, 0 if there was none
-    :param doubt_id: the signal that has failed of its own since then
+    :param doubt_id: the signal whose own failure was found since then, 0 if there was none
     :param outage: None while the endpoint answers
-    :param key_order_ids: orders for which the key was refused, without another answer in between; an order that is in
-        it twice was refused again
-    :param refused_order_ids: orders that were refused since the last acceptance
+    :param key_order_ids: orders for which the key was refused, without another answer in between; an order that
+        appears twice was refused again
+    :param refused_order_ids: orders refused since the last acceptance
     """
 
     answered_id: int = 0
@@ -46,34 +46,34 @@ class Circuit:
 
     @property
     def stopped(self):
-        """Why nothing is posted until an administrator does something: "key_refused", "refusals" or ""."""
+        """Return why nothing is posted until an administrator acts: "key_refused", "refusals" or ""."""
         if len(set(self.key_order_ids)) >= KEY_ORDERS:
             return "key_refused"
         return "refusals" if len(self.refused_order_ids) >= REFUSED_ORDERS else ""
 
     @property
     def key_refused_again(self):
-        """Whether the key was refused twice for one order: none of these orders is tried again before another one."""
+        """Return whether the key was refused twice for one order: then another order has to be tried first."""
         return len(self.key_order_ids) > len(set(self.key_order_ids))
 
     @property
     def is_careful(self):
-        """Whether one signal is posted at a time."""
+        """Return whether one signal is posted at a time."""
         return bool(self.outage or not self.answered_id or len(self.refused_order_ids) >= REFUSED_CAREFUL)
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """What may be claimed of one circuit, beside the orders in flight.
+    """What may be claimed for one circuit, besides the orders in flight.
 
-    A signal is claimed when it is due, and never before an earlier queued one of its item. A single one is chosen by:
-    a user asked for it, no fault of its own, the order least recently tried, the signal least recently tried, the
+    A signal is claimed when it is due, and never before an earlier queued one of its item. A single one is chosen by
+    these criteria: requested by a user, no failure of its own, order least recently tried, signal least recently tried,
     oldest.
 
-    :param bundles: orders, with all that is due of them and does not go alone
-    :param single: one signal more: "" none; "alone" one of those that go alone; "any"; "asked" one that a user asked to
+    :param bundles: whether orders may be claimed, with all their due signals that are not posted alone
+    :param single: one more signal: "" none; "alone" one that is posted alone; "any"; "asked" one that a user asked to
         send at once
-    :param not_order_ids: orders of which a single one is claimed only if a user asked for it
+    :param not_order_ids: orders of which a single signal is claimed only if a user asked for it
     :param look_again: when more may be allowed, None if that depends on the signals' own dates
     """
 
@@ -86,8 +86,8 @@ class Allowance:
 def allow(circuit, in_flight, now):
     """Return what may be claimed now.
 
-    :param Circuit circuit: what is known
-    :param in_flight: its bundles that were claimed and are not recorded yet
+    :param Circuit circuit: what is known about the endpoint
+    :param in_flight: its bundles that were claimed and not recorded yet
     :param datetime now: naive UTC
     :rtype: Allowance
     """

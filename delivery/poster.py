@@ -1,4 +1,4 @@
-"""Posts bundles in threads. Nothing here knows the ORM: what a thread needs is in the bundle."""
+"""Post bundles in threads. Independent of the ORM: a bundle has all that a thread needs."""
 
 import functools
 import logging
@@ -20,7 +20,7 @@ SAME_MOMENT = 0.01  # seconds
 
 
 class _FairLine:
-    """Bundles that wait for a connection: one of the company with the fewest connections goes first."""
+    """Bundles that wait for a connection. The company with the fewest connections goes first."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -33,7 +33,7 @@ class _FairLine:
 
     @contextmanager
     def taking(self):
-        """Yield the next bundle, which counts as one that is posted until the block ends."""
+        """Yield the next bundle, which counts as being posted until the block ends."""
         with self._lock:
             bundle = min(self._waiting, key=lambda waiting: self._posting[waiting.company_id])
             self._waiting.remove(bundle)
@@ -48,10 +48,10 @@ class _FairLine:
 class Poster:
     """Posts bundles in threads, with one kept-alive client per thread and address.
 
-    :param int connections: posts at the same time
+    :param int connections: number of simultaneous posts
     :param str user_agent: the header's value
-    :param float timeout: seconds for all of one POST
-    :param float deadline: on time.monotonic()'s scale; nothing is posted after it
+    :param float timeout: seconds for one POST as a whole
+    :param float deadline: value of time.monotonic() after which nothing is posted
     """
 
     def __init__(self, connections, user_agent, timeout, deadline):
@@ -64,7 +64,7 @@ class Poster:
         self._finished = queue.SimpleQueue()
 
     def post(self, bundles):
-        """Have the bundles posted; `wait` returns what came of them.
+        """Queue the bundles for posting; `wait` returns the answers.
 
         :param list bundles: of Bundle, with valid signals
         """
@@ -73,13 +73,13 @@ class Poster:
             self._threads.submit(self._post_next)
 
     def is_posting(self):
-        """Return whether `wait` would have to wait."""
+        """Return whether `wait` would block."""
         return self._finished.empty()
 
     def wait(self):
-        """Wait for a post to end, and for those that end in the same moment: together they are recorded faster.
+        """Wait for a post to end, and for others that end at the same moment: recording them together is faster.
 
-        :returns: list of (Bundle, Attempt); instead of the attempt None if it was not posted because of the deadline
+        :returns: list of (Bundle, Attempt), with None for the attempt if the deadline prevented the post
         """
         finished = [self._finished.get()]
         with suppress(queue.Empty):
@@ -88,7 +88,7 @@ class Poster:
         return finished
 
     def close(self):
-        """End all threads, without posting what waits."""
+        """End all threads without posting the waiting bundles."""
         self._threads.shutdown(cancel_futures=True)
         for client in self._clients.values():
             client.close()
@@ -103,8 +103,8 @@ class Poster:
         try:
             result = self._get_client(bundle.endpoint.url).post(body, bundle.endpoint.key)
         except Exception as error:
-            # the answers of others are in this run; the text of an error might hold the key
-            _logger.error("Cloudprinter: a post failed in an unexpected way: %s", type(error).__name__)
+            # the run must not lose the other answers; the text of an error might contain the key
+            _logger.error("Cloudprinter: unexpected error while posting: %s", type(error).__name__)
             result = cloudsignal.Result(Outcome.NO_ANSWER, message=type(error).__name__)
         return Attempt(bundle, body, result, utcnow())
 

@@ -1,20 +1,20 @@
-"""All SQL of the queue, a method for each statement. Nothing commits, and nothing waits for a lock.
+"""All SQL of the queue, one method per statement. No method commits or waits for a lock.
 
-A row is due when its date is reached, when it has none, and when its date is so far ahead that a clock was wrong.
+A row is due if its date is reached or empty, or so far ahead that a clock must have been wrong.
 """
 
 from ..cloudsignal import Signal
 from .bundle import Row
 from .schedule import FAULTS_AT_MOST, SIGNAL_FARTHEST, get_wait, utcnow
 
-WINDOW = 2000  # rows that are looked at together, shared by the companies
+WINDOW = 2000  # rows considered at a time, shared by the companies
 WINDOW_OF_COMPANY = 200
 
 
 class Queue:
     """The table `cloudprinter_signal` as a queue.
 
-    :param cr: a cursor of the database; what the ORM has not written yet is not seen
+    :param cr: a database cursor; changes that the ORM has not flushed are not seen
     """
 
     def __init__(self, cr):
@@ -28,7 +28,7 @@ class Queue:
     # === looking === #
 
     def get_settings(self):
-        """Return what users may change meanwhile: a row for each company with queued signals, its id first."""
+        """Return what users may change during a run: one row per company with queued signals, its id first."""
         return self._run(
             """
             SELECT id,
@@ -44,9 +44,9 @@ class Queue:
         )
 
     def find_orders(self, company_ids, busy_order_ids):
-        """Return the orders of which a bundle may be claimed.
+        """Return the orders of which a bundle may be claimed, the oldest first.
 
-        The oldest first, but what was answered before may be what fails, so it goes after what is new.
+        Signals that were tried before come after new ones, since they may be the ones that fail.
 
         :rtype: dict[int, list[int]]
         :returns: company id → order ids
@@ -86,7 +86,7 @@ class Queue:
         return orders
 
     def find_single(self, company_ids, allowance, busy_order_ids):
-        """Return the signal that goes alone: its company, order and id, or None.
+        """Return the company, order and id of the signal to post alone, or None.
 
         :param Allowance allowance: with `single`
         """
@@ -123,9 +123,9 @@ class Queue:
         return rows[0] if rows else None
 
     def get_next_date(self, company_ids, not_order_ids):
-        """Return when the next queued signal is due that is not due yet, or None.
+        """Return when the next queued signal becomes due, or None. Signals that are due already do not count.
 
-        :param not_order_ids: but of other orders than these
+        :param not_order_ids: orders to leave out
         """
         [[date]] = self._run(
             """
@@ -145,9 +145,9 @@ class Queue:
     # === claiming === #
 
     def claim(self, order_ids, signal_ids, bundle_size):
-        """Count an attempt ahead of what is due of these orders and of these signals that go alone.
+        """Claim the due signals of these orders, and these single signals, by counting an attempt in advance.
 
-        What others hold is left out, and with it everything that comes later of the same item.
+        Rows that others have locked are left out, together with all later ones of the same item.
 
         :rtype: list
         :returns: of (order id, company id, Row), the oldest first
@@ -217,7 +217,7 @@ class Queue:
         )
 
     def retry_now(self, company_ids, refused_order_ids):
-        """Make due what was tried before, and queue again what was refused of these orders."""
+        """Make signals due that were tried before, and queue the refused ones of these orders again."""
         self._run(
             """
             UPDATE cloudprinter_signal
@@ -237,16 +237,16 @@ class Queue:
     # === answers === #
 
     def lock(self, signal_ids):
-        """Return which of these signals nobody else holds; they are locked until the transaction ends."""
+        """Lock those of these signals that are free until the transaction ends, and return their ids."""
         rows = self._run(
             "SELECT id FROM cloudprinter_signal WHERE id = ANY(%(ids)s) FOR NO KEY UPDATE SKIP LOCKED", ids=signal_ids
         )
         return {row[0] for row in rows}
 
     def accept(self, rows, user_id):
-        """Write acceptances into signals.
+        """Write acceptances to signals.
 
-        :param list rows: of (id, number, attempt id, date, HTTP status, further posts, *details as they were posted)
+        :param list rows: of (id, number, attempt id, date, HTTP status, further posts, *details as posted)
         """
         self._run(
             """
@@ -270,12 +270,12 @@ class Queue:
     # === chatter === #
 
     def find_untold(self, at_most, busy_order_ids):
-        """Return the ids of signals whose outcome no chatter has, the oldest first, and lock them.
+        """Lock the signals whose outcome is not in the chatter yet, and return their ids, the oldest first.
 
-        With some of a document come all of it, so that it is told once.
+        All such signals of a document are returned together, so that they share a note.
 
-        :param busy_order_ids: orders in flight: of a document of which more is due or in flight, no signal is returned.
-            None for all.
+        :param busy_order_ids: orders in flight. Documents with more signals due or in flight are left out, but none
+            are if this is None.
         """
         rows = self._run(
             """
@@ -284,7 +284,7 @@ class Queue:
                   FROM cloudprinter_signal signal
                  WHERE to_tell
                    AND (%(busy)s::int[] IS NULL
-                        -- one look at each index: with OR, PostgreSQL would read the whole queue for each signal
+                        -- one lookup per index: with OR, PostgreSQL would read the whole queue for each signal
                         OR NOT EXISTS (SELECT FROM cloudprinter_signal other
                                         WHERE other.item_id = signal.item_id
                                           AND other.state = 'outgoing'

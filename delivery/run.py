@@ -1,4 +1,4 @@
-"""What one run of the sender knows. Free of the ORM."""
+"""State of one run of the sender. Independent of the ORM."""
 
 import time
 from collections.abc import Callable
@@ -11,11 +11,12 @@ LOOK_EVERY = 1.0  # seconds
 
 
 class Due:
-    """What a look at the queue found, kept for a moment: the more a run has sent, the longer a look takes.
+    """What is due, cached for a moment: the more a run has sent, the longer a query of the queue takes.
 
-    `orders` has the orders of which a bundle may be claimed (company id → order ids, the first goes first), and no
-    company of which nothing is known; `without_single` the endpoints of which no signal goes alone; `locked_order_ids`
-    the orders of which nothing could be claimed, since others hold their rows: these count for all of the run.
+    :ivar orders: company id → ids of the orders of which a bundle may be claimed, in order; without companies that
+        have to be looked up
+    :ivar without_single: endpoints without a signal to post alone
+    :ivar locked_order_ids: orders of which nothing could be claimed because of locks; kept for the whole run
     """
 
     def __init__(self):
@@ -30,7 +31,7 @@ class Due:
         return time.monotonic() > self._until
 
     def get_candidates(self, company_ids, singles, busy_order_ids):
-        """Return what may be claimed of each company: tuples of (company id, order id, id of a signal that goes alone).
+        """Return what may be claimed per company: tuples of (company id, order id, id of a signal to post alone).
 
         :param company_ids: companies that may send bundles
         :param singles: such tuples, with a signal
@@ -46,7 +47,7 @@ class Due:
         return candidates
 
     def remove(self, claimed):
-        """Take out what is claimed; of a company of which nothing is left, nothing is known any more."""
+        """Remove what was claimed; a company with nothing left has to be looked up again."""
         for company_id, order_id, _signal_id in claimed:
             order_ids = self.orders.get(company_id, [])
             if order_id in order_ids:
@@ -61,7 +62,7 @@ class Run:
 
     :param keep_lock: raises if this is no longer the only sender of the database
     :param settings: what users may change while the sender runs; see `_get_endpoints`
-    :param in_flight: bundles that were claimed and are not recorded yet
+    :param in_flight: bundles that were claimed and not recorded yet
     :param due: what may be claimed
     """
 
@@ -79,7 +80,7 @@ class Run:
     def get_room(self):
         """Return how many bundles may be claimed.
 
-        None until half of the slots are free: many at once cost little more than one.
+        0 until half of the slots are free: claiming many at once costs little more than claiming one.
         """
         slots = SLOTS * self.poster.connections
         room = slots - len(self.in_flight)

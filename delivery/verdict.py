@@ -1,4 +1,4 @@
-"""The table: an answer, in a circuit → what becomes of the signals and of the circuit."""
+"""The decision table: an answer in a circuit → the new state of the signals and of the circuit."""
 
 import enum
 from collections.abc import Callable
@@ -17,13 +17,13 @@ KEY_WAIT = timedelta(minutes=10)
 
 
 class Verdict(enum.Enum):
-    """What became of the signals of an attempt."""
+    """Outcome of an attempt for its signals."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
-    OWN = "own"  # failed of its own
-    APART = "apart"  # the bundle is taken apart: each signal goes alone
-    OUTAGE = "outage"  # failed, and says nothing of the signal
+    OWN = "own"  # the signal itself failed
+    APART = "apart"  # the bundle is split: each signal is posted alone
+    OUTAGE = "outage"  # failed, which says nothing about the signal
 
 
 class Decision(NamedTuple):
@@ -33,7 +33,7 @@ class Decision(NamedTuple):
 
 @dataclass(frozen=True)
 class Case:
-    """One answer, and what was known when it came."""
+    """One answer, and what was known when it arrived."""
 
     circuit: Circuit
     bundle: Bundle
@@ -43,7 +43,7 @@ class Case:
 
     @property
     def answer(self):
-        """The kind of answer: "200", "400", "key", "wait" or "failed"."""
+        """Return the kind of answer: "200", "400", "key", "wait" or "failed"."""
         status = self.result.status_code or 0
         if status in (200, 400):
             return str(status)
@@ -57,17 +57,17 @@ class Case:
 
     @property
     def failed_again(self):
-        """Whether one of its signals was answered before, and the endpoint has answered something since."""
+        """Return whether one of its signals was answered before, and the endpoint has answered something since."""
         return any(0 < row.last_attempt_id < self.circuit.answered_id for row in self.bundle.rows)
 
     @property
     def is_own(self):
-        """Whether it is the fault of what was posted: nothing else has failed since the endpoint answered."""
+        """Return whether the posted signals are at fault: nothing else has failed since the endpoint answered."""
         return self.failed_again and not self.circuit.outage and not self.circuit.doubt_id
 
     @property
     def is_second_sign(self):
-        """Whether it left after the outage began: what was in flight then says nothing more of it."""
+        """Return whether it was claimed after the outage began: what was already in flight confirms nothing."""
         return self.circuit.outage is not None and self.bundle.date > self.circuit.outage.since
 
 
@@ -75,12 +75,12 @@ class Case:
 
 
 def _answered(case):
-    """Everything that failed before is over."""
+    """Forget all earlier failures."""
     return Circuit(answered_id=case.attempt_id)
 
 
 def _refused(case):
-    """It answers, and the order is one more without an acceptance in between."""
+    """Forget all earlier failures, but count one more refused order since the last acceptance."""
     orders = _add(case.circuit.refused_order_ids, case.bundle.order_id, REFUSED_ORDERS)
     return Circuit(answered_id=case.attempt_id, refused_order_ids=orders)
 
@@ -90,9 +90,9 @@ def _doubted(case):
 
 
 def _failing(case):
-    """An outage begins, or goes on: probe at longer intervals, or later if the endpoint asks for it."""
+    """Begin or continue an outage: probe at growing intervals, or later if the endpoint asks for it."""
     outage = case.circuit.outage or Outage(case.now, case.now)
-    # it cannot begin later: the clock was wrong
+    # an outage cannot begin after its answer: the clock was wrong
     outage = replace(outage, since=min(outage.since, case.now))
     if case.is_second_sign or not case.circuit.outage:
         age = (case.now - outage.since).total_seconds()
@@ -103,7 +103,7 @@ def _failing(case):
 
 
 def _told_to_wait(case):
-    """As it fails; the first time the wait is exactly what the endpoint asks for."""
+    """Treat it as a failure, but the first time wait exactly as long as the endpoint asks."""
     outage = _failing(case).outage
     asked = _asked_wait(case)
     if not case.circuit.outage and asked is not None:
@@ -112,7 +112,7 @@ def _told_to_wait(case):
 
 
 def _key_refused(case):
-    """As it fails; each order tells of the key, and is asked once more if no other one comes."""
+    """Treat it as a failure, and note the order; it is tried again if no other order comes."""
     circuit = _failing(case)
     outage = replace(circuit.outage, retry_date=max(circuit.outage.retry_date, case.now + KEY_WAIT))
     orders, order_id = circuit.key_order_ids, case.bundle.order_id
@@ -137,7 +137,7 @@ class Line(NamedTuple):
     """One line of the table; the first that applies counts.
 
     :param answers: kinds of answer, see `Case.answer`
-    :param applies: given a `Case`
+    :param applies: given a `Case`, returns whether the line applies
     :param change: given a `Case`, returns its new `Circuit`
     """
 
@@ -166,13 +166,13 @@ LINES = {
 
 
 def decide(circuit, bundle, attempt_id, result, now):
-    """Return what follows from the answer to one POST.
+    """Return the verdict and the new circuit for the answer to one POST.
 
-    :param Circuit circuit: as it was before
+    :param Circuit circuit: before the answer
     :param Bundle bundle: what was posted
-    :param int attempt_id: greater than that of each attempt that was decided before
+    :param int attempt_id: greater than that of any attempt decided before
     :param cloudsignal.Result result: the answer
-    :param datetime now: when it came, naive UTC
+    :param datetime now: when it arrived, naive UTC
     :rtype: Decision
     """
     case = Case(circuit, bundle, attempt_id, result, now)
@@ -184,13 +184,13 @@ def decide(circuit, bundle, attempt_id, result, now):
 
 
 class Change(NamedTuple):
-    """What is written to one signal.
+    """New values of one signal.
 
     :param state: "sent", "error" or "outgoing"
-    :param failure_type: "refused", "expired", or the verdict's word while it is queued; False for an accepted one
-    :param fault_count: failures of its own
+    :param failure_type: "refused", "expired", or the verdict's value while it is queued; False if accepted
+    :param fault_count: failures of the signal itself
     :param next_attempt_date: naive UTC, None if there is none
-    :param alone: it is posted without others from now on
+    :param alone: whether it is posted alone from now on
     """
 
     state: str
@@ -201,10 +201,10 @@ class Change(NamedTuple):
 
 
 def settle(verdict, fault_count, date):
-    """Return what becomes of a signal that is still queued.
+    """Return the new values of a signal that is still queued.
 
     :param Verdict verdict: of the attempt
-    :param int fault_count: as claimed, so this attempt counts as a failure of its own unless the verdict says otherwise
+    :param int fault_count: as claimed, so it includes this attempt, which only counts if the signal itself failed
     :param datetime date: of the answer, naive UTC
     :rtype: Change
     """

@@ -16,12 +16,12 @@ TO_ANSWER = timedelta(seconds=2)
 
 
 class Story(NamedTuple):
-    """One order of Cloudprinter and how far it has come."""
+    """A Cloudprinter order and its progress."""
 
-    days: int  # since it came
-    due: int  # days until it is to be shipped
+    days: int  # since it was received
+    due: int  # days until it must be shipped
     lines: tuple  # of (product, quantity)
-    # methods of the shop, with what Cloudprinter answers if it does not accept, and the hours since the order came
+    # methods of `_Shop`, with `:answer` if Cloudprinter does not accept, and `@hours` since the order was received
     steps: str
     carrier: str = "parcel"
     consignor: str = "Example Photos"
@@ -36,7 +36,7 @@ STORIES = (
     Story(16, -13, ONE_BOOK, "confirm start make ship", carrier="letter"),
     Story(9, -5, (("poster", 2), ("poster", 3)), "confirm make pack ship"),
     Story(6, -3, ONE_BOOK, "confirm cancel_all"),
-    # under way, the last one is late
+    # in progress, the last one is late
     Story(0, 4, TEN_POSTERS, "", consignor="Poster Club"),
     Story(1, 3, (("book", 3), ("poster", 20)), "confirm"),
     Story(1, 2, ONE_BOOK, "confirm:nothing"),
@@ -50,7 +50,7 @@ STORIES = (
     Story(2, 3, CARDS, "confirm", consignor="Card Maker"),
     Story(2, 3, CARDS, "confirm gang", consignor="Card Maker"),
     Story(1, 5, ONE_BOOK, "confirm", is_test=True),
-    # what needs a person
+    # needs attention
     Story(2, 3, ONE_BOOK, "confirm start:refuse"),
     Story(10, -2, TEN_POSTERS, "confirm start:time_out"),
     Story(3, 2, (("poster", 30),), "confirm start cancel"),
@@ -66,17 +66,17 @@ STORIES = (
 
 
 class Incoming(NamedTuple):
-    """One order document as Cloudprinter sends it, and what people do about it."""
+    """An order document as Cloudprinter sends it, and what users do with it."""
 
-    minutes: int  # since it came
+    minutes: int  # since it was received
     lines: tuple  # of (key of `PRODUCTS`, quantity)
-    steps: str = ""  # methods of the shop
+    steps: str = ""  # methods of `_Shop`
     reader: str = "Alex Example"
     is_test: bool = False
-    reorders: int | None = None  # the story of which the last item is made once more
+    reorders: int | None = None  # index of the story whose last item is reprinted
 
 
-# Cloudprinter's reference, what it is, pages, options, price
+# Cloudprinter's reference, title, pages, options, price
 PRODUCTS = {
     "book": (
         "photobook_a4_p_fc",
@@ -107,7 +107,7 @@ class CloudprinterOrder(models.Model):
 
     @api.model
     def _install_demo(self):
-        """Let a print shop work for some weeks. Nothing of it is sent, the answers are made up."""
+        """Simulate some weeks of a print shop. Nothing is sent; the answers are made up."""
         if not self.search_count([("name", "=", str(FIRST_ORDER))]):
             shop = _Shop(self.env)
             shop.work()
@@ -115,7 +115,7 @@ class CloudprinterOrder(models.Model):
 
 
 class _Shop:
-    """What people do in a print shop. Each step is one of Odoo's own, and what is due is derived from it."""
+    """Simulates the users of a print shop. Each step uses Odoo's own actions, from which the signals are derived."""
 
     def __init__(self, env):
         company = env.ref("base.main_company")
@@ -128,7 +128,7 @@ class _Shop:
         return self.env.ref(f"cloudprinter.{name}")
 
     def work(self):
-        """Do all steps in the order of their times, so that the ledger is numbered in this order."""
+        """Perform all steps in chronological order, so that the ledger is numbered in this order."""
         diary = []
         for number, story in enumerate(STORIES):
             came = self.now - timedelta(days=story.days)
@@ -187,10 +187,10 @@ class _Shop:
         )
         return order
 
-    # === what is told === #
+    # === signals === #
 
     def notice(self, items, when):
-        """Have the due signals made; while modules are installed it is otherwise left to a person."""
+        """Create the due signals, which otherwise wait for a user while modules are installed."""
         items.changed_by_update = False
         items.with_context(cloudprinter_ledger=LEDGER_TOKEN)._make_due_signals(event_date=when)
 
@@ -203,17 +203,17 @@ class _Shop:
         self._answer(order, when, cloudsignal.Result(Outcome.REFUSED, 400, words, response, duration_ms=61))
 
     def time_out(self, order, when):
-        """Get no answer until the signal is given up, days later."""
+        """Leave the signal without an answer until its attempts are used up, days later."""
         result = cloudsignal.Result(Outcome.NO_ANSWER, message="No answer in 10 seconds", duration_ms=10000)
         while signal := order.signal_ids.filtered(lambda signal: signal.state == "outgoing"):
             self._answer(order, when, result)
             when = signal.next_attempt_date
 
     def nothing(self, order, when):
-        """It is still queued."""
+        """Keep the signals queued."""
 
     def _answer(self, order, when, result):
-        """Write down an answer to all that is queued of an order, as the sender does."""
+        """Record an answer to all queued signals of an order, as the sender does."""
         signals = order.signal_ids.filtered(lambda signal: signal.state == "outgoing").sorted("id")
         if not signals:
             return
@@ -223,7 +223,7 @@ class _Shop:
             Row(signal.id, last_attempt_id=signal.last_attempt_id, signal=signal._to_cloudsignal())
             for signal in signals
         )
-        # other signals are answered meanwhile
+        # other signals are being answered, so that there is no outage
         endpoint = Endpoint(self.company.id, [], cloudsignal.ENDPOINT, "", "", 0, Circuit(answered_id=sys.maxsize))
         attempt = Attempt(
             Bundle(order.id, self.company.id, rows, when, endpoint),
@@ -235,7 +235,7 @@ class _Shop:
         ledger._settle(ledger._write_attempts([attempt]))
         signals._mark_told()
 
-    # === the work === #
+    # === production and delivery === #
 
     def confirm(self, order, when):
         order.sale_order_ids.action_confirm()
@@ -283,7 +283,7 @@ class _Shop:
         self.ship(order, when, tracking="")
 
     def ship_less(self, order, when):
-        """Some were spoilt, and no more are made."""
+        """Ship less than ordered, as some copies were spoiled."""
         move = order.item_ids.move_ids._cloudprinter_bound_for_customer()
         move.picking_id.action_assign()
         move.write({"quantity": 0.6 * move.product_uom_qty, "picked": True})
@@ -291,7 +291,7 @@ class _Shop:
         self.ship(order.with_context(**context), when)
 
     def correct(self, order, when):
-        """The parcel service has changed the tracking code."""
+        """Change the tracking code after shipping."""
         order.item_ids.move_ids.picking_id.carrier_tracking_ref = f"00340435{order.name}"
         order.signal_ids.filtered("correction_of_id").event_date = when
 
@@ -307,7 +307,7 @@ class _Shop:
         order.item_ids.promised_date = order.shipping_date + timedelta(hours=24)
 
     def cancel(self, order, when):
-        order.item_ids.report_cancel("CancelPageCount", "The file has 3 pages, ordered were 2")
+        order.item_ids.report_cancel("CancelPageCount", "The file has 3 pages instead of 2")
 
     def cancel_all(self, order, when):
         self.cancel(order, when)
@@ -323,10 +323,10 @@ class _Shop:
     def cancel_production(self, order, when):
         order.item_ids.production_ids.action_cancel()
 
-    # === orders that come in === #
+    # === incoming orders === #
 
     def take_in(self):
-        """Receive documents and make of them what can be made."""
+        """Receive the documents and import them as far as possible."""
         for number, incoming in enumerate(INCOMING, len(STORIES)):
             when = self.now - timedelta(minutes=incoming.minutes)
             content = self.prepare_document(number, incoming)
@@ -406,14 +406,14 @@ class _Shop:
         dialog.action_reject()
 
     def change(self, document, content):
-        """Cloudprinter sends the order once more, and wants more of it."""
+        """Receive the order again with a larger quantity."""
         content["order"]["items"][0]["count"] += 2
         self.receive(content, self.now - timedelta(minutes=6))
 
     def spoil(self, document, content):
-        """A file was fetched and is not what it should be."""
+        """Mark the fetched file as damaged."""
         document.order_id.file_ids.write(
-            {"state": "error", "failure_type": "corrupt", "problem": "The checksum is another one."}
+            {"state": "error", "failure_type": "corrupt", "problem": "The checksum does not match."}
         )
 
     def lose(self, document, content):

@@ -16,7 +16,7 @@ from .template import ensure_template
 def main():
     parser = argparse.ArgumentParser(prog="make", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("setup", help="download and prepare all; the others do it by themselves")
+    commands.add_parser("setup", help="download and prepare everything; other commands do so automatically")
     commands.add_parser("lint", help="run the quality gates: code, XML, manifest, Odoo's log while installing")
     test = commands.add_parser("test", help="run all tests")
     test.add_argument("--tags", help="only these of Odoo's test tags, for example /cloudprinter:TestStage")
@@ -37,7 +37,7 @@ def main():
     serve.add_argument("--port", type=int, default=8069)
     screenshots = commands.add_parser("screenshots", help="take pictures of the main screens with the demo data")
     screenshots.add_argument("--only", help="only those with this in their name, for example item")
-    screenshots.add_argument("--lang", help="as people see them who have this language, for example de_DE")
+    screenshots.add_argument("--lang", help="language of the screens, for example de_DE")
     commands.add_parser("translations", help="write i18n/cloudprinter.pot and bring i18n/*.po up to it")
     odoo_tests = commands.add_parser(
         "odoo-tests", help="run the tests of Odoo's own modules, without and with the add-on"
@@ -47,9 +47,9 @@ def main():
     if arguments and options.command not in ("bench", "simulate"):
         parser.error(f"unknown: {' '.join(arguments)}")
     if options.command == "bench":
-        # what is mistyped is said before anything is set up
+        # report mistakes before anything is set up
         bench.parse(arguments)
-    # `kill` ends the servers as Ctrl-C does, and Ctrl-C also where a shell has started this in the background
+    # `kill` ends the servers as Ctrl-C does, and Ctrl-C even if a shell has started this in the background
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     environment.stay_inside()

@@ -2,7 +2,7 @@
 
     python -m dev.cloudsignal_server --port 8070 --key demo
 
-It is written from the API's page alone and imports nothing of the add-on, so that both can contradict each other.
+It is written from the API documentation alone and imports nothing of the add-on, so that each tests the other.
 """
 
 import argparse
@@ -116,12 +116,12 @@ def without_key(body):
 
 
 class CloudSignalServer:
-    """The stand-in, to be used in `with`, or between `start()` and `stop()`.
+    """The stand-in, used with `with`, or between `start()` and `stop()`.
 
     :param str api_key: the only key that is accepted
-    :param int port: 0 for any free one
+    :param int port: 0 for any free port
     :param log: called with one line of text per request, without the key
-    :param certificate: path of a PEM file with certificate and private key; then it speaks https
+    :param certificate: path of a PEM file with certificate and private key, to speak https
 
     :ivar url: where to post
     :ivar accepted: list of dict, one per accepted signal in order of arrival: the signal's own keys, `received`
@@ -158,7 +158,7 @@ class CloudSignalServer:
         return self
 
     def stop(self):
-        """Close all connections, also those that idle or hang, and end all threads."""
+        """Close all connections, including idle and hanging ones, and end all threads."""
         self.stopping.set()
         if self._thread.is_alive():
             self._server.shutdown()
@@ -167,7 +167,7 @@ class CloudSignalServer:
         self._server.server_close()
 
     def signals(self, order=None, item=None):
-        """Return the accepted signals, perhaps of one order or item, as (type, order, item)."""
+        """Return the accepted signals, optionally of one order or item, as (type, order, item)."""
         return [
             (signal["type"], signal["order"], signal["item"])
             for signal in list(self.accepted)
@@ -202,7 +202,7 @@ class CloudSignalServer:
 
         What happens:
 
-        :param int times: for so many requests; None until `behave()`
+        :param int times: for this many requests; None until `behave()`
         :param int status: answer this; unless it is 200 nothing is accepted
         :param float delay: seconds to wait before the answer
         :param until: a threading.Event before which there is no answer
@@ -214,8 +214,8 @@ class CloudSignalServer:
         :param str body: answer this text
         :param str redirect: answer 302 (or `status`) to this address
         :param interim: statuses of interim answers, such as (103, 102), each in a packet of its own before all else
-        :param int headers: so many further headers
-        :param int header_size: one further header of so many bytes
+        :param int headers: number of further headers
+        :param int header_size: size in bytes of one further header
         :param bool close_idle: close the connection after the answer, which does not say so
         :param accept: called with each signal of a request that gets another `status` than 200; those for which it
             returns true are accepted nevertheless
@@ -237,7 +237,7 @@ class CloudSignalServer:
             self._rules.append(rule)
 
     def behave(self):
-        """Forget every misbehaviour that is left."""
+        """Forget all remaining misbehaviour."""
         with self._lock:
             self._rules.clear()
 
@@ -300,7 +300,7 @@ class CloudSignalServer:
         return request, answer, self._answer_body(status, fault, rule), rule
 
     def hold_back(self, rule):
-        """Wait as long as the misbehaviour wants; returns whether the server is being stopped."""
+        """Wait as long as the misbehaviour requires; return whether the server is being stopped."""
         while rule.get("until") and not rule["until"].wait(0.05):
             if self.stopping.is_set():
                 return True
@@ -339,21 +339,21 @@ def is_meant(rule, body, reused):
 
 
 def get_signals(body):
-    """Return the members of a parsed body, or itself, as a list of dict."""
+    """Return the members of a parsed body, or the body itself, as a list of dict."""
     body = body if isinstance(body, dict) else {}
     members = body["items"] if isinstance(body.get("items"), list) else [body]
     return [member if isinstance(member, dict) else {} for member in members] or [{}]
 
 
 def describe(method, path, status, body, fault):
-    """Return one line about a request, without any key."""
+    """Return a one-line description of a request, without the key."""
     line = [datetime.now().strftime("%H:%M:%S"), method, path, str(status or "cut")]
     for signal in get_signals(body):
         if "type" in signal:
             line.append("/".join(str(signal.get(key)) for key in ("type", "order", "item")))
     if fault:
         line.append(f"({fault[1]})")
-    # as ASCII, because a request may hold what the terminal cannot show
+    # as ASCII, because a request may contain characters that the terminal cannot show
     return ascii(" ".join(line))[1:-1]
 
 
@@ -370,11 +370,11 @@ class _Server(ThreadingHTTPServer):
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
-            # each connection's own thread agrees on the secrets, not the one that takes connections
+            # the connection's own thread does the TLS handshake, not the one that accepts connections
             self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def server_bind(self):
-        # HTTPServer's own would ask the name server who we are
+        # HTTPServer's own method would ask the name server for the host name
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address
 
@@ -391,11 +391,11 @@ class _Server(ThreadingHTTPServer):
     def close_connections(self):
         with self._connections_lock:
             for connection in self._connections:
-                with suppress(OSError):  # the other side may be faster
+                with suppress(OSError):  # the other side may have closed it already
                     connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request, client_address):
-        """Say nothing when the other side hangs up; that is what some tests do."""
+        """Ignore that the other side hangs up, as some tests do."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -403,14 +403,14 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # so that head and body leave in one packet
+    wbufsize = -1  # so that head and body are sent in one packet
     reused = False
 
     def answer(self):
         owner = self.server.owner
         length = self.headers.get("Content-Length", "0")
         if not length.isdigit() or self.headers.get("Transfer-Encoding"):
-            self.close_connection = True  # where the next request begins is unknown
+            self.close_connection = True  # the beginning of the next request is unknown
             length = "0"
         data = self.rfile.read(int(length))
         request, headers, body, rule = owner.receive(

@@ -1,6 +1,6 @@
-"""The main job as a shop does it: an order comes in, goes through Odoo's screens, and Cloudprinter is told.
+"""The main flow of a shop: an order comes in, goes through Odoo's screens, and is reported to Cloudprinter.
 
-Everything happens by calls that a browser would make, as users with the rights of their work. The order is made, and
+All calls are those of a browser, by users with the rights of their role. The order is imported, and
 the signals are delivered, by the scheduled actions of the running server.
 """
 
@@ -32,7 +32,7 @@ ITEMS = (
 
 
 def make_document(key):
-    """The order as Cloudprinter sends it: JSON v2.2."""
+    """Return the order as Cloudprinter sends it: JSON v2.2."""
     shipping_date = (datetime.now() + timedelta(days=2)).strftime("%Y-%m-%d %H:%M:%S")
     order = {
         "apikey": key,
@@ -69,7 +69,7 @@ def make_document(key):
 
 
 class Shop:
-    """The print shop: people, products and what they do."""
+    """The print shop: users, products and their work."""
 
     def __init__(self, address, database, signal_url, key):
         self.address, self.database = address, database
@@ -77,7 +77,7 @@ class Shop:
         self.admin = admin = Session(address, database, "admin", "admin")
         self._write_settings(signal_url, key)
         self.sales = self._hire("sam", "Sam Sales", "sales_team.group_sale_salesman")
-        # Odoo's mrp_account reads journal entries in the name of who makes a backorder
+        # Odoo's mrp_account reads journal entries with the rights of the user who makes a backorder
         self.operator = self._hire("olga", "Olga Operator", "mrp.group_mrp_user", "account.group_account_readonly")
         self.packer = self._hire("paul", "Paul Packer", "stock.group_stock_user", "stock.group_tracking_lot")
         self.manager = self._hire("mia", "Mia Manager", "mrp.group_mrp_manager", "stock.group_stock_user")
@@ -107,7 +107,7 @@ class Shop:
         return self.admin.search("ir.model.data", [("module", "=", module), ("name", "=", name)], "res_id")[0]["res_id"]
 
     def _write_settings(self, signal_url, key):
-        # the connection first: the address has to be this machine's before the key can be used
+        # the connection first: the address must belong to this machine before the key can be used
         self.admin.call("res.company", "write", [1], {"cloudprinter_signal_url": signal_url})
         self.admin.call("res.company", "write", [1], {"cloudprinter_signal_api_key": key, "cloudprinter_hold": False})
 
@@ -150,7 +150,7 @@ class Shop:
     # === the work === #
 
     def receive(self):
-        """Cloudprinter posts the order, twice, as it does when an answer is lost; returns the sales order."""
+        """Post the order twice, as Cloudprinter does when an answer is lost; return the sales order."""
         document = make_document(self.order_key)
         for expected in ("received", "known"):
             answer = push(self.address, document)
@@ -162,7 +162,7 @@ class Shop:
             sales[:] = self.sales.search("sale.order", [("client_order_ref", "=", ORDER), ("state", "=", "sale")], "id")
             return sales
 
-        wait_until(is_confirmed, "Taking in the order", timeout=60)
+        wait_until(is_confirmed, "Importing the order", timeout=60)
         sale = sales[0]["id"]
         self._describe_order(sale)
         return sale
@@ -184,7 +184,7 @@ class Shop:
         return [row["id"] for row in self.manager.search("mrp.production", domain, "name", order="id")]
 
     def make_book(self):
-        """Two work orders, started and finished one after the other, then the order is closed."""
+        """Start and finish two work orders in turn, then close the order."""
         [production] = self.get_productions(BOOK)
         orders = self.operator.search("mrp.workorder", [("production_id", "=", production)], "name", order="id")
         for order in orders:
@@ -193,7 +193,7 @@ class Shop:
         self.operator.press("mrp.production", [production], "button_mark_done", "action_backorder")
 
     def make_posters(self):
-        """60 of 100 today, a delay is reported, the rest is made by the backorder."""
+        """Make 60 of 100 today, report a delay, and make the rest with the backorder."""
         [production] = self.get_productions(POSTER)
         [sheet] = self.operator.read("mrp.production", [production], "move_raw_ids")[0]["move_raw_ids"]
         self.operator.call(
@@ -209,7 +209,7 @@ class Shop:
         self.operator.press("mrp.production", [backorder], "button_mark_done", "action_backorder")
 
     def cancel_flyers(self, sale):
-        """The file is wrong: the item is cancelled at Cloudprinter, and here."""
+        """Cancel the item at Cloudprinter and in Odoo, as its file is wrong."""
         [item] = self.manager.search("cloudprinter.item", [("name", "=", FLYER)], "name")
         self.manager.call(
             "cloudprinter.item",
@@ -223,7 +223,7 @@ class Shop:
         self.manager.press("mrp.production", self.get_productions(FLYER), "action_cancel")
 
     def ship(self, sale):
-        """Everything is packed and validated; the tracking code is typed when the parcel service has given it."""
+        """Pack and validate everything; type the tracking code when the parcel service has provided it."""
         [picking] = self.packer.search(
             "stock.picking", [("sale_id", "=", sale), ("state", "not in", ("done", "cancel"))], "name"
         )
@@ -234,7 +234,7 @@ class Shop:
 
 
 def run_demo(server, template, port=None):
-    """Run the demo; with a `port` Odoo stays for a browser until Ctrl-C. Returns the exit code."""
+    """Run the demo; with a `port`, keep Odoo running for a browser until Ctrl-C. Return the exit code."""
     key = secrets.token_hex(16)
     with ExitStack() as stack:
         endpoint = stack.enter_context(CloudSignalServer(key))
@@ -276,7 +276,7 @@ def _queued(shop):
 
 
 def _report(shop, endpoint):
-    """Print what the endpoint received and what the ledger says; returns what is wrong."""
+    """Print what the endpoint received and what the ledger says; return what is wrong."""
     rows = shop.manager.search(
         "cloudprinter.signal",
         [],

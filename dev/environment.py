@@ -1,4 +1,4 @@
-"""Makes what `make test` and `make demo` need, below the ignored folder .dev/, and reuses it afterwards.
+"""Provide what `make test` and `make demo` need, below the ignored folder .dev/, and reuse it afterwards.
 
 Only the standard library is imported here: this runs before anything is installed.
 Each `ensure_*` returns quickly when its result is there and was made from the same inputs.
@@ -34,17 +34,17 @@ UNSTABLE_PACKAGES = (
     "fonts-ocr-b",
     "fonts-inconsolata",
 )
-# Left out of Debian's package; a page that asks for it would have an error in its console.
+# Missing in Debian's package; a page that requests it would log an error to its console.
 MISSING_FILES = ("odoo/addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js",)
 # Unstable's Font Awesome is version 7, in which Odoo's icons have other names.
 STABLE_PACKAGES = ("fonts-font-awesome",)
-# OCA's queue of jobs, and what it does not load without
+# OCA's queue of jobs, and the modules it needs to load
 QUEUE_JOB = ("odoo-addon-queue-job==19.0.2.4.0.1", "openupgradelib==3.13.7")
 BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
 
 
 class SetupError(Exception):
-    """Something that cannot be had here; the text says what and the remedy."""
+    """A requirement is missing; the text says what and how to get it."""
 
 
 def say(text):
@@ -59,10 +59,10 @@ def stay_inside():
 
 
 def run(command, what, log=None, stdin=None, **options):
-    """Run `command`, showing that it is alive; its output goes to a log and is shown when it fails.
+    """Run `command`, showing progress; its output goes to a log and is shown when it fails.
 
     :param list command: program and arguments
-    :param str what: what is being done, in the words of the reader
+    :param str what: description shown to the user
     :param Path log: where the output is kept, default `.dev/log/<program>.log`
     :param str stdin: what the program reads
     :raises SetupError: when the program fails or is missing
@@ -99,7 +99,7 @@ def run(command, what, log=None, stdin=None, **options):
 
 
 def check(command, **options):
-    """Run a checker; returns what it says is wrong as one text, or "" if nothing is."""
+    """Run a checker; return its findings as one text, or "" if there are none."""
     command = [str(part) for part in command]
     result = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     said = f"{result.stdout}{result.stderr}".strip()
@@ -112,7 +112,7 @@ def key(*inputs):
 
 @contextmanager
 def locked(name):
-    """Let one process at a time do what the block does: jobs beside each other may want to make the same."""
+    """Let one process at a time run the block, as parallel jobs may create the same things."""
     with (DEV / f"lock-{name}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -120,7 +120,7 @@ def locked(name):
 
 @contextmanager
 def made_from(folder, *inputs):
-    """Yield True when `folder` must be made anew; it is marked as complete when the block ends well."""
+    """Yield True when `folder` must be created again; it is marked as complete when the block succeeds."""
     mark = folder / ".made-from"
     wanted = key(*inputs)
     if mark.exists() and mark.read_text() == wanted:
@@ -132,7 +132,7 @@ def made_from(folder, *inputs):
 
 
 def ensure_debian(packages, why):
-    """Install Debian packages as root; as anybody else name the command.
+    """Install Debian packages as root; for other users print the command.
 
     :raises SetupError: not root, or apt cannot install them
     """
@@ -150,7 +150,7 @@ def ensure_debian(packages, why):
 
 
 def ensure_python():
-    """The virtual environment with the pinned packages; returns its interpreter."""
+    """Create the virtual environment with the pinned packages; return its interpreter."""
     if sys.version_info < (3, 10):
         raise SetupError(
             f"Odoo 19 needs Python 3.10 or newer; this is {sys.version.split()[0]}."
@@ -161,7 +161,7 @@ def ensure_python():
 
 
 def ensure_lint_tools():
-    """The tools of `make lint`, in an environment of their own; returns the folder of their programs."""
+    """Create an environment with the tools of `make lint`; return the folder of their programs."""
     _make_venv(LINT_VENV, LINT_REQUIREMENTS)
     return LINT_VENV / "bin"
 
@@ -183,7 +183,7 @@ def _make_venv(folder, requirements):
 
 
 def _odoo_below(folder):
-    """The folder that holds the package `odoo` in a checkout or an unpacked Debian package."""
+    """Return the folder that holds the package `odoo` in a checkout or an unpacked Debian package."""
     for path in (folder, folder / "usr" / "lib" / "python3" / "dist-packages"):
         if (path / "odoo" / "release.py").exists():
             return path
@@ -201,12 +201,12 @@ def _debian_mirror():
 
 
 def _unstable_apt(folder):
-    """An apt command that sees Debian unstable only, with its state in `folder`: the machine's own stays as it is."""
+    """Return an apt command that uses Debian unstable only, with its state in `folder`, not the machine's own."""
     if not shutil.which("apt-get"):
         raise SetupError("this is not a Debian system")
     mirror = _debian_mirror()
     if not mirror and os.geteuid() == 0:
-        # a container's image comes without package lists
+        # container images have no package lists
         run(["apt-get", "-q", "update"], "reading the package lists")
         mirror = _debian_mirror()
     if not mirror:
@@ -251,7 +251,7 @@ def _download_odoo(folder):
 
 
 def ensure_odoo():
-    """The folder that goes on PYTHONPATH, of the user's Odoo (`ODOO_SOURCE`) or of Debian's package."""
+    """Return the folder for PYTHONPATH, from the user's Odoo (`ODOO_SOURCE`) or from Debian's package."""
     source = os.environ.get("ODOO_SOURCE")
     if source:
         found = _odoo_below(Path(source).expanduser().resolve())
@@ -273,7 +273,7 @@ def ensure_odoo():
 
 
 def odoo_identity(odoo):
-    """Text that changes when the Odoo in use does: of a checkout its commit, else the folder and release file."""
+    """Return a text that changes with the Odoo in use: for a checkout its commit, else the folder and release file."""
     commit = subprocess.run(["git", "-C", str(odoo), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     in_checkout = commit.returncode == 0 and DEV not in odoo.parents
     release = odoo / "odoo" / "release.py"
@@ -281,7 +281,7 @@ def odoo_identity(odoo):
 
 
 def ensure_browser():
-    """The browser that Odoo's browser tests find; without one Odoo would skip them without a word."""
+    """Provide the browser for Odoo's browser tests; without one Odoo would skip them silently."""
     for attempt in range(2):
         for name in BROWSERS:
             if shutil.which(name):
@@ -292,7 +292,7 @@ def ensure_browser():
 
 
 def ensure_queue_job():
-    """A folder with OCA's queue_job, as it comes from the package index; its add-ons are in `odoo/addons`."""
+    """Return a folder with OCA's queue_job from the package index; its add-ons are in `odoo/addons`."""
     folder = DEV / "queue_job"
     with locked("queue_job"), made_from(folder, *QUEUE_JOB) as needed:
         if needed:
@@ -303,7 +303,7 @@ def ensure_queue_job():
 
 
 def ensure_addons():
-    """A folder in which this repository is called `cloudprinter`, whatever the clone's folder is called."""
+    """Return a folder in which this repository is called `cloudprinter`, whatever the clone is called."""
     ADDONS.mkdir(parents=True, exist_ok=True)
     link = ADDONS / "cloudprinter"
     if not link.is_symlink():

@@ -1,4 +1,4 @@
-"""The stand-in for a host from which files of orders are downloaded, on loopback."""
+"""A stand-in for a host from which files of orders are downloaded, on loopback."""
 
 import socketserver
 import ssl
@@ -8,10 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class FileServer:
-    """Serves what it is given.
+    """Serves the given content.
 
-    :param certificate: path of a PEM file with certificate and private key; then it speaks https
-    :ivar requests: of (path, headers), in the order in which they came
+    :param certificate: path of a PEM file with certificate and private key, to speak https
+    :ivar requests: of (path, headers), in order of arrival
     """
 
     def __init__(self, certificate=None, port=0):
@@ -37,9 +37,9 @@ class FileServer:
         self._server.server_close()
 
     def serve(self, path, content=b"", status=200, headers=(), length=None, pause=0.0, before=None):
-        """Answer to `path` with this; returns the address.
+        """Serve this answer at `path`; return the address.
 
-        :param length: what is announced, the content's own by default; False announces nothing
+        :param length: announced length, the content's own by default; False announces nothing
         :param pause: seconds before each byte, from the head on
         :param before: called before anything is answered
         """
@@ -55,12 +55,12 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def server_bind(self):
-        # HTTPServer's own would ask the name server who we are
+        # HTTPServer's own method would ask the name server for the host name
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address
 
     def handle_error(self, request, client_address):
-        """Say nothing: the other side hangs up when it has seen enough."""
+        """Ignore that the other side hangs up when it has read enough."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -85,4 +85,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(bytes([byte]))
 
     def log_message(self, *arguments):
-        """The tests look at `requests`."""
+        """Log nothing, as the tests look at `requests`."""

@@ -1,4 +1,4 @@
-"""Programs that run beside each other, the longest first; what each of them says is shown when it has ended."""
+"""Run programs in parallel, the longest first; show the output of each when it has ended."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ class Job:
         self.process = None
 
     def measure(self, data):
-        """Have coverage.py record in files named after `data` which lines are run, also in processes that it starts."""
+        """Have coverage.py record executed lines in files named after `data`, also in child processes."""
         python, *arguments = self.command
         self.command = [python, "-m", "coverage", "run", *arguments]
         environment = self.options.get("env", os.environ)

@@ -1,4 +1,4 @@
-"""`make lint`: the gates that a change has to pass, all of them, each with one line that says `ok` or what is wrong."""
+"""`make lint`: run all gates that a change must pass; each prints one line, `ok` or what is wrong."""
 
 import ast
 import json
@@ -15,16 +15,16 @@ from .environment import DEV, LINT_REQUIREMENTS, ROOT, SetupError, run, say
 from .odoo_log import check_log
 from .processes import OdooServer
 
-# The add-on as it is installed, in a folder of its name, without dev/ and what is ignored.
+# The add-on as it is installed, in a folder of its name, without dev/ and ignored files.
 COPY = DEV / "lint" / "cloudprinter"
 RAN = re.compile(r"^RAN [1-9]\d* tests$", re.MULTILINE)
 ADD_ON_FOLDERS = ("views", "data", "security", "wizard", "report", "demo")
-# The hooks that come from a repository, and the package that they are here.
+# Hooks that come from a repository, and the package that provides them here.
 HOOKS = {"ruff-pre-commit": "ruff", "odoo-pre-commit-hooks": "oca-odoo-pre-commit-hooks"}
 
 
 class Lint:
-    """The gates. Each returns what is wrong as one text, or "" if nothing is."""
+    """Each gate returns what is wrong as one text, or "" if nothing is."""
 
     def __init__(self, server, odoo, templates, tools):
         self.own_server = server
@@ -67,7 +67,7 @@ class Lint:
         return "\n".join(_get_manifest_problems(manifest))
 
     def check_translations(self):
-        """Of the terms in the database that `check_installation_with_demo` leaves."""
+        """Check the terms in the database that `check_installation_with_demo` leaves."""
         self.installed[True].wait()
         return "\n".join(translations.check(self.own_server, "lint_demo"))
 
@@ -89,7 +89,7 @@ class Lint:
             self.installed[with_demo].set()
 
     def _make_pylint(self):
-        """The folder of a pylint that does not mind comments which are for the checks of pylint-odoo."""
+        """Return the folder of a pylint that accepts comments for the checks of pylint-odoo."""
         path = COPY.parent / "bin" / "pylint"
         path.parent.mkdir(exist_ok=True)
         path.write_text(f'#!/bin/sh\nexec "{self.tools}/pylint" "$@" --disable=unknown-option-value\n')
@@ -97,10 +97,10 @@ class Lint:
         return path.parent
 
     def check_test_lint(self):
-        """Odoo's own test_lint, on the models of the database that `check_installation` leaves."""
+        """Run Odoo's test_lint on the models of the database that `check_installation` leaves."""
         self.installed[False].wait()
         log = DEV / "log" / "test_lint.log"
-        # pylint and astroid, after Odoo and before what is installed for it
+        # pylint and astroid, after Odoo and before its dependencies
         packages = next(self.tools.parent.glob("lib/python*/site-packages"))
         paths = [self.server.dev_environment["PYTHONPATH"], str(packages)]
         programs = os.pathsep.join([str(self._make_pylint()), self.environment["PATH"]])
@@ -116,7 +116,7 @@ class Lint:
 
 
 def run_lint(server, odoo, templates):
-    """Run all gates; returns the exit code.
+    """Run all gates; return the exit code.
 
     :param dict templates: with demo data or not → database to install the add-on into
     """
@@ -143,7 +143,7 @@ def run_lint(server, odoo, templates):
             )
         ]
         for title, gate in running:
-            # a mistake that a gate did not expect must not keep the others from being told
+            # report an unexpected exception of a gate, and run the others
             problem = repr(gate.exception()) if gate.exception() else gate.result()
             say(f"{title}: {problem or 'ok'}")
             if problem:

@@ -1,14 +1,14 @@
-"""Runs Odoo's own `test_lint` on the add-on alone; started by `make lint` in Odoo's environment.
+"""Run Odoo's `test_lint` on the add-on alone; started by `make lint` in Odoo's environment.
 
-Its tests look at all add-ons that they find, of which only this one is shown to them; what they look at in the
-registry are the models of a database with the add-on.
+Its tests check all add-ons that they find, which is only this one here; in the registry they
+check the models of a database with the add-on.
 """
 
 import json
 import sys
 from unittest.mock import PropertyMock, patch
 
-# As in Odoo's own list of the fields whose index is one of several columns.
+# As in Odoo's own list of fields that are covered by an index on several columns.
 INDEXED = {"cloudprinter.signal.item_id"}  # first column of _item_idx
 
 
@@ -28,14 +28,14 @@ def main(options, database):
     tests = [
         test
         for module in loader.get_test_modules("test_lint")
-        # it tests Odoo's checkers, not add-ons
+        # this tests Odoo's checkers, not add-ons
         if not module.__name__.endswith(".test_checkers")
         for test in loader.get_module_test_cases(module)
     ]
     with (
         patch.object(test_index, "BTREE_INDEX_IGNORE_FIELDS", test_index.BTREE_INDEX_IGNORE_FIELDS | INDEXED),
         patch.object(Manifest, "all_addon_manifests", lambda: [addon]),
-        # pylint looks at Odoo itself besides the add-ons
+        # pylint also checks Odoo itself
         patch.object(type(config), "root_path", PropertyMock(return_value=addon.path)),
     ):
         result = loader.run_suite(OdooSuite(tests))

@@ -1,7 +1,7 @@
-"""`make odoo-tests`: the tests of Odoo's own modules, in a database without the add-on and in one with it.
+"""`make odoo-tests`: run the tests of Odoo's own modules in a database without the add-on and in one with it.
 
-All of them are run when everything is loaded, also those that Odoo would run while it installs their module: then
-the add-on would not be there yet. Those that need a browser or a server are left out and named.
+All of them run when everything is loaded, including those that Odoo runs while it installs their module, as
+the add-on would not be there yet. Those that need a browser or a server are skipped and listed.
 """
 
 import json
@@ -16,7 +16,7 @@ FAILED = re.compile(r"(?:FAIL|ERROR): (?:Subtest |setUpClass \()?(?:[\w.]+\.)?(\
 
 
 def run_odoo_tests(server, template, modules=None):
-    """Print what fails with the add-on, without it, or both; returns 0 if nothing fails by the add-on."""
+    """Print what fails with the add-on, without it, or both; return 0 if the add-on causes no failure."""
     modules = modules or MODULES
     databases = {"without": "odoo_tests_without", "with": "odoo_tests_with"}
     failed = {}
@@ -61,7 +61,7 @@ def main(options, database, modules):
 
     config.parse_config([*json.loads(options), "-d", database, "--no-http"], setup_logging=True)
     Registry(database)
-    # only now: it would run some while it loads
+    # only now, as some would run while it loads
     config["test_enable"] = True
     tests = [
         test

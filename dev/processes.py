@@ -1,4 +1,4 @@
-"""Servers that live as long as a `with` block: each is stopped by the process that started it, also on Ctrl-C."""
+"""Servers that live as long as a `with` block: the process that started them stops them, also on Ctrl-C."""
 
 import ctypes
 import functools
@@ -32,7 +32,7 @@ def running(command, log, stop_signal=signal.SIGTERM, **options):
     """Run a server in a process group of its own while the block runs.
 
     :param Path log: where its output goes
-    :param stop_signal: what asks it to stop; after 20 s it is killed
+    :param stop_signal: asks it to stop; after 20 s it is killed
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -58,7 +58,7 @@ def running(command, log, stop_signal=signal.SIGTERM, **options):
 
 
 def kill(process):
-    """End a server of `running` and all that it has started, without any chance to tidy up."""
+    """Kill a server of `running` and all its children at once."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
@@ -85,7 +85,7 @@ def answers(url):
 
 
 class OdooServer:
-    """How Odoo is run here: its command line, environment and database.
+    """A way to run Odoo: its command line, environment and database.
 
     :param addons: the folder of add-ons, and `others` more of them
     """
@@ -105,14 +105,14 @@ class OdooServer:
             f"--db_host={LOOPBACK}",
             f"--db_port={postgres.port}",
             f"--db_user={postgres.user}",
-            # a file of the user's own would be read otherwise
+            # a user's configuration file would be read otherwise
             f"--config={self._empty_config()}",
         ]
 
     def add_queue_job(self, folder, workers):
-        """Make queue_job, of `environment.ensure_queue_job`, known to this Odoo, with so many jobs at once."""
+        """Add queue_job, of `environment.ensure_queue_job`, to this Odoo, with this many jobs at once."""
         self.options[0] += f",{folder / 'odoo' / 'addons'}"
-        # behind Odoo itself, whose package this folder has a part of
+        # after Odoo itself, as this folder also has a part of its package
         self.environment["PYTHONPATH"] += f"{os.pathsep}{folder}"
         self.environment["ODOO_QUEUE_JOB_CHANNELS"] = f"root:{workers}"
 
@@ -124,7 +124,7 @@ class OdooServer:
 
     @staticmethod
     def _program():
-        """A file that starts Odoo: with `--workers` it starts itself once more, which a package cannot."""
+        """Return a file that starts Odoo: with `--workers` Odoo starts itself again, which a package cannot."""
         path = DEV / "bin" / "odoo"
         path.parent.mkdir(exist_ok=True)
         path.write_text("import odoo.cli\n\nodoo.cli.main()\n")
@@ -135,18 +135,18 @@ class OdooServer:
 
     @property
     def bare_options(self):
-        """The options without the configuration file, for code that configures Odoo by itself."""
+        """Return the options without the configuration file, for code that configures Odoo itself."""
         return [str(option) for option in self.options if not option.startswith("--config")]
 
     @property
     def dev_environment(self):
-        """The environment of programs of dev/ that use Odoo, too."""
+        """Return the environment of programs of dev/ that also use Odoo."""
         return dict(self.environment, PYTHONPATH=os.pathsep.join([self.environment["PYTHONPATH"], str(ROOT)]))
 
     def run(self, database, *options, what=None, log=None):
         """Run Odoo's command in `database` to its end, without web server and scheduled actions.
 
-        :param str what: what is being done, default the options
+        :param str what: shown while it runs, default the options
         :returns: the path of its log
         :raises SetupError: it failed
         """
@@ -156,7 +156,7 @@ class OdooServer:
         return log
 
     def install(self, database, template, *options):
-        """Make `database`, a copy of `template` with the add-on; returns the path of the installation's log."""
+        """Create `database` from `template` with the add-on; return the path of the installation's log."""
         self.postgres.create(database, template)
         log = DEV / "log" / f"{database}-install.log"
         return self.run(database, "--init=cloudprinter", *options, what="installing cloudprinter", log=log)
@@ -167,19 +167,19 @@ class OdooServer:
         run(command, what, log=DEV / "log" / f"{database}-shell.log", stdin=code, env=self.environment)
 
     def neutralize(self, database):
-        """Run Odoo's own command that makes a harmless copy."""
+        """Neutralize `database` with Odoo's own command."""
         command = [self.python, "-m", "odoo", "neutralize", *self.options, f"--database={database}"]
         run(command, f"neutralizing {database}", log=DEV / "log" / f"{database}.log", env=self.environment)
 
     @contextmanager
     def serving(self, database, *options, port=None, log=None):
-        """Serve `database` on loopback; yields the base address."""
+        """Serve `database` on loopback; yield the base address."""
         with self.serving_process(database, *options, port=port, log=log) as (address, _process):
             yield address
 
     @contextmanager
     def serving_process(self, database, *options, port=None, log=None):
-        """Serve `database` on loopback; yields the base address and the process, which may be killed with `kill`."""
+        """Serve `database` on loopback; yield the base address and the process, which may be killed with `kill`."""
         port = port or free_port()
         log = log or DEV / "log" / f"odoo-{database}.log"
         log.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Acts in a running Odoo as a person's browser does: logs in and calls methods of records."""
+"""Acts in a running Odoo as a user's browser does: logs in and calls methods of records."""
 
 import json
 import urllib.error
@@ -7,7 +7,7 @@ from http.cookiejar import CookieJar
 
 
 class RpcError(Exception):
-    """What the person would have been shown."""
+    """The message that the user would have been shown."""
 
 
 class Session:
@@ -28,7 +28,7 @@ class Session:
         return answer.get("result")
 
     def get(self, path):
-        """Open a page; returns status, headers and content."""
+        """Open a page; return status, headers and content."""
         try:
             with self.opener.open(self.address + path, timeout=120) as response:
                 return response.status, response.headers, response.read()
@@ -50,7 +50,7 @@ class Session:
         return self.call(model, "search_read", domain, list(names), **options)
 
     def press(self, model, ids, button, answer=None):
-        """Press a button and, where Odoo opens a dialog, the button `answer` in it.
+        """Press a button and, if Odoo opens a dialog, the button `answer` in it.
 
         :returns: what the last button returned
         """

@@ -1,7 +1,7 @@
-"""`make screenshots`: the main screens with the demo data, taken with headless Chromium.
+"""`make screenshots`: take pictures of the main screens with the demo data, with headless Chromium.
 
-Those for the description page and the README go to static/description/, the others below .dev/. In another language
-none is published.
+Those for the description page and the README go to static/description/, the others below .dev/. Pictures in another
+language are not published.
 """
 
 import base64
@@ -25,8 +25,8 @@ DESCRIPTION = ROOT / "static" / "description"
 WIDTHS = (1440, 1024)
 HEIGHT = 900
 DATABASE = "screenshots"
-TIMEOUT = 40  # seconds until a screen is there
-SETTLE = 1.0  # seconds for fonts, pictures and what fades in
+TIMEOUT = 40  # seconds until a screen must be there
+SETTLE = 1.0  # seconds for fonts, pictures and fade-ins
 USERS = {
     "olga": ("mrp.group_mrp_user",),
     "paul": ("stock.group_stock_user", "stock.group_tracking_lot"),
@@ -45,10 +45,10 @@ class Screen(NamedTuple):
     name: str
     user: str
     action: str  # its external id, or a path
-    ready: str  # CSS selector of what must be there
-    record: tuple = ()  # model and domain: the first one found is opened as a form
-    click: str = ""  # CSS selector of what is then clicked
-    then: str = ""  # CSS selector of what must be there after the click
+    ready: str  # CSS selector to wait for
+    record: tuple = ()  # model and domain: the first record found is opened as a form
+    click: str = ""  # CSS selector to click then
+    then: str = ""  # CSS selector to wait for after the click
     published: bool = False  # wide, into static/description/
 
 
@@ -187,7 +187,7 @@ class Browser:
     """Chromium, driven by the DevTools protocol."""
 
     def __init__(self, port):
-        import websocket  # of the virtual environment
+        import websocket  # part of the virtual environment
 
         with urllib.request.urlopen(f"http://{LOOPBACK}:{port}/json") as answer:
             page = next(target for target in json.load(answer) if target["type"] == "page")
@@ -206,7 +206,7 @@ class Browser:
         return self.tell("Runtime.evaluate", expression=expression, returnByValue=True).get("result", {}).get("value")
 
     def wait_for(self, selector):
-        """:raises SetupError: it does not come"""
+        """:raises SetupError: it does not appear"""
         visible = f"document.readyState === 'complete' && !!document.querySelector({json.dumps(selector)})"
         deadline = time.monotonic() + TIMEOUT
         while not self.run(visible):
@@ -215,7 +215,7 @@ class Browser:
             time.sleep(0.1)
 
     def open(self, address):
-        # another address with the same path would not load the page anew
+        # an address with the same path would not reload the page
         self.tell("Page.navigate", url="about:blank")
         self.tell("Page.navigate", url=address)
 
@@ -236,9 +236,9 @@ class Browser:
 
 
 def run_screenshots(server, template, only=None, lang=None):
-    """Make a database with all demo data, serve it and take the pictures; returns the exit code.
+    """Create a database with all demo data, serve it and take the pictures; return the exit code.
 
-    :param str lang: code of the language of those who look, for example `de_DE`; default English
+    :param str lang: language code of the screens, for example `de_DE`; default English
     """
     server.install(DATABASE, template, "--with-demo", *([f"--load-language={lang}"] if lang else []))
     with server.serving(DATABASE, "--max-cron-threads=0") as address:
@@ -274,7 +274,7 @@ def _is_listening(port):
 
 
 def _hire(admin, address, login, groups, lang):
-    """A person who may do what belongs to his work."""
+    """Create a user with the rights of a role."""
     ids = []
     for group in ("base.group_user", *groups):
         module, name = group.split(".")

@@ -1,9 +1,9 @@
-"""Databases with Odoo's modules but without the add-on, of which all others are copies."""
+"""Databases with Odoo's modules but without the add-on, from which all others are copied."""
 
 from . import environment
 from .environment import DEV, REQUIREMENTS
 
-# What the add-on depends on, and what the tests need beside it.
+# The add-on's dependencies, and further modules for the tests.
 MODULES = (
     "sale_mrp",
     "stock_delivery",
@@ -15,10 +15,10 @@ MODULES = (
 
 
 def ensure_template(server, kind="template", modules=MODULES, options=(), inputs=()):
-    """The database with `modules`, made once for the same inputs; returns its name.
+    """Return the name of a database with `modules`, created once for the same inputs.
 
     :param options: of Odoo's command line
-    :param inputs: what else it depends on, for example the source of modules that are not Odoo's
+    :param inputs: further dependencies, for example the source of modules that are not Odoo's
     """
 
     def make(name):
@@ -30,7 +30,7 @@ def ensure_template(server, kind="template", modules=MODULES, options=(), inputs
             what=f"installing {', '.join(modules)}",
             log=DEV / "log" / f"{kind}.log",
         )
-        # what a browser loads takes a quarter of a minute to put together, and is the same in all copies
+        # the assets take a quarter of a minute to build, and are the same in all copies
         server.run_code(
             name, "env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()", "preparing its web pages"
         )

@@ -1,6 +1,6 @@
-"""All tests: Odoo's own classes in tests/, and those with processes of their own in dev/.
+"""All tests: Odoo's test classes in tests/, and the tests with processes of their own in dev/.
 
-They are divided into jobs that run beside each other, each with databases of its own: copies of one in which the
+They are divided into jobs that run in parallel, each with its own databases: copies of one in which the
 add-on was installed.
 """
 
@@ -20,10 +20,10 @@ from .odoo_log import check_log
 from .process_tests.common import INSTALLED
 from .processes import free_port
 
-# tests wait now and then: for a browser, an endpoint, a lock
+# tests sometimes wait: for a browser, an endpoint, a lock
 AT_ONCE = os.cpu_count() + 1
 ODOO_JOBS = 4
-# it crashes the PostgreSQL of all
+# it crashes the PostgreSQL that all use
 ALONE = "TestPostgresCrash"
 DURATIONS = DEV / "durations.json"
 COVERAGE = DEV / "coverage" / "data"
@@ -33,14 +33,14 @@ LINE = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d+) \d+ (\w+) ")
 STARTED = re.compile(r"odoo\.addons\.cloudprinter\.tests\.[\w.]+: Starting (\w+)\.\w+")
 ODOO_RESULT = re.compile(r"(\d+) failed, (\d+) error\(s\) of (\d+) tests")
 PROCESS_RESULT = re.compile(r"^Ran (\d+) tests?", re.MULTILINE)
-# a test that is skipped here is one that did not run
+# a skipped test counts as not run
 PROCESS_TROUBLE = re.compile(r"(?:failures|errors|skipped|unexpected successes)=(\d+)")
 
 
 def run_tests(server, template, tags=None, only="", coverage=False):
-    """Run all tests, or those with Odoo's test `tags`, or the classes whose name has `only`.
+    """Run all tests, or those with Odoo's test `tags`, or the classes whose name contains `only`.
 
-    :param bool coverage: measure which lines of the add-on are run; fewer than pyproject.toml says are a failure
+    :param bool coverage: measure executed lines of the add-on; fewer than pyproject.toml requires is a failure
     :return: the exit code; prints `N passed, N failed`
     """
     if tags:
@@ -53,12 +53,12 @@ def run_tests(server, template, tags=None, only="", coverage=False):
 
 
 def run_process_tests(server, template, folder, only=""):
-    """Run the test classes of a folder, or those whose name has `only`; the exit code and output as above."""
+    """Run the test classes of a folder, or those whose name contains `only`; exit code and output as above."""
     return Run(server, template).run(get_process_jobs(server, template, folder, only))
 
 
 def find_classes(folder):
-    """The test classes below `folder`: their names with the path of their file."""
+    """Return the test classes below `folder`: their names with the path of their file."""
     return {
         node.name: path
         for path in sorted((ROOT / folder).glob("test_*.py"))
@@ -68,12 +68,12 @@ def find_classes(folder):
 
 
 def read_durations():
-    """Seconds that each test class took when it last ran here."""
+    """Return the seconds that each test class took in its last run here."""
     return json.loads(DURATIONS.read_text()) if DURATIONS.exists() else {}
 
 
 def get_odoo_jobs(server, only=""):
-    """Jobs of about the same length that run Odoo's test classes between them."""
+    """Return jobs of similar length that together run Odoo's test classes."""
     durations = read_durations()
     names = [name for name in find_classes("tests") if only in name]
     shares = [[] for _number in range(min(ODOO_JOBS, len(names)))]
@@ -121,7 +121,7 @@ class OdooJob(Job):
         super().start()
 
     def read_result(self):
-        """Passed and failed, the lines that tell why, and the seconds that each class took."""
+        """Return passed and failed, the lines that explain failures, and the seconds of each class."""
         passed = failed = 0
         trouble, in_trouble = [], False
         durations = defaultdict(float)
@@ -179,7 +179,7 @@ class ProcessJob(Job):
 
 
 class Run:
-    """Jobs, and what came of them.
+    """Jobs and their results.
 
     :raises SetupError: the add-on cannot be installed
     """
@@ -223,7 +223,7 @@ class Run:
 
 
 def report_coverage():
-    """Print the add-on's coverage by file, the lowest last; returns whether it is high enough."""
+    """Print the add-on's coverage by file, the lowest last; return whether it is high enough."""
     environment = dict(os.environ, COVERAGE_FILE=str(COVERAGE))
 
     def coverage(*arguments):

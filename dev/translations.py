@@ -1,6 +1,6 @@
-"""`make translations`: i18n/cloudprinter.pot from the code, and what is translated in i18n/*.po brought up to it.
+"""`make translations`: write i18n/cloudprinter.pot from the code, and update i18n/*.po to match it.
 
-The terms are those of Odoo's own export. Its dates and version numbers are left out, so that the file differs only
+The terms come from Odoo's export. Its dates and version numbers are removed, so that the file differs only
 when a term does.
 """
 
@@ -17,10 +17,10 @@ DATABASE = "translations"
 FOLDER = ROOT / "i18n"
 TEMPLATE = FOLDER / "cloudprinter.pot"
 EXPORTED = DEV / "i18n" / "cloudprinter.pot"
-# Odoo looks for texts in all that lies in the add-on's folder: only what a user gets may be in it.
+# Odoo looks for texts in the whole folder of the add-on: it must contain only what users get.
 SHIPPED = DEV / "i18n" / "addons"
 NOT_SHIPPED = (".*", "dev", "tests", "__pycache__")
-# How much of a source text must be the same for its translation to be proposed for another one.
+# How similar two source texts must be for the translation of one to be proposed for the other.
 SIMILAR = 0.75
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[a-z%]|\{\w*\}")
 TAG = re.compile(r"<[^>]+>")
@@ -34,9 +34,9 @@ METADATA = {
 
 
 def run_translations(server, template):
-    """Write the template of terms and bring the translations up to it; returns the exit code."""
+    """Write the template of terms and update the translations; return the exit code."""
     server.postgres.create(DATABASE, template)
-    # demo data are loaded only where the modules below have theirs; the add-on's need none of those
+    # demo data are loaded only where the modules below have them; the add-on's need none of those
     server.postgres.query(DATABASE, "UPDATE ir_module_module SET demo = TRUE WHERE state = 'installed'")
     server.run(DATABASE, "--init=cloudprinter", "--with-demo", what="installing cloudprinter with demo data")
     _export(server, DATABASE)
@@ -45,7 +45,7 @@ def run_translations(server, template):
 
 
 def check(server, database):
-    """What is wrong with the template of terms and with the translations.
+    """Return what is wrong with the template of terms and with the translations.
 
     :param OdooServer server:
     :param str database: with the add-on and its demo data
@@ -64,7 +64,7 @@ def _export(server, database):
     """Have Odoo export the terms of the add-on, with those of its demo data, to EXPORTED."""
     shutil.rmtree(SHIPPED.parent, ignore_errors=True)
     shutil.copytree(ROOT, SHIPPED / "cloudprinter", ignore=shutil.ignore_patterns(*NOT_SHIPPED))
-    # this command takes its options from a file alone
+    # this command reads its options only from a file
     options = (option.removeprefix("--").split("=", 1) for option in server.bare_options)
     lines = [f"{name.replace('-', '_')} = {value.replace(str(ADDONS), str(SHIPPED))}" for name, value in options]
     config = EXPORTED.with_name("odoo.conf")
@@ -110,7 +110,7 @@ def update():
 
 
 def _merge(translation, template):
-    """Give a translation the terms of the template in its order; what a text was before is proposed as fuzzy."""
+    """Give a translation the terms of the template in its order; propose earlier texts as fuzzy."""
     known = {entry.msgid: entry for entry in translation if entry.msgstr and not entry.obsolete}
     dropped = known.keys() - {entry.msgid for entry in template}
     entries = []
@@ -164,7 +164,7 @@ def _compare(name, terms, entries):
 
 
 def _parts(text):
-    """What a translation must not change, in any order."""
+    """Return the parts that a translation must keep, in any order."""
     return sorted(PLACEHOLDER.findall(text)), sorted(TAG.findall(SHOWN_ATTRIBUTE.sub(r"\1", text)))
 
 

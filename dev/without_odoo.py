@@ -1,4 +1,4 @@
-"""Makes the packages of the add-on that need no Odoo importable as `cloudprinter.…`, below a package without code."""
+"""Makes the packages of the add-on that need no Odoo importable as `cloudprinter.…`, in an empty package."""
 
 import sys
 import types

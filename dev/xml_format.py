@@ -1,6 +1,6 @@
-"""Checks how XML files are written: `python -m dev.xml_format FILE…` prints what is wrong, as `file:line: text`.
+"""Check the format of XML files: `python -m dev.xml_format FILE…` prints problems as `file:line: text`.
 
-Prettier does more, but needs Node, which a bare machine does not have, and would write every file anew.
+Prettier does more, but needs Node, which may be missing, and would rewrite every file.
 """
 
 import sys
@@ -10,7 +10,7 @@ from lxml import etree
 
 DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
 INDENT = " " * 4
-# what Odoo's guidelines put first
+# attributes that Odoo's guidelines put first
 FIRST = {"record": ["id", "model"], "field": ["name"], "template": ["id"], "menuitem": ["id"]}
 
 
@@ -38,7 +38,7 @@ def check(path):
 
 
 def _check_place(element):
-    """What stands on lines of its own, not amid text, is indented by four spaces more than its parent."""
+    """Check that elements on lines of their own, not within text, are indented four spaces more than their parent."""
     children = list(element)
     depth = 1 + sum(1 for _parent in element.iterancestors())
     for child, before in zip(children, [element.text, *(child.tail for child in children)]):

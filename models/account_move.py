@@ -31,7 +31,7 @@ class AccountMove(models.Model):
             domain = value
         else:
             domain = [("id" if operator == "in" else "display_name", operator, value)]
-        # the sales orders are not everybody's to read; the Cloudprinter orders are looked for with the user's rights
+        # the user may lack access to the sales orders; only the Cloudprinter orders are searched with the user's rights
         sales = Domain("cloudprinter_order_id", "any!", self.env["cloudprinter.order"]._search(domain))
         return Domain("line_ids", "any!", Domain("sale_line_ids", "any!", Domain("order_id", "any!", sales)))
 

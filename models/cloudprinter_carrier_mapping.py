@@ -2,7 +2,7 @@ from odoo import fields, models
 
 
 class CloudprinterCarrierMapping(models.Model):
-    """By which carrier of Odoo the orders of a shipping method of Cloudprinter are sent."""
+    """Maps a shipping method of Cloudprinter to the Odoo carrier that ships its orders."""
 
     _name = "cloudprinter.carrier.mapping"
     _description = "Cloudprinter Shipping Method"
@@ -15,12 +15,12 @@ class CloudprinterCarrierMapping(models.Model):
     carrier_id = fields.Many2one("delivery.carrier", check_company=True, ondelete="restrict")
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
 
-    _name_uniq = models.Constraint("unique (company_id, name)", "This shipping method is in the list already.")
+    _name_uniq = models.Constraint("unique (company_id, name)", "This shipping method is already in the list.")
 
     def _find_carrier(self, company, method):
         return self.search([("company_id", "=", company.id), ("name", "=", method)]).carrier_id
 
     def _add_missing(self, company, method):
-        """Put a method into the list that a person has to map."""
+        """Add a method to the list, so that a user can map it."""
         if not self.search_count([("company_id", "=", company.id), ("name", "=", method)], limit=1):
             self.create({"company_id": company.id, "name": method})

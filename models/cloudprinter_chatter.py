@@ -13,9 +13,9 @@ from ..delivery import Queue
 _logger = logging.getLogger(__name__)
 _lt = LazyTranslate(__name__)
 
-BATCH = 150  # signals that are told at once
-TELL_AT_MOST = 20.0  # seconds; what is left is told in the next run
-# each is read in the language of the company: pylint: disable=prefer-env-translation
+BATCH = 150  # signals to log at a time
+TELL_AT_MOST = 20.0  # seconds; the rest is logged in the next run
+# translated into the language of the company when used: pylint: disable=prefer-env-translation
 SIGNAL_LABELS = {
     "ItemRegistered": _lt("Confirmed"),
     "ItemProduce": _lt("Production Started"),
@@ -29,9 +29,9 @@ SIGNAL_LABELS = {
 
 
 class CloudprinterChatter(models.AbstractModel):
-    """Tells item and document what became of a signal: one message per document and run, never one per retry.
+    """Logs the outcome of signals on their items and documents: one message per document and run, never one per retry.
 
-    What is still to be told is a fact in the database (`to_tell`), so that no restart loses it.
+    The database keeps which signals are still to be logged (`to_tell`), so that no restart loses them.
     """
 
     _name = "cloudprinter.chatter"
@@ -39,9 +39,10 @@ class CloudprinterChatter(models.AbstractModel):
 
     @api.model
     def _tell(self, run=None):
-        """Write what is to be told, and commit.
+        """Log the outcomes that are not logged yet, and commit.
 
-        :param Run run: while it goes on, only one part, and only of documents of which no more is due or in flight
+        :param Run run: the current run, if any. While it goes on, log only one batch, and only on documents that have
+            no other signal due or in flight
         """
         busy_order_ids = [bundle.order_id for bundle in run.in_flight] if run else None
         give_up = time.monotonic() + TELL_AT_MOST
@@ -50,7 +51,7 @@ class CloudprinterChatter(models.AbstractModel):
                 signals = self.env["cloudprinter.signal"].browse(Queue(self.env.cr).find_untold(BATCH, busy_order_ids))
                 if signals:
                     self._tell_signals(signals)
-                # also when there was nothing to write: the snapshot must not stay
+                # even if nothing was written: the snapshot must not stay open
                 self.env.cr.commit()  # pylint: disable=invalid-commit
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
                 self.env.cr.rollback()
@@ -60,12 +61,12 @@ class CloudprinterChatter(models.AbstractModel):
         self.env["cloudprinter.signal"]._wake_sender()
 
     def _tell_signals(self, signals):
-        """Write one message per document about these signals."""
+        """Log these signals, with one message per document."""
         lines = defaultdict(list)
         for company, members in signals.grouped("company_id").items():
             chatter = self.with_context(lang=company._cloudprinter_lang())
             problems_only = company._cloudprinter_config().cloudprinter_chatter == "problems"
-            # one that is queued again meanwhile has nothing to tell
+            # a signal that was queued again in the meantime has no outcome
             states = ("error",) if problems_only else ("sent", "error")
             for signal in members:
                 if signal.state not in states:
@@ -82,7 +83,7 @@ class CloudprinterChatter(models.AbstractModel):
         signals._mark_told()
 
     def _log(self, documents, bodies):
-        """Write a note on each document. One of which the chatter is broken does not hold the others."""
+        """Write a note on each document. A document whose chatter fails does not block the others."""
         try:
             with self.env.cr.savepoint():
                 documents._message_log_batch(bodies={document.id: bodies[document.id] for document in documents})
@@ -93,11 +94,11 @@ class CloudprinterChatter(models.AbstractModel):
                 for document in documents:
                     self._log(document, bodies)
                 return
-            _logger.exception("Cloudprinter: no note was written on %s %s", documents._name, documents.ids)
+            _logger.exception("Cloudprinter: could not write a note on %s %s", documents._name, documents.ids)
 
     @api.model
     def _get_line(self, signal):
-        """Return what is told of a signal.
+        """Return the line to log for a signal.
 
         :rtype: Markup
         """

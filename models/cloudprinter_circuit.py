@@ -4,10 +4,10 @@ from ..delivery import Circuit, Outage
 
 
 class CloudprinterCircuit(models.Model):
-    """Keeps what the sender knows of one company's endpoint and key; see `delivery/circuit.py`.
+    """Keeps what the sender knows about the endpoint and key of one company; see `delivery/circuit.py`.
 
-    Written by the sender alone, in the transaction of the attempt that it follows from. It counts while the company has
-    the same key and nobody has resumed since.
+    Only the sender writes it, in the transaction of the attempt that changed it. It applies as long as the company has
+    the same key and no user has resumed sending since.
     """
 
     _name = "cloudprinter.circuit"
@@ -52,7 +52,7 @@ class CloudprinterCircuit(models.Model):
 
     @api.model
     def _write_circuit(self, endpoint):
-        """Keep the circuit of an Endpoint."""
+        """Store the circuit of an Endpoint."""
         circuit, outage = endpoint.circuit, endpoint.circuit.outage
         vals = {
             "company_id": endpoint.company_id,

@@ -11,12 +11,12 @@ READER = ("addresses", "other")
 
 
 class Unmatched(UserError):
-    """Something of the document has no counterpart in Odoo yet.
+    """Raised when a part of the document has no counterpart in Odoo yet.
 
-    :param list reasons: what a person has to do, one line each
-    :param company: whose lists the names belong in
-    :param set products: of Cloudprinter, that are not mapped
-    :param str method: of shipping, that is not mapped
+    :param list reasons: what a user has to do, one line each
+    :param company: the company that the mappings belong to
+    :param set products: Cloudprinter's products that are not mapped
+    :param str method: the shipping method, if it is not mapped
     """
 
     def __init__(self, reasons, company, products=(), method=""):
@@ -24,7 +24,7 @@ class Unmatched(UserError):
         self.company, self.products, self.method = company, products, method
 
     def list_what_is_missing(self, env):
-        """Put what is not mapped into the lists, where a person only chooses."""
+        """Add what is not mapped to the mappings, so that a user only has to choose."""
         if self.products:
             env["cloudprinter.product.mapping"]._add_missing(self.company, sorted(self.products))
         if self.method:
@@ -32,13 +32,13 @@ class Unmatched(UserError):
 
 
 class Changed(UserError):
-    """The document says other things than the order, and a person decides."""
+    """Raised when the document differs from the order, so that a user has to decide."""
 
 
 class CloudprinterIntake(models.AbstractModel):
-    """Makes Odoo's sales order of an order document, or attaches the document to the one that somebody typed.
+    """Creates the sales order of an order document, or attaches the document to one that was entered by hand.
 
-    First everything is looked up, and all that is missing is said at once; then everything is written.
+    Everything is looked up first, so that all that is missing is reported at once. Only then is anything written.
     """
 
     _name = "cloudprinter.intake"
@@ -46,13 +46,13 @@ class CloudprinterIntake(models.AbstractModel):
 
     @api.model
     def _take_in(self, document, order_document):
-        """The order that the document is about, made if there is none.
+        """Return the order that the document is about, and create it if necessary.
 
-        :param document: the stored one
-        :param order_document: what it says, see `order_document.Order`
-        :returns: the order, and whether somebody had typed it
-        :raises Unmatched: a person has to map or to set up something first
-        :raises Changed: the order is there already and differs
+        :param document: the stored document
+        :param order_document: its content, see `order_document.Order`
+        :returns: the order, and whether it had been entered by hand
+        :raises Unmatched: a user has to map or set up something first
+        :raises Changed: the order already exists and differs
         """
         earlier = document._get_earlier()
         if earlier:
@@ -77,7 +77,7 @@ class CloudprinterIntake(models.AbstractModel):
 
     @api.model
     def _find_typed(self, document):
-        """A sales order that has Cloudprinter's order id as the customer's reference alone."""
+        """Return a sales order that has Cloudprinter's order id only as its customer reference."""
         customer = self._get_customer(document.company_id).commercial_partner_id
         sales = self.env["sale.order"].search(
             [
@@ -91,7 +91,10 @@ class CloudprinterIntake(models.AbstractModel):
 
     @api.model
     def _is_contact_of(self, partner, customer):
-        """As `child_of`, which would read all readers of all years: they are below the customer."""
+        """Return whether a partner is the customer or one of its contacts.
+
+        `child_of` would read every recipient of all years, since they are contacts of the customer.
+        """
         while partner and partner != customer:
             partner = partner.parent_id
         return bool(partner)
@@ -100,7 +103,7 @@ class CloudprinterIntake(models.AbstractModel):
     def _get_customer(self, company):
         return company._cloudprinter_config().cloudprinter_partner_id
 
-    # === a new order === #
+    # === new orders === #
 
     def _make(self, document, order_document, order):
         company = document.company_id
@@ -112,11 +115,11 @@ class CloudprinterIntake(models.AbstractModel):
             {
                 "company_id": company.id,
                 "partner_id": matched["customer"].id,
-                # else it would be the worker's, and hidden from salespeople who see their own
+                # the default is the importing user, which hides it from salespeople who see only their own orders
                 "user_id": matched["customer"].user_id.id,
                 "partner_invoice_id": matched["customer"].address_get(["invoice"])["invoice"],
                 "partner_shipping_id": matched["customer"]._cloudprinter_get_address(matched["address"]).id,
-                # the reader's country has nothing to do with what Cloudprinter is billed
+                # the recipient's country does not affect Cloudprinter's invoice
                 "fiscal_position_id": self.env["account.fiscal.position"]
                 .with_company(company)
                 ._get_fiscal_position(matched["customer"])
@@ -142,7 +145,7 @@ class CloudprinterIntake(models.AbstractModel):
         return order
 
     def _match(self, company, order_document):
-        """What the document means in Odoo.
+        """Return what the document refers to in Odoo.
 
         :returns: dict of `customer`, `address` (values of a contact), `carrier`, `products` (by item id)
         :raises Unmatched: with everything that is missing
@@ -162,8 +165,8 @@ class CloudprinterIntake(models.AbstractModel):
             elif products:
                 reasons.append(
                     self.env._(
-                        "Several products can be meant by Cloudprinter's product %(name)s of item %(item)s:"
-                        " %(products)s. Choose one in Configuration ▸ Products.",
+                        "Cloudprinter's product %(name)s of item %(item)s matches several products: %(products)s."
+                        " Choose one in Configuration ▸ Products.",
                         name=item.product,
                         item=item.id,
                         products=", ".join(products.mapped("display_name")),
@@ -196,12 +199,12 @@ class CloudprinterIntake(models.AbstractModel):
         )
 
     def _prepare_address(self, address):
-        """Values of the contact that a delivery address becomes, and what is wrong with it."""
+        """Return the values of the contact for a delivery address, and a list of what is wrong with the address."""
         if not address:
             return {}, [
                 self.env._(
-                    "The document has no delivery address. Reject the order, or enter it by hand with its id: the"
-                    " document is attached to it then."
+                    "The document has no delivery address. Reject the order, or enter it by hand with its id. The"
+                    " document is then attached to it."
                 )
             ]
         flaws = []
@@ -209,8 +212,8 @@ class CloudprinterIntake(models.AbstractModel):
         if not country:
             flaws.append(
                 self.env._(
-                    "The delivery address has no country that exists (“%(code)s”). Reject the order, or enter it by"
-                    " hand with its id: the document is attached to it then.",
+                    "The delivery address has no valid country (“%(code)s”). Reject the order, or enter it by hand"
+                    " with its id. The document is then attached to it.",
                     code=address.country,
                 )
             )
@@ -219,8 +222,8 @@ class CloudprinterIntake(models.AbstractModel):
         if country.state_required and not state:
             flaws.append(
                 self.env._(
-                    "The delivery address in %(country)s has no state that exists (“%(code)s”). Reject the order, or"
-                    " enter it by hand with its id: the document is attached to it then.",
+                    "The delivery address in %(country)s has no valid state (“%(code)s”). Reject the order, or enter"
+                    " it by hand with its id. The document is then attached to it.",
                     country=country.name,
                     code=address.state,
                 )
@@ -231,7 +234,7 @@ class CloudprinterIntake(models.AbstractModel):
             "street": address.street1,
             "street2": address.street2,
             "zip": address.zip,
-            # a name of a region that Odoo does not know is still needed on the label
+            # the label needs the region, even if Odoo does not know it
             "city": address.city if state or not address.state else f"{address.city}, {address.state}".strip(", "),
             "state_id": state.id,
             "country_id": country.id,
@@ -240,7 +243,7 @@ class CloudprinterIntake(models.AbstractModel):
         }, flaws
 
     def _get_currency(self, order_document):
-        """The currency of the document's amounts, also an archived one, or none."""
+        """Return the currency of the document's amounts, even if it is archived, or an empty recordset."""
         name = order_document.costs.currency or order_document.shipping.currency
         return self.env["res.currency"].with_context(active_test=False).search([("name", "=", name)], limit=1)
 
@@ -251,7 +254,7 @@ class CloudprinterIntake(models.AbstractModel):
             return [
                 self.env._(
                     "The document has amounts in several currencies: %(names)s. Reject the order, or enter it by hand"
-                    " with its id: the document is attached to it then.",
+                    " with its id. The document is then attached to it.",
                     names=", ".join(sorted(names)),
                 )
             ]
@@ -274,10 +277,10 @@ class CloudprinterIntake(models.AbstractModel):
             )
 
     def _write_prices(self, sale, order_document):
-        """The lines cost together what Cloudprinter pays for the items; a reorder costs nothing.
+        """Set prices that add up to what Cloudprinter pays for the items. Reordered items are free.
 
-        The documents have no price of a single item: the total is shared out as the pricelist's prices are, and by
-        quantity where there are none. Without a total the pricelist's prices stay.
+        The documents have no price per item. The total is divided in proportion to the pricelist's prices, or by
+        quantity if there are none. Without a total, the pricelist's prices stay.
         """
         reordered = {item.id for item in order_document.items if item.reorder}
         free = sale.order_line.filtered(lambda line: line.cloudprinter_item_id.name in reordered)
@@ -289,7 +292,7 @@ class CloudprinterIntake(models.AbstractModel):
         weights = lines.mapped("price_subtotal")
         if not any(weights):
             weights = lines.mapped("product_uom_qty")
-        # taxes that the price includes are not in the total: what is entered for an amount, found with a large one
+        # the total excludes taxes that a price may include; a large price shows the ratio of the two precisely
         lines.price_unit = PROBE
         entered = [PROBE * line.product_uom_qty / line.price_subtotal for line in lines]
         amounts = share_out(float(total), weights, sale.currency_id.round)
@@ -297,7 +300,7 @@ class CloudprinterIntake(models.AbstractModel):
             line.price_unit = amount * factor / line.product_uom_qty
 
     def _write_freight(self, sale, order_document, carrier):
-        """The freight that Cloudprinter pays, never what the carrier asks for."""
+        """Set the freight that Cloudprinter pays, never the carrier's own rate."""
         if not carrier:
             return
         costs, shipping = order_document.costs, order_document.shipping
@@ -309,12 +312,12 @@ class CloudprinterIntake(models.AbstractModel):
         else:
             sale.set_delivery_line(carrier, float(amount))
 
-    # === what Cloudprinter's order and its items say === #
+    # === Cloudprinter's order and items === #
 
     def _write_order(self, order, order_document, overwrite=True):
-        """Write down what the document says of the order.
+        """Write what the document says about the order.
 
-        :param overwrite: also what is there already
+        :param overwrite: whether to replace existing values
         """
         costs, shipping = order_document.costs, order_document.shipping
         freight = shipping.total if costs.shipping is None else costs.shipping
@@ -338,9 +341,9 @@ class CloudprinterIntake(models.AbstractModel):
         order.write({name: value for name, value in values.items() if value and (overwrite or not order[name])})
 
     def _write_items(self, order, order_document, products=None):
-        """The order's items, those that are missing made.
+        """Write what the document says about the items, and create the missing ones.
 
-        :returns: items by their ids
+        :returns: the order's items by id
         """
         originals = self._find_originals(order, order_document)
         known = order.item_ids.grouped("name")
@@ -362,7 +365,7 @@ class CloudprinterIntake(models.AbstractModel):
     def _prepare_item(self, item, originals):
         values = {"title": item.title, "specification": self._describe(item), "quantity": item.count}
         if item.reorder:
-            # the codes are Cloudprinter's: reorder_shipping_item_damaged
+            # Cloudprinter's codes look like reorder_shipping_item_damaged
             code = item.reorder.cause.removeprefix("reorder_").replace("_", " ").capitalize()
             cause = ": ".join(filter(None, (code, item.reorder.description)))
             values["reorder_cause"] = cause or self.env._("Reorder")
@@ -370,7 +373,7 @@ class CloudprinterIntake(models.AbstractModel):
         return values
 
     def _find_originals(self, order, order_document):
-        """The items that are made once more, by order and item id."""
+        """Return the database ids of the items that are reordered, by Cloudprinter's order id and item id."""
         reorders = [item.reorder for item in order_document.items if item.reorder]
         found = self.env["cloudprinter.item"].search(
             [
@@ -382,7 +385,7 @@ class CloudprinterIntake(models.AbstractModel):
         return {(item.order_id.name, item.name): item.id for item in found}
 
     def _describe(self, item):
-        """What is to be made, for people: one line each of pages and options."""
+        """Return a readable specification of the item: one line each for pages and options."""
         lines = [item.description] if item.description else []
         if item.pages is not None:
             lines.append(self.env._("Pages: %s", item.pages))
@@ -392,7 +395,7 @@ class CloudprinterIntake(models.AbstractModel):
         return "\n".join(lines)
 
     def _write_files(self, order, order_document, items):
-        """The links of the files, those that are new; what no item is there for is left out."""
+        """Create the new file links. Links of items that do not exist are left out."""
         files = self.env["cloudprinter.order.file"]
         known = {(file.item_id, file.type, file.url) for file in order.file_ids}
         groups = [(self.env["cloudprinter.item"], order_document.files)]
@@ -403,10 +406,10 @@ class CloudprinterIntake(models.AbstractModel):
             vals_list += files._prepare_files(new, order, item)
         files.create(vals_list)
 
-    # === an order that is there already === #
+    # === existing orders === #
 
     def _attach(self, document, order_document, order, sale):
-        """Bring what somebody typed and the document together: nothing that is there is changed.
+        """Link an order that was entered by hand to its document, without changing existing values.
 
         :raises Changed: with what differs
         """
@@ -421,7 +424,7 @@ class CloudprinterIntake(models.AbstractModel):
         return order
 
     def _link(self, document, order, sale):
-        """The order, made if there is none and linked to the sales order that somebody typed."""
+        """Return the order, created if necessary and linked to the sales order that was entered by hand."""
         order = order or self.env["cloudprinter.order"].create(
             {"name": document.name, "company_id": document.company_id.id}
         )
@@ -430,9 +433,9 @@ class CloudprinterIntake(models.AbstractModel):
         return order
 
     def _link_lines(self, company, order_document, order, sale):
-        """Find the line of each item: by the id that was typed, else by product and quantity.
+        """Link each item to its line: by the item id that was entered, else by product and quantity.
 
-        :returns: what differs, one text each
+        :returns: the differences, one text each
         """
         products = self.env["cloudprinter.product.mapping"]._find_products(company, order_document.items)
         lines = sale.order_line.filtered(lambda line: not line.display_type and not line.is_delivery)
@@ -481,11 +484,11 @@ class CloudprinterIntake(models.AbstractModel):
             )
 
     def _take_over(self, document, order_document):
-        """Write what a changed document says of the order, its address, shipping and files.
+        """Write what a changed document says about the order, its address, shipping and files.
 
-        What its lines say is noted on the sales order, and a person changes them: production may have begun.
+        Changes of its lines are only noted on the sales order, for a user to apply: production may have begun.
 
-        :raises UserError: the address or the shipping method means nothing in Odoo
+        :raises UserError: Odoo does not know the address or the shipping method
         """
         company = document.company_id
         address, flaws = self._prepare_address(order_document.delivery_address)
@@ -508,7 +511,7 @@ class CloudprinterIntake(models.AbstractModel):
             }
             pickings = sale.picking_ids
             done = pickings.filtered(lambda picking: picking.state in ("done", "cancel")).grouped("partner_id")
-            # Odoo would ask a person to change the address of the deliveries, and tell it in the to-do
+            # otherwise Odoo would schedule to-dos on the deliveries that quote the address
             sale.with_context(update_delivery_shipping_partner=True).write(changes)
             for partner, delivered in done.items():
                 delivered.partner_id = partner
@@ -521,13 +524,13 @@ class CloudprinterIntake(models.AbstractModel):
         return order
 
     def _describe_changes(self, earlier, document):
-        """What another document of the same order says differently, one line each."""
+        """Return the differences between two documents of the same order, one line each."""
         if not earlier.content:
-            return self.env._("Cloudprinter sent this order again, long after it was made.")
+            return self.env._("Cloudprinter sent this order again, long after it was completed.")
         changes = find_changes(earlier._parse(), document._parse())
-        lines = [self.env._("Cloudprinter sent this order again with other content:")]
+        lines = [self.env._("Cloudprinter sent this order again with different content:")]
         for path, old, new in changes[:SHOWN_AT_MOST]:
-            # what is noted on the sales order stays when the reader is forgotten
+            # the note on the sales order stays when the recipient's data is deleted
             hidden = path.startswith(READER) or path.endswith(".url")
             lines.append(path if hidden else f"{path}: {old or '–'} → {new or '–'}")
         if len(changes) > SHOWN_AT_MOST:
@@ -537,11 +540,11 @@ class CloudprinterIntake(models.AbstractModel):
     # === acceptance === #
 
     def _accept(self, order):
-        """Confirm the order if the company lets Odoo do so; this registers its items."""
+        """Confirm the order, which registers its items, if the company confirms orders automatically."""
         if not order.company_id._cloudprinter_config().cloudprinter_confirm_orders:
             return
         order.accepted_date = order.accepted_date or fields.Datetime.now()
         sale = order.sale_order_ids[:1]
-        # nobody prints a test order: what it needs is reported by hand
+        # test orders are not printed: their signals are reported by hand
         if not order.is_test and sale.state in ("draft", "sent"):
             sale.action_confirm()

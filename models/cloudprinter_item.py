@@ -25,12 +25,12 @@ STAGE_LABELS = [
 
 
 class CloudprinterItem(models.Model):
-    """One item of a Cloudprinter order: the thing that staff ask about.
+    """An item of a Cloudprinter order.
 
-    Its stage is derived from Odoo's documents, and what is due by then is put into the outbox in the same
-    transaction. The row is where two transactions meet that change different facts of one item: both write
-    `facts`, and Odoo replays the second. The outbox is kept in `cloudprinter_item_outbox.py`; what people see, report
-    and decide is in `cloudprinter_item_decision.py`.
+    Its stage is derived from Odoo's documents, and the signals that are due are put into the outbox in the same
+    transaction. Two transactions that change different facts of an item conflict on its row, because both write
+    `facts`, and Odoo replays the second. `cloudprinter_item_outbox.py` keeps the outbox, and
+    `cloudprinter_item_decision.py` has what users see, report and decide.
     """
 
     _name = "cloudprinter.item"
@@ -44,18 +44,16 @@ class CloudprinterItem(models.Model):
     company_id = fields.Many2one(related="order_id.company_id", store=True)
     accepted_date = fields.Datetime(related="order_id.accepted_date", store=True)
     product_id = fields.Many2one("product.product")
-    quantity = fields.Float(digits="Product Unit", help="Only used where no sales order line is linked.")
-    title = fields.Char(readonly=True, help="What Cloudprinter's client calls it.")
+    quantity = fields.Float(digits="Product Unit", help="Only used if no sales order line is linked.")
+    title = fields.Char(readonly=True, help="The name that Cloudprinter's client gave it.")
     specification = fields.Text(readonly=True, help="Pages and options, as Cloudprinter ordered them.")
-    reorder_cause = fields.Char(
-        readonly=True, help="Why Cloudprinter wants it once more. The print partner pays for it."
-    )
+    reorder_cause = fields.Char(readonly=True, help="Reason for the reorder, which is at the print partner's expense.")
     original_item_id = fields.Many2one(
         "cloudprinter.item",
         "Reorder of",
         readonly=True,
         index="btree_not_null",
-        help="The item that is made once more.",
+        help="The item that is reprinted.",
     )
     sale_line_ids = fields.One2many("sale.order.line", "cloudprinter_item_id", "Linked Sales Order Lines")
     sale_line_id = fields.Many2one(
@@ -78,9 +76,9 @@ class CloudprinterItem(models.Model):
         store=True,
         index=True,
         group_expand="_group_expand_stage",
-        help="What Odoo knows of this item.",
+        help="The progress of this item in Odoo.",
     )
-    facts = fields.Char(compute="_compute_stage", store=True, help="What the stage was derived from.")
+    facts = fields.Char(compute="_compute_stage", store=True, help="What the stage is derived from.")
     cancel_cause = fields.Selection(
         [(code, f"{code}: {text}") for code, text in CANCEL_CAUSES.items()], copy=False, tracking=True
     )
@@ -98,18 +96,20 @@ class CloudprinterItem(models.Model):
         compute="_compute_promised_date",
         store=True,
         readonly=False,
-        help="The order's shipping date, or what the last reported delay made of it.",
+        help="The order's shipping date, or the new date after the last reported delay.",
     )
     changed_by_update = fields.Boolean(readonly=True, copy=False)
     nothing_sent_reason = fields.Char(
-        "Why Nothing Is Sent", compute="_compute_nothing_sent_reason", help="Of the company, not of this item alone."
+        "Why Nothing Is Sent",
+        compute="_compute_nothing_sent_reason",
+        help="Applies to the whole company, not only to this item.",
     )
 
     _name_uniq = models.Constraint(
         "unique (order_id, name)", "An item with this Cloudprinter id already exists in this order."
     )
 
-    # === what Odoo's documents say === #
+    # === stage === #
 
     @api.depends(
         "accepted_date",
@@ -126,29 +126,29 @@ class CloudprinterItem(models.Model):
         except psycopg2.Error:
             raise
         except Exception:
-            # the shop floor does not stop for us; the daily check derives them again
+            # users' work must go on; the daily check derives them again
             _logger.exception("Cloudprinter: the stage of items %s could not be derived", self.ids)
 
     def _derive_stage(self):
-        # one order may make hundreds of items
+        # one manufacturing order may be for hundreds of items
         states = {production.id: production._cloudprinter_fact() for production in self.production_ids}
         productions = {item.id: tuple(states[id_] for id_ in item.production_ids._ids) for item in self}
-        # packages say nothing while an item is being made
+        # packages do not matter while an item is being made
         made = self.filtered(lambda item: not MAKING.intersection(productions[item.id]))
         packed = made.move_ids._cloudprinter_filter_packed()
         for item in self:
             facts = item._collect_facts(productions[item.id], packed)
             values = {"stage": derive_stage(facts), "facts": facts.as_text()}
             for name, value in values.items():
-                # an UPDATE without a change would make transactions collide that have nothing to do with each other
+                # an UPDATE without a change would make unrelated transactions conflict
                 if item[name] != value:
                     item[name] = value
 
     @api.model
     def _get_stage_of(self, productions, moves, packed):
-        """The stage that an item would have that these documents are linked to.
+        """Return the stage that an item with these documents would have.
 
-        :param packed: the moves that are wholly in packages
+        :param packed: the moves that are completely in packages
         """
         bound = moves._cloudprinter_bound_for_customer()
         return derive_stage(
@@ -159,10 +159,10 @@ class CloudprinterItem(models.Model):
         )
 
     def _collect_facts(self, productions, packed):
-        """What the rule needs to know of one item.
+        """Return the facts about one item that its stage is derived from.
 
-        :param tuple productions: what is known of its manufacturing orders
-        :param packed: the moves of all items that are wholly in packages
+        :param tuple productions: the facts of its manufacturing orders
+        :param packed: the moves of all items that are completely in packages
         """
         self.ensure_one()
         bound = self.move_ids._cloudprinter_bound_for_customer()
@@ -176,7 +176,7 @@ class CloudprinterItem(models.Model):
         )
 
     def _left_enough(self, bound, moves):
-        """False while less than the item's quantity reached the customer. With a sales line its moves tell."""
+        """Return False while only part of the item reached the customer. With a sales order line, its moves decide."""
         left = [
             move._cloudprinter_quantity() for move, fact in zip(bound, moves) if fact.final and fact.state == "done"
         ]
@@ -184,16 +184,16 @@ class CloudprinterItem(models.Model):
 
     def _compute_field_value(self, field):
         res = super()._compute_field_value(field)
-        # any field of the group may be the one that is computed first
+        # Odoo passes any one of the fields that are computed together
         if self._fields["stage"] in self.pool.field_computed[field]:
             self.filtered("id")._queue_signals()
         return res
 
-    # === reading === #
+    # === other computed fields === #
 
     @api.model
     def _group_expand_stage(self, values, domain):
-        """Columns in the order of the work; those that are empty would push the others off the screen."""
+        """Return the stages in the order of the work. Empty ones would push the others off the screen."""
         return [stage for stage, _label in STAGE_LABELS if stage in values]
 
     @api.depends("sale_line_ids")
@@ -253,24 +253,24 @@ class CloudprinterItem(models.Model):
         self.production_ids._check_cloudprinter_company()
 
     def _check_not_over(self):
-        """Nothing follows what ended the item.
+        """Check that no signal has ended the items.
 
-        :raises UserError: its shipping or cancellation was accepted
+        :raises UserError: the shipping or cancellation of an item was accepted
         """
         ended = self.signal_ids.filtered(lambda s: s.state == "sent" and s.type in TERMINAL)[:1]
         if ended:
             raise UserError(
                 self.env._(
-                    "Cloudprinter has accepted %(signal)s for item %(item)s. Nothing can follow it.",
+                    "Cloudprinter has accepted %(signal)s for item %(item)s. No other signal can follow.",
                     signal=ended.type,
                     item=ended.item_id.name,
                 )
             )
 
     def _check_document_company(self, company, document):
-        """A document of a branch is fine, one of an unrelated company is not.
+        """Check that a document may be linked: one of a branch may, one of an unrelated company may not.
 
-        :raises ValidationError: one of the items belongs to another house than `company`
+        :raises ValidationError: one of the items belongs to a company unrelated to `company`
         """
         foreign = self.sudo().filtered(lambda item: item.company_id.root_id != company.sudo().root_id)[:1]
         if foreign:
@@ -289,11 +289,11 @@ class CloudprinterItem(models.Model):
         for item in self:
             if item.cancel_cause and item.stage != "canceled":
                 raise ValidationError(
-                    self.env._("Item %s has left the house, or a part of it has. It cannot be cancelled.", item.name)
+                    self.env._("Item %s has already been shipped, at least in part. It cannot be canceled.", item.name)
                 )
             if item.cancel_cause and not (item.cancel_message or "").strip():
                 raise ValidationError(
-                    self.env._("Item %s needs a message: write for Cloudprinter why it is cancelled.", item.name)
+                    self.env._("Enter a message for item %s that tells Cloudprinter why it is canceled.", item.name)
                 )
 
     @api.model_create_multi
@@ -319,7 +319,7 @@ class CloudprinterItem(models.Model):
         return res
 
     def _filter_with_other_ids(self, vals):
-        """Those whose Cloudprinter ids are changed by these values."""
+        """Return the items whose Cloudprinter ids these values change."""
         if "name" not in vals and "order_id" not in vals:
             return self.browse()
         return self.filtered(
@@ -329,7 +329,7 @@ class CloudprinterItem(models.Model):
         )
 
     def _get_open_cancellations(self):
-        """The ItemCanceled that are still to be sent, whose cause and message a person may enter or change.
+        """Return the ItemCanceled signals that are not posted yet: their cause and message may still change.
 
         :raises UserError: one was posted
         """
@@ -337,36 +337,36 @@ class CloudprinterItem(models.Model):
         posted = signals.filtered(lambda s: s.attempt_count and s.state != "canceled")[:1]
         if posted:
             raise UserError(
-                self.env._("Cloudprinter was told that item %s is cancelled. This is final.", posted.item_id.name)
+                self.env._("Cloudprinter was informed that item %s is canceled. This is final.", posted.item_id.name)
             )
         signals._check_not_flying()
-        # a person wants it now, whatever was decided before
+        # the user wants to cancel now, even if the signal was discarded before
         signals.filtered(lambda s: s.failure_type == "discarded")._withdraw()
         return signals.filtered(lambda s: s.state in ("waiting", "outgoing"))
 
     def _take_along_to_order(self):
-        """The items have another order: what hangs on them follows."""
+        """Move the signals and files of the items to their new order."""
         signals = self.sudo().signal_ids.with_context(cloudprinter_ledger=LEDGER_TOKEN)
         signals.write({"order_id": self.order_id.id, "company_id": self.company_id.id})
         self.sudo().file_ids.order_id = self.order_id
 
     def unlink(self):
-        # what is queued for the end of the transaction must not look for them
+        # the precommit hook must not look for them
         self.env.cr.precommit.data.get("cloudprinter.items", set()).difference_update(self.ids)
         return super().unlink()
 
     def _check_derived(self, vals):
         if not {"stage", "facts", "company_id", "accepted_date"}.isdisjoint(vals):
-            raise UserError(self.env._("The stage follows from the documents; it cannot be written."))
+            raise UserError(self.env._("The stage follows from the documents and cannot be set by hand."))
 
     @api.model
     def _get_for_refs(self, company, order_ref, item_ref, current, defaults):
-        """The item that a person means by two typed ids: the one that has them, else `current` corrected, else new.
+        """Return the item with two entered ids: the existing one, else `current` with corrected ids, else a new one.
 
-        :param current: the item that is linked now, or none
+        :param current: the item that is linked now, or an empty recordset
         :param dict defaults: values for a new item
         """
-        # the caller has the right to the document on which the ids are typed; a context is not to reach new records
+        # the caller may write the document with the ids; defaults in the context must not reach new records
         items = self.sudo().with_context(clean_context(self.env.context))  # pylint: disable=context-overridden
         orders = self.env["cloudprinter.order"].sudo()
         order_ref, item_ref = orders._clean_id(order_ref), orders._clean_id(item_ref)

@@ -51,11 +51,11 @@ class Attention(NamedTuple):
     :param label: in English, translated as the label of a selection
     :param domain: the items of this kind; what it reads is in `@api.depends` of `_compute_attention`
     :param step: the label of the button for the next step
-    :param action: given the item, does the next step
-    :param details: given the items, returns what is added to the label: item → text
+    :param action: does the next step for an item
+    :param details: returns what is added to the label for the items: item → text
     :param among: a domain of few items, which are searched first
-    :param confirm: what is asked before the next step
-    :param groups: who may do it
+    :param confirm: the question before the next step
+    :param groups: the groups whose users may do it
     """
 
     label: str
@@ -72,7 +72,7 @@ def _cancel(item, **context):
     return item.with_context(default_kind="cancel", **context).action_report()
 
 
-# The most urgent first. Each step's text is read in the language of the user: pylint: disable=prefer-env-translation
+# The most urgent first. Steps are translated when the view is read: pylint: disable=prefer-env-translation
 ATTENTION = {
     "canceled_open": Attention(
         "Canceled at Cloudprinter. Do not produce or ship.",
@@ -115,7 +115,7 @@ ATTENTION = {
         details=lambda items: items._get_failed_files("download"),
     ),
     "delivery_canceled": Attention(
-        "The delivery was canceled, but it is still being made",
+        "The delivery was canceled, but the item is still being made",
         DELIVERY_CANCELED & NOT_CANCELED & BEING_MADE,
         _lt("Cancel the Item"),
         _cancel,
@@ -161,7 +161,7 @@ ATTENTION = {
 
 
 class CloudprinterItem(models.Model):
-    """What needs a user: which items, why, and the next step."""
+    """Adds which items need a user, why, and the next step."""
 
     _inherit = "cloudprinter.item"
 
@@ -197,10 +197,10 @@ class CloudprinterItem(models.Model):
             item.attention_text = item._describe_attention()[-1] if item.attention else False
 
     def _search_attention(self, operator, value):
-        """Search one kind after the other: for all at once PostgreSQL would look at each item."""
+        """Search one kind after the other: for all kinds at once, PostgreSQL would read every item."""
         if operator != "in":
             return NotImplemented
-        # documents that decide it are not for all users to read
+        # not all users may read the documents that decide
         items = self.sudo()
         found = {
             kind: self._search_kind(items, each) for kind, each in ATTENTION.items() if kind in value or False in value
@@ -219,7 +219,7 @@ class CloudprinterItem(models.Model):
 
     @api.model
     def _get_view(self, view_id=None, view_type="form", **options):
-        """Override of `base` to make a button for each next step."""
+        """Override of `base` to add a button for each next step."""
         arch, view = super()._get_view(view_id, view_type, **options)
         for button in arch.xpath("//button[@name='action_next_step']"):
             kinds_of = {}
@@ -270,7 +270,7 @@ class CloudprinterItem(models.Model):
         return ", ".join(shown)
 
     def _get_failures(self, failure_type):
-        """Return what failed and Cloudprinter's words, by item: of several the first."""
+        """Return the first signal that failed and Cloudprinter's answer, by item."""
         failed = self.signal_ids.filtered(lambda s: s.state == "error" and s.failure_type == failure_type).sorted("id")
         return {s.item_id: f"{s.type}: {s.answer}" if s.answer else s.type for s in failed[::-1]}
 
@@ -299,5 +299,5 @@ class CloudprinterItem(models.Model):
         """Do what the button of this kind of attention says."""
         self.ensure_one()
         attention = ATTENTION.get(self.attention)
-        # the reason may be gone since the button was shown
+        # the reason may have gone since the button was shown
         return attention.action(self) if attention else self.action_send_again()

@@ -8,44 +8,44 @@ from .cloudprinter_signal import LEDGER_TOKEN, REPORTED_ELSEWHERE
 
 
 class CloudprinterItem(models.Model):
-    """What people see, decide and report on items by hand."""
+    """Adds what users see, decide and report by hand."""
 
     _inherit = "cloudprinter.item"
 
-    # === what documents show === #
+    # === display === #
 
     def _get_ref(self):
-        """The item's id, or how many there are: a gang run is no list of ids."""
+        """Return the item's id, or the number of items: the ids of a gang run would be too many to show."""
         return self.env._("%(count)s items", count=len(self)) if len(self) > 1 else self.name
 
     def _get_action(self):
-        """Open these items: one as a form, several as a list."""
+        """Return the action that opens these items: one as a form, several as a list."""
         action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_item_action")
         if len(self) == 1:
             return {**action, "views": [(False, "form")], "res_id": self.id}
         return {**action, "domain": [("id", "in", self.ids)], "context": {}}
 
-    # === what a person does next === #
+    # === next steps === #
 
     def action_report(self):
-        """Open the dialog in which a person reports something by hand."""
+        """Open the dialog for reporting by hand."""
         return self.env["cloudprinter.report"]._open(self)
 
     def action_send_again(self):
-        """Send what was refused or failed as it was, and what waits for nothing but a decision."""
+        """Send again the signals that failed, unchanged, and send those that only wait for a decision."""
         signals = self.signal_ids.filtered(
             lambda s: s.state == "error" or (s.state == "waiting" and s.failure_type in ("short", "correction"))
         )
         if not signals:
-            raise UserError(self.env._("Nothing of these items waits for this decision."))
+            raise UserError(self.env._("None of these items is waiting for this decision."))
         return signals.action_send()
 
     def action_discard(self):
-        """Open the dialog in which a person says why what waits is not sent."""
+        """Open the dialog for discarding, with a reason, the signals that wait or failed."""
         return self.signal_ids.filtered(lambda s: s.state in ("waiting", "error")).action_open_discard()
 
     def action_reprint(self):
-        """Make the item again: a manufacturing order like its last one, still to be confirmed."""
+        """Create a manufacturing order like the item's last one, without confirming it."""
         self.ensure_one()
         if self.cancel_cause or self.signal_ids.filtered(lambda s: s.type in TERMINAL and s.state == "sent"):
             self._check_not_over()
@@ -56,24 +56,24 @@ class CloudprinterItem(models.Model):
             raise UserError(self.env._("Enter the product of item %(item)s first.", item=self.name))
         quantity = self._get_ordered_and_left()[0] or last.product_uom_qty or 1
         if last and self.sale_line_id and last.product_id != self.sudo().sale_line_id.product_id:
-            # a part of a kit, of which the line does not know how many there are in it
+            # a component of a kit: the line does not have its quantity
             quantity = last.product_uom_qty
         return last._cloudprinter_reprint(self, product, quantity)._get_records_action()
 
-    # === cancelling here what is cancelled at Cloudprinter === #
+    # === canceling documents of canceled items === #
 
     def action_cancel_open_documents(self):
-        """Cancel what is still open in Odoo of items that are cancelled."""
+        """Cancel the open documents of the canceled items."""
         self._check_may_decide()
         items = self._filter_canceled()
         if not items:
-            # it was when the button was shown
+            # this may have changed since the button was shown
             raise UserError(self.env._("None of these items is canceled."))
         items._cancel_open_documents()
         return True
 
     def _cancel_open_documents(self, productions=True, deliveries=True, sale_lines=True):
-        """Cancel what is open in Odoo of these items, as far as it is wanted."""
+        """Cancel the chosen kinds of open documents of these items."""
         if productions:
             self._cancel_productions()
         if deliveries:
@@ -82,7 +82,7 @@ class CloudprinterItem(models.Model):
             self._cancel_sale_lines()
 
     def _filter_canceled(self):
-        """Those that are cancelled here, or of which Cloudprinter knows it, also from before Odoo."""
+        """Return the items that are canceled in Odoo or at Cloudprinter, even if they were reported before Odoo."""
         told = self.sudo().signal_ids.filtered(lambda s: s.type == "ItemCanceled" and s.state == "sent").item_id
         return self.filtered(lambda item: item.stage == "canceled" or item in told)
 
@@ -91,8 +91,8 @@ class CloudprinterItem(models.Model):
         self.check_access("write")
 
     def _cancel_productions(self):
-        """Cancel the open manufacturing orders in which nothing else is made."""
-        # who may cancel the item may cancel what is made for it
+        """Cancel the open manufacturing orders that make nothing but canceled items."""
+        # a user who may cancel the item may cancel its manufacturing orders
         productions = self.sudo().production_ids.filtered(lambda mo: mo.state not in ("done", "cancel"))
         canceled = productions.cloudprinter_item_ids._filter_canceled()
         productions = productions.filtered(lambda mo: mo.cloudprinter_item_ids <= canceled)
@@ -103,7 +103,7 @@ class CloudprinterItem(models.Model):
         moves.filtered(lambda move: move.state not in ("done", "cancel"))._action_cancel()
 
     def _cancel_sale_lines(self):
-        """Sales orders of which everything is cancelled are cancelled, of the others these lines are set to zero."""
+        """Cancel sales orders whose lines are all canceled. In the others, set these lines to zero."""
         for sale, lines in self.sudo().sale_line_ids.grouped("order_id").items():
             if sale.state not in ("draft", "sent", "sale") or sale.locked:
                 continue
@@ -111,24 +111,24 @@ class CloudprinterItem(models.Model):
                 lambda line: not line.display_type and not line.is_delivery and line.product_uom_qty
             )
             canceled = sold.cloudprinter_item_id._filter_canceled()
-            # a line without an item is the customer's business with the shop alone
+            # a line without an item is not Cloudprinter's, so it keeps the order open
             if all(line.cloudprinter_item_id in canceled and not line.qty_delivered for line in sold):
                 sale._action_cancel()
             else:
-                # Odoo lets nobody order less than was delivered
+                # Odoo does not allow an ordered quantity below the delivered one
                 lines.filtered(lambda line: not line.qty_delivered).write({"product_uom_qty": 0})
 
-    # === what a person reports === #
+    # === reporting by hand === #
 
     def report_step(self, signal_type, tracking="", shipping_option=""):
-        """Report a milestone by hand: of a test order, or of work that was done outside of Odoo.
+        """Report a milestone by hand: of a test order, or of work that was done outside Odoo.
 
-        Earlier ones that were never reported go before it, as the API wants them in order.
+        Earlier milestones that were never reported are sent first, since the API wants them in order.
 
-        :param str signal_type: one of the milestones but `ItemCanceled`, for which there is `report_cancel`
+        :param str signal_type: any milestone except `ItemCanceled`, for which there is `report_cancel`
         :param str tracking: of `ItemShipped`
         :param str shipping_option: of `ItemShipped`
-        :raises UserError: it was accepted already, or a later one is in the outbox
+        :raises UserError: it was already accepted, or a later one is in the outbox
         """
         self._check_may_decide()
         if signal_type not in STAGE_OF or signal_type == "ItemCanceled":
@@ -136,7 +136,7 @@ class CloudprinterItem(models.Model):
         self._check_not_over()
         details = {}
         if signal_type == "ItemShipped":
-            # what is pasted has line breaks
+            # pasted text may have line breaks
             clean = self.env["cloudprinter.signal"]._clean_text
             details = {"tracking": clean(tracking or ""), "shipping_option": clean(shipping_option or "")}
         rows_of = self._get_milestone_signals()
@@ -145,7 +145,7 @@ class CloudprinterItem(models.Model):
             rows = rows_of.get(item, self.env["cloudprinter.signal"]).filtered(lambda s: s.state != "canceled")
             own = rows.filtered(lambda s: s.type == signal_type)
             if own:
-                # it waits for what is entered now
+                # it may wait for the details that are entered now
                 own._check_not_in_flight()
                 if details:
                     own.write(details)
@@ -156,25 +156,27 @@ class CloudprinterItem(models.Model):
         return True
 
     def report_delay(self, hours, cause):
-        """Tell Cloudprinter that the items will be late.
+        """Report to Cloudprinter that the items will be late.
 
         :param int hours: from now until they are ready
         :param str cause: English text for Cloudprinter and its client
-        :raises ValidationError: hours are no whole number from 1 to 9999, or the cause is empty
+        :raises ValidationError: hours is not a whole number from 1 to 9999, or the cause is empty
         """
         if not self.env.user.has_groups("mrp.group_mrp_user,stock.group_stock_user,cloudprinter.group_manager"):
             raise AccessError(self.env._("Only manufacturing and inventory users may report a delay."))
         self.check_access("read")
         if not isinstance(cause, str) or not cause.strip():
-            raise ValidationError(self.env._("Write the reason of the delay, in English."))
+            raise ValidationError(self.env._("Enter the reason for the delay, in English."))
         hours = str(hours).strip()
         if not hours.isdecimal() or not 1 <= int(hours) <= 9999:
             raise ValidationError(self.env._("Enter the delay in whole hours, from 1 to 9999."))
         self._check_not_over()
         ending = self.sudo().signal_ids.filtered(lambda s: s.type in TERMINAL and s.state == "outgoing")[:1]
         if ending:
-            raise UserError(self.env._("%(signal)s is on its way. Nothing follows it.", signal=ending.display_name))
-        # the API takes no other digits than these
+            raise UserError(
+                self.env._("%(signal)s is already queued. No other signal can follow.", signal=ending.display_name)
+            )
+        # the API accepts only ASCII digits
         hours = str(int(hours))
         types = {
             company: company._cloudprinter_config().cloudprinter_delay_type or "ItemDelay"
@@ -188,7 +190,7 @@ class CloudprinterItem(models.Model):
         return True
 
     def report_cancel(self, cause, message):
-        """Cancel the items at Cloudprinter. This cannot be taken back there.
+        """Cancel the items at Cloudprinter. This is final.
 
         :param str cause: one of the 21 codes
         :param str message: English text for Cloudprinter and its client
@@ -197,18 +199,18 @@ class CloudprinterItem(models.Model):
         self.check_access("read")
         if not isinstance(cause, str) or cause not in CANCEL_CAUSES:
             raise ValidationError(
-                self.env._("%(cause)s is none of Cloudprinter's cancellation causes.", cause=cause or "“”")
+                self.env._("%(cause)s is not one of Cloudprinter's cancellation causes.", cause=cause or "“”")
             )
         self.sudo().write({"cancel_cause": cause, "cancel_message": message})
         return True
 
     def action_report_changes(self):
-        """Report what an update of the add-on has found out about the items."""
+        """Report what an update of the add-on found out about the items."""
         self._take_changes()._queue_signals()
         return True
 
     def action_ignore_changes(self):
-        """Take what an update of the add-on has found out about the items as reported before."""
+        """Record as already reported what an update of the add-on found out about the items."""
         items = self._take_changes().with_context(cloudprinter_ledger=LEDGER_TOKEN)
         items._make_due_signals(**REPORTED_ELSEWHERE)
         return True
@@ -220,7 +222,7 @@ class CloudprinterItem(models.Model):
         return items
 
     def _prepare_steps(self, signal_type, details, rows):
-        """Values of a milestone that a person reports, after those of the earlier ones that were never reported.
+        """Return the values of a milestone reported by hand, after those of earlier ones that were never reported.
 
         :param dict details: fields that only this milestone has
         :param rows: the milestones in the item's outbox
@@ -231,7 +233,7 @@ class CloudprinterItem(models.Model):
         if reached > rank(signal_type):
             raise UserError(
                 self.env._(
-                    "Item %(item)s is beyond %(signal)s already. Nothing goes back.",
+                    "Item %(item)s is already past %(signal)s and cannot go back.",
                     item=self.name,
                     signal=signal_type,
                 )
@@ -241,7 +243,7 @@ class CloudprinterItem(models.Model):
         return [self._prepare_report(t, **(details if t == signal_type else {})) for t in missing]
 
     def _prepare_report(self, signal_type, **values):
-        """Values of a signal that a person reports."""
+        """Return the values of a signal reported by hand."""
         self.ensure_one()
         return {
             "item_id": self.id,

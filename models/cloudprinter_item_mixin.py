@@ -2,10 +2,10 @@ from odoo import api, fields, models
 
 
 class CloudprinterItemMixin(models.AbstractModel):
-    """What a document of Odoo shows of the Cloudprinter items it is made for.
+    """Shows the Cloudprinter items of a document of Odoo.
 
-    Who inherits it has a field `cloudprinter_item_ids`; documents without items show nothing. Computed as superuser:
-    people see on their own document what they need, whatever else they may read.
+    Models that inherit it need a field `cloudprinter_item_ids`; documents without items show nothing. The fields are
+    computed as superuser: users see what they need on their own documents, whatever else they may read.
     """
 
     _name = "cloudprinter.item.mixin"
@@ -16,7 +16,7 @@ class CloudprinterItemMixin(models.AbstractModel):
         compute="_compute_cloudprinter_ship_by",
         search="_search_cloudprinter_ship_by",
         compute_sudo=True,
-        help="The earliest shipping date of its Cloudprinter items, or what was last reported as a delay.",
+        help="The earliest shipping date of its Cloudprinter items, including reported delays.",
     )
     cloudprinter_reported = fields.Char(
         "Reported to Cloudprinter",
@@ -25,7 +25,7 @@ class CloudprinterItemMixin(models.AbstractModel):
         help="What Cloudprinter has accepted.",
     )
     cloudprinter_attention = fields.Text(
-        "Cloudprinter Needs You", compute="_compute_cloudprinter_attention", compute_sudo=True
+        "Cloudprinter: Needs Attention", compute="_compute_cloudprinter_attention", compute_sudo=True
     )
     cloudprinter_stop = fields.Boolean(compute="_compute_cloudprinter_attention", compute_sudo=True)
     cloudprinter_signal_ids = fields.Many2many(
@@ -78,9 +78,9 @@ class CloudprinterItemMixin(models.AbstractModel):
             document.cloudprinter_file_ids = document.cloudprinter_item_ids.file_ids.sorted("id")
 
     def action_cloudprinter_view_items(self):
-        """The items of the documents: what was reported, and what needs a person."""
+        """Open the items of the documents."""
         return self.cloudprinter_item_ids._get_action()
 
     def action_cloudprinter_report(self):
-        """Open the dialog in which a person reports something about the items of the documents."""
+        """Open the dialog for reporting by hand, for the items of the documents."""
         return self.env["cloudprinter.report"]._open(self.cloudprinter_item_ids, self)

@@ -10,12 +10,12 @@ _logger = logging.getLogger(__name__)
 
 
 class CloudprinterItem(models.Model):
-    """Keeps the outbox equal to what the stage says: the signals that are due, their documents, times and details."""
+    """Keeps the outbox in line with the stage: the signals that are due, with their documents, times and details."""
 
     _inherit = "cloudprinter.item"
 
     def _queue_signals(self):
-        """Have the due signals made when the transaction is flushed, however many things change until then."""
+        """Queue the items, so that their due signals are created once, just before the commit."""
         precommit = self.env.cr.precommit
         queued = precommit.data.setdefault("cloudprinter.items", set())
         if not queued:
@@ -23,9 +23,12 @@ class CloudprinterItem(models.Model):
         queued.update(self.ids)
 
     def _make_queued_signals(self):
-        """Precommit: the shop floor does not stop for us, so nothing but a collision of transactions is raised."""
+        """Create the due signals of the queued items, as a precommit hook.
+
+        Only conflicts between transactions are raised: other errors must not block the users' work.
+        """
         items = self.browse(sorted(self.env.cr.precommit.data.pop("cloudprinter.items", ())))
-        # what others have queued may refuse the transaction; that is not ours to catch
+        # errors from pending writes of other code are not caught here
         self.env.cr.flush()
         try:
             with self.env.cr.savepoint():
@@ -34,15 +37,17 @@ class CloudprinterItem(models.Model):
             raise
         except Exception:
             if len(items) > 1:
-                # one odd item does not cost the others their signals
+                # one faulty item must not cost the others their signals
                 for item in items:
                     item._queue_signals()
                     item._make_queued_signals()
                 return
-            _logger.exception("Cloudprinter: no signals were made for item %s; the daily check will", items.ids)
+            _logger.exception(
+                "Cloudprinter: could not create signals for item %s; the daily check will try again", items.ids
+            )
 
     def _get_milestone_signals(self):
-        """The signals that stand for the items' milestones, by item: no corrections, and none that was withdrawn."""
+        """Return the signals for the items' milestones, by item, without corrections and withdrawn signals."""
         signals = self.env["cloudprinter.signal"].sudo()
         return signals.search_fetch(
             [
@@ -55,7 +60,7 @@ class CloudprinterItem(models.Model):
         ).grouped("item_id")
 
     def _make_due_signals(self, **overrides):
-        """Bring the outbox to what the stage says. May be called any number of times.
+        """Bring the outbox in line with the stage. May be called any number of times.
 
         :param overrides: values that new signals get instead of their own
         """
@@ -74,7 +79,7 @@ class CloudprinterItem(models.Model):
             types, posted_types = set(live.mapped("type")), set(posted.mapped("type"))
             plan = plan_signals(item.stage, types, posted_types, reported[item.company_id])
             if (plan.create or plan.withdraw) and not self.pool.ready and not is_ledger:
-                # an upgrade may change the rule: a person decides what is told about the past
+                # an upgrade may change the rule: a user decides what is reported about the past
                 item.changed_by_update = True
             if item.changed_by_update:
                 continue
@@ -86,7 +91,7 @@ class CloudprinterItem(models.Model):
             signals.create([{**vals, **overrides} for vals in vals_list])
 
     def _report_before(self, known):
-        """Write down what Cloudprinter was told before Odoo did it: none of it is sent, what follows is.
+        """Record what was reported to Cloudprinter before Odoo did so: none of it is sent, what follows is.
 
         :param dict known: item → the stage that Cloudprinter knows
         """
@@ -102,7 +107,7 @@ class CloudprinterItem(models.Model):
             )
             missing = set(told) - set(live.mapped("type"))
             planned = [(signal_type, "before") for signal_type in told if signal_type in missing]
-            # what follows has happened later, so that it tells how late these can have been
+            # later milestones limit how late these can have happened
             ahead = [(t, "observed") for t in get_milestones(item.stage, reported) if t not in told]
             if planned:
                 vals_list += item._prepare_signals(planned + ahead, False)[: len(planned)]
@@ -113,10 +118,10 @@ class CloudprinterItem(models.Model):
             )
 
     def _follow_last_delivery(self, shipped, posted):
-        """A shipped item was shipped again: its ItemShipped is made anew, or a person decides when it was posted.
+        """Withdraw the ItemShipped of an item that was shipped again, to replace it. If it was posted, a user decides.
 
-        :param shipped: the live ItemShipped, or none
-        :returns: what was withdrawn
+        :param shipped: the live ItemShipped, or an empty recordset
+        :returns: the withdrawn signal, or an empty recordset
         """
         nothing = shipped.browse()
         if not shipped or shipped.res_model != "stock.picking":
@@ -131,16 +136,16 @@ class CloudprinterItem(models.Model):
         shipped._withdraw()
         return shipped
 
-    # === what a signal says === #
+    # === values of signals === #
 
     def _prepare_signals(self, planned, not_before):
-        """Values for the planned milestones, oldest first, with times that never run backwards.
+        """Return the values for the planned milestones, oldest first, with times that never go backwards.
 
         :param list planned: of (signal type, origin), in the API's order
         :param datetime not_before: the latest time in the item's outbox
         """
         now = fields.Datetime.now()
-        # Odoo confirms and procures as superuser on the way
+        # Odoo switches to the superuser when it confirms and procures
         user_id = self.env.uid if self.env.uid != SUPERUSER_ID else self.env.transaction.default_env.uid
         vals_list = []
         latest = now
@@ -162,7 +167,7 @@ class CloudprinterItem(models.Model):
         return vals_list
 
     def _get_source(self, signal_type):
-        """The document that caused a milestone, and when it happened there (naive UTC) or False."""
+        """Return the document that caused a milestone, and when it happened there (naive UTC) or False."""
         productions = self.production_ids.filtered(lambda production: production.state != "cancel")
         if signal_type == "ItemRegistered":
             sale = self.sale_line_ids.order_id[:1]
@@ -185,7 +190,7 @@ class CloudprinterItem(models.Model):
         return self.sale_line_ids.order_id[:1] or productions[:1] or self.production_ids[:1] or self.order_id, False
 
     def _get_last_delivery(self):
-        """The transfer that brought, or will bring, the last of the item to the customer, and when it was done."""
+        """Return the transfer with which the last of the item reaches the customer, and when it was done or False."""
         bound = self.move_ids._cloudprinter_bound_for_customer()
         done = bound.filtered(lambda move: move.state == "done" and move.location_dest_id._is_outgoing())
         if done:
@@ -194,7 +199,7 @@ class CloudprinterItem(models.Model):
         return bound.filtered(lambda move: move.state != "cancel").picking_id[-1:], False
 
     def _prepare_details(self, signal_type, document):
-        """The fields that only some types have, and what is missing of them."""
+        """Return the values that only some types have, and the state if any of them is missing."""
         if signal_type == "ItemCanceled":
             if self.cancel_cause:
                 return {"cause": self.cancel_cause, "message": self.cancel_message}
@@ -210,30 +215,30 @@ class CloudprinterItem(models.Model):
         return details
 
     def _is_short(self):
-        """True when less left the house than was ordered, beyond the company's tolerance."""
+        """Return whether less was shipped than ordered, beyond the company's tolerance."""
         ordered, left = self._get_ordered_and_left()
         tolerance = self.company_id._cloudprinter_config().cloudprinter_short_tolerance
         return bool(ordered) and left < ordered * (1 - tolerance / 100)
 
     def _get_ordered_and_left(self):
-        """Quantities in one unit: of the moves, or for kits of the sales line, which knows them."""
+        """Return the ordered and shipped quantities in one unit: of the moves, or for kits of the sales order line."""
         bound = self.move_ids._cloudprinter_bound_for_customer().filtered(
             lambda move: move.location_dest_id._is_outgoing()
         )
         line = self.sale_line_ids[:1]
         if line and bound.product_id != line.product_id:
             return line.product_uom_qty, line.qty_delivered
-        # what came back has left the house all the same; the line would deduct it
+        # returned goods count as shipped; the line would deduct them
         left = sum(move._cloudprinter_quantity() for move in bound if move.state == "done")
         if line:
             return line.product_uom_id._compute_quantity(line.product_uom_qty, line.product_id.uom_id), left
         return self.quantity or sum(bound.mapped("product_qty")), left
 
-    # === what the outbox was not told of === #
+    # === daily check === #
 
     @api.model
     def _cron_check_open_items(self):
-        """Daily: derive again what changed without the ORM's knowledge, and make what could not be made."""
+        """Derive again the stages that changed without the ORM, and create signals that could not be created. Daily."""
         open_items = self.search(
             [
                 "|",

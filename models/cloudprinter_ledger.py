@@ -14,10 +14,10 @@ _logger = logging.getLogger(__name__)
 
 
 class CloudprinterLedger(models.AbstractModel):
-    """Writes down attempts, what follows from them, and the numbers of acceptances.
+    """Records attempts, what follows from them, and the numbers of acceptances.
 
-    An attempt is recorded with its verdict in a transaction that touches no signal, so it waits for no user. Its
-    signals are changed when no user holds them, in a later run if need be; until then none of them is claimed.
+    An attempt is recorded with its verdict in a transaction that touches no signal, so it never waits for a user. Its
+    signals are changed when no user holds them, in a later run if necessary; until then none of them is claimed.
     """
 
     _name = "cloudprinter.ledger"
@@ -27,7 +27,7 @@ class CloudprinterLedger(models.AbstractModel):
 
     @api.model
     def _record(self, run, attempts):
-        """Write down attempts, their verdicts and the circuits, and commit.
+        """Record attempts, their verdicts and the circuits, and commit.
 
         :param list attempts: of Attempt
         :rtype: cloudprinter.request
@@ -36,7 +36,7 @@ class CloudprinterLedger(models.AbstractModel):
         try:
             requests = self._write_attempts(attempts)
             for endpoint, circuit in before.items():
-                # after a change of the settings it belongs to a key that is not used any more
+                # after a change of the settings it belongs to a key that is no longer used
                 if endpoint.circuit != circuit and endpoint in run.endpoints:
                     self.env["cloudprinter.circuit"]._write_circuit(endpoint)
             self.env.cr.commit()  # pylint: disable=invalid-commit
@@ -46,7 +46,7 @@ class CloudprinterLedger(models.AbstractModel):
                 endpoint.circuit = circuit
             requests = self.env["cloudprinter.request"]
             if len(attempts) > 1:
-                # one that cannot be written does not hold the others
+                # one that cannot be written must not block the others
                 return requests.union(*(self._record(run, [attempt]) for attempt in attempts))
             _logger.exception("Cloudprinter: an attempt for order %s cannot be recorded", attempts[0].bundle.order_id)
             return requests
@@ -56,7 +56,7 @@ class CloudprinterLedger(models.AbstractModel):
 
     @api.model
     def _write_attempts(self, attempts):
-        """Write down attempts and decide what follows from each.
+        """Record attempts and decide what follows from each.
 
         :rtype: cloudprinter.request
         """
@@ -94,12 +94,12 @@ class CloudprinterLedger(models.AbstractModel):
 
     @api.model
     def _log_change(self, endpoint, before):
-        """Tell operators when a circuit opens, closes or stops."""
+        """Log when a circuit opens, closes or stops."""
         after = endpoint.circuit
         if after.stopped and not before.stopped:
-            _logger.warning("Cloudprinter: company %s sends nothing more: %s", endpoint.company_id, after.stopped)
+            _logger.warning("Cloudprinter: company %s has stopped sending: %s", endpoint.company_id, after.stopped)
         elif after.outage and not before.outage:
-            _logger.warning("Cloudprinter: company %s gets no answer, or an error", endpoint.company_id)
+            _logger.warning("Cloudprinter: company %s gets no answer or an error", endpoint.company_id)
         elif before.outage and not after.outage:
             _logger.info("Cloudprinter: company %s gets answers again", endpoint.company_id)
 
@@ -107,10 +107,10 @@ class CloudprinterLedger(models.AbstractModel):
 
     @api.model
     def _apply(self, requests=None):
-        """Write what follows from recorded attempts into their signals, as far as nobody else holds them, and commit.
+        """Apply recorded attempts to their signals, unless another transaction holds one of them, and commit.
 
-        :param requests: attempts, by default all that are left
-        :returns: those that are still left
+        :param requests: attempts, by default all that are not applied
+        :returns: the attempts that are still not applied
         :rtype: cloudprinter.request
         """
         if requests is None:
@@ -121,7 +121,7 @@ class CloudprinterLedger(models.AbstractModel):
             free = Queue(self.env.cr).lock(requests.signal_ids.ids)
             ready = requests.filtered(lambda request: free.issuperset(request.signal_ids.ids))
             self._settle(ready)
-            # also when there was nothing to write: who holds one of the rows may be waiting for another
+            # even if nothing was written: a transaction that holds one of the rows may wait for another
             self.env.cr.commit()  # pylint: disable=invalid-commit
             return requests - ready
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
@@ -130,17 +130,17 @@ class CloudprinterLedger(models.AbstractModel):
         except Exception as error:
             self.env.cr.rollback()
             if len(requests) > 1:
-                # one that cannot be applied does not hold the others
+                # one that cannot be applied must not block the others
                 return requests.browse().union(*(self._apply(request) for request in requests))
             if isinstance(error, psycopg2.errors.UniqueViolation) and "number" in (error.diag.constraint_name or ""):
-                # another sender has given it
+                # another sender has used this number
                 return requests
             _logger.exception("Cloudprinter: attempt %s cannot be applied to its signals", requests.id)
             return requests
 
     @api.model
     def _settle(self, requests):
-        """Write what follows from these attempts into their signals, which are locked."""
+        """Apply these attempts to their signals, which are locked."""
         accepted, changed = [], self.env["cloudprinter.signal"]
         numbers = {}
         for request in requests:
@@ -152,7 +152,7 @@ class CloudprinterLedger(models.AbstractModel):
             if company_id not in numbers:
                 numbered = [("company_id", "=", company_id), ("number", ">", 0)]
                 numbers[company_id] = changed.search(numbered, order="number desc", limit=1).number
-            # the ledger says what Cloudprinter has: what was posted, whatever was typed or decided meanwhile
+            # the ledger records what was posted, whatever users have changed or decided in the meantime
             for signal, sent in zip(signals, body.get("items", [body])):
                 if signal.state == "sent":
                     continue
@@ -172,7 +172,7 @@ class CloudprinterLedger(models.AbstractModel):
 
     @api.model
     def _write_failure(self, request, verdict, signals):
-        """Write into queued signals that an attempt was not accepted."""
+        """Apply an attempt that was not accepted to its queued signals."""
         for fault_count, members in signals.grouped("fault_count").items():
             change = settle(verdict, fault_count, request.date)
             vals = {
@@ -194,13 +194,13 @@ class CloudprinterLedger(models.AbstractModel):
 
     @api.model
     def _refuse(self, signal, error):
-        """Write into a signal that the API would not take it, so it is not posted."""
+        """Mark a signal as refused without posting it, because the API would not accept it."""
         env = self.with_context(lang=signal.company_id._cloudprinter_lang()).env
         signal.write({"state": "error", "failure_type": "refused", "answer": translate(env, error), "to_tell": True})
 
     @api.model
     def _expire(self):
-        """Give up signals whose posts never came back, each time with the process that made them."""
+        """Give up on signals whose answers were never recorded, because each time the posting process ended."""
         self.env["cloudprinter.signal"].search(
             [
                 ("state", "=", "outgoing"),

@@ -10,15 +10,15 @@ from odoo.tools import SQL
 
 from ..tools.sheet import defuse, write_rows
 
-CHUNK = 2000  # rows at a time: a million must not fill the memory
+CHUNK = 2000  # rows at a time, so that a million rows do not fill the memory
 TIME = "%Y-%m-%d %H:%M:%S"
 
 
 class CloudprinterLedgerExport(models.AbstractModel):
-    """The ledger as one zip, for auditors and before the add-on is uninstalled.
+    """Exports the ledger as one zip, for auditors and before the add-on is uninstalled.
 
-    `signals.csv` is for people, `signals.jsonl` and `attempts.jsonl` hold all there is of each row, `manifest.json`
-    has counts and checksums. Of the companies that the user may see; who may read attempts may export.
+    `signals.csv` is for reading, `signals.jsonl` and `attempts.jsonl` have all data of each row, `manifest.json` has
+    counts and checksums. The export covers the companies that the user may see, and needs read access to attempts.
     """
 
     _name = "cloudprinter.ledger.export"
@@ -26,15 +26,15 @@ class CloudprinterLedgerExport(models.AbstractModel):
 
     @api.model
     def _check_may_export(self):
-        """:raises AccessError: the user may not read the whole ledger"""
+        """Raise an AccessError if the user may not read the whole ledger."""
         self.env["cloudprinter.signal"].check_access("read")
         self.env["cloudprinter.request"].check_access("read")
 
     @api.model
     def _write_zip(self, file):
-        """Write the zip into a binary file, a part at a time.
+        """Write the zip to a binary file, a part at a time.
 
-        All of it is read in one transaction, so that its parts agree whatever is sent meanwhile.
+        All of it is read in one transaction, so that its parts agree whatever is sent in the meantime.
 
         :raises AccessError: the user may not read the whole ledger
         """
@@ -48,14 +48,14 @@ class CloudprinterLedgerExport(models.AbstractModel):
                 ("attempts.jsonl", map(self._to_json, self._read_attempts())),
             ):
                 written[name] = self._write_file(archive, name, lines)
-            # the heading is no row
+            # the header does not count
             written["signals.csv"]["rows"] -= 1
             manifest = {
                 "exported_on": f"{fields.Datetime.to_string(self.env.cr.now())} UTC",
                 "exported_by": self.env.user.login,
                 "companies": [{"id": company.id, "name": company.name} for company in self.env.companies],
                 "version": Manifest.for_addon("cloudprinter")["version"],
-                "times": "UTC, but for the columns of signals.csv that say otherwise",
+                "times": "UTC, except for the columns of signals.csv that say otherwise",
                 "files": written,
             }
             archive.writestr("manifest.json", json.dumps(manifest, ensure_ascii=False, indent=2))
@@ -75,17 +75,17 @@ class CloudprinterLedgerExport(models.AbstractModel):
     def _to_json(self, row):
         return f"{json.dumps(row, ensure_ascii=False, default=str)}\n"
 
-    # === reading: by SQL, of what the user may see; the ORM would take minutes and all the memory === #
+    # === reading by SQL: the ORM would take minutes and too much memory === #
 
     @api.model
     def _read(self, model, columns, joins):
-        """Yield the rows of a model as dicts, the oldest first.
+        """Yield the rows of a model that the user may see as dicts, the oldest first.
 
-        :param SQL columns: of the table `row`
+        :param SQL columns: the columns to select; the model's table is `row`
         """
         last = 0
         while True:
-            # limited there: PostgreSQL would find out anew for each part what is allowed in all of the ledger
+            # the limit is here, else PostgreSQL would evaluate the access rules for the whole ledger each time
             allowed = self.env[model]._search([("id", ">", last)], order="id", limit=CHUNK).subselect()
             self.env.cr.execute(
                 SQL(
@@ -140,11 +140,11 @@ class CloudprinterLedgerExport(models.AbstractModel):
             SQL(),
         )
 
-    # === the table === #
+    # === signals.csv === #
 
     @api.model
     def _get_table(self):
-        """Yield the lines of signals.csv, the heading first."""
+        """Yield the lines of signals.csv, the header first."""
         signals = self.env["cloudprinter.signal"]
         label = lambda name: signals._fields[name]._description_string(self.env)  # noqa: E731
         choices = {
@@ -156,7 +156,7 @@ class CloudprinterLedgerExport(models.AbstractModel):
         local = lambda name: self.env._("%(date)s (Company Time)", date=label(name))  # noqa: E731
         plain = ("source", "user_id", "tracking", "shipping_option", "cause", "message", "delay")
         ending = ("attempt_count", "http_status", "answer", "discard_reason")
-        # what Excel reads as UTF-8
+        # with this mark, Excel reads UTF-8
         yield "\ufeff" + self._to_csv(
             [label("number"), label("order_id"), label("item_id")]
             + [label("type"), label("state"), self.env._("Reason"), label("origin")]

@@ -7,7 +7,7 @@ from odoo.addons.account.models.account_move import PAYMENT_STATE_SELECTION
 from odoo.addons.sale.models.sale_order import INVOICE_STATUS
 
 ACCOUNTANTS = "account.group_account_invoice,account.group_account_readonly"
-# Which part of the database tells these fields, see `_get_reconciliation_sql`.
+# Fields by the query that computes them, see `_get_reconciliation_sql`.
 RECONCILED = {
     "shipping": ("shipped_date", "is_unreported", "is_returned"),
     "billing": (
@@ -22,7 +22,7 @@ RECONCILED = {
 
 
 def _search_reconciled(name):
-    """The search method of a field of `RECONCILED`."""
+    """Return the search method of a field of `RECONCILED`."""
 
     def search(orders, operator, value):
         if operator in Domain.NEGATIVE_OPERATORS:
@@ -34,7 +34,7 @@ def _search_reconciled(name):
 
 
 class CloudprinterOrder(models.Model):
-    """One order of Cloudprinter, which the shop produces. Its id is Cloudprinter's and is kept as text."""
+    """An order of Cloudprinter that the shop produces. Its id comes from Cloudprinter and is kept as text."""
 
     _name = "cloudprinter.order"
     _description = "Cloudprinter Order"
@@ -53,7 +53,7 @@ class CloudprinterOrder(models.Model):
         "sale.order", "Sales Order", compute="_compute_sale_order_id", search="_search_sale_order_id"
     )
     reference = fields.Char("Client Reference", copy=False)
-    shipping_method = fields.Char(help="Cloudprinter's code of carrier and service.")
+    shipping_method = fields.Char(help="Cloudprinter's code for the carrier and service.")
     shipping_date = fields.Datetime("Ship By")
     priority = fields.Char()
     consignor = fields.Char(help="The sender to be printed on the label.")
@@ -66,19 +66,19 @@ class CloudprinterOrder(models.Model):
     amount_tax = fields.Monetary()
     amount_total = fields.Monetary()
     accepted_date = fields.Datetime("Accepted On", copy=False)
-    # What accountants reconcile by. Nothing of it is stored: a click that ships an item, or the sender, would write to
-    # the order and wait for others there.
+    # Fields for reconciliation. None is stored: otherwise shipping an item, or sending, would write to the order and
+    # wait for other transactions there.
     shipped_date = fields.Datetime(
         "Shipped On",
         compute="_compute_shipping",
         search=_search_reconciled("shipped_date"),
-        help="When the last of its items left the house: as it was reported, else as Odoo has it.",
+        help="When the last of its items was shipped: as reported to Cloudprinter, otherwise as recorded in Odoo.",
     )
     is_unreported = fields.Boolean(
         "Not Reported",
         compute="_compute_shipping",
         search=_search_reconciled("is_unreported"),
-        help="An item was shipped in Odoo, and Cloudprinter has not accepted that it was.",
+        help="An item was shipped in Odoo, but Cloudprinter has not accepted its shipping signal.",
     )
     is_returned = fields.Boolean("Returned", compute="_compute_shipping", search=_search_reconciled("is_returned"))
     odoo_currency_id = fields.Many2one("res.currency", "Currency in Odoo", compute="_compute_billing")
@@ -102,7 +102,7 @@ class CloudprinterOrder(models.Model):
         compute="_compute_billing",
         search=_search_reconciled("amount_difference"),
         groups=ACCOUNTANTS,
-        help="The amount at Cloudprinter less what is invoiced, or ordered as long as nothing is invoiced.",
+        help="The amount at Cloudprinter minus the amount invoiced, or ordered if nothing is invoiced yet.",
     )
     invoice_status = fields.Selection(
         INVOICE_STATUS, compute="_compute_billing", search=_search_reconciled("invoice_status"), groups=ACCOUNTANTS
@@ -113,7 +113,7 @@ class CloudprinterOrder(models.Model):
         compute="_compute_billing",
         search=_search_reconciled("payment_state"),
         groups=ACCOUNTANTS,
-        help="Of the posted invoice that is farthest from being paid.",
+        help="The status of the posted invoice that is furthest from being paid.",
     )
     invoice_ids = fields.Many2many(
         "account.move", string="Invoices", compute="_compute_invoice_ids", groups=ACCOUNTANTS
@@ -141,7 +141,7 @@ class CloudprinterOrder(models.Model):
 
     @api.depends("item_ids")
     def _compute_document_counts(self):
-        # how many there are is no secret from who reads the order; which, Odoo decides when they are opened
+        # all who read the order may see the counts; Odoo checks the access to the documents when they are opened
         items = self.sudo().item_ids
         items_of = items.grouped("order_id")
         for order in self:
@@ -191,7 +191,7 @@ class CloudprinterOrder(models.Model):
         return self.document_ids._get_records_action(name=self.env._("Incoming Orders"))
 
     def action_reject(self):
-        """Open the dialog in which a person says why the order cannot be made."""
+        """Open the dialog for rejecting the order with a reason."""
         self.ensure_one()
         return self.env["cloudprinter.reject"]._open(order=self)
 
@@ -199,9 +199,9 @@ class CloudprinterOrder(models.Model):
 
     @api.model
     def _clean_id(self, value):
-        """Cloudprinter's ids are opaque, but they are texts of one line.
+        """Return an id in the form in which it is stored. Cloudprinter's ids are opaque texts of one line.
 
-        :param value: what a person or another program entered
+        :param value: the id as a user or a program entered it
         :returns: the id, trimmed, or an empty text
         :raises ValidationError: it cannot be an id
         """
@@ -209,7 +209,7 @@ class CloudprinterOrder(models.Model):
         if not text.isprintable() or len(text) > 255:
             raise ValidationError(
                 self.env._(
-                    "Enter the id as Cloudprinter gave it; it has at most 255 characters, and no line breaks or"
+                    "Enter the id as Cloudprinter gave it. It may have at most 255 characters, and no line breaks or"
                     " control characters."
                 )
             )
@@ -217,22 +217,22 @@ class CloudprinterOrder(models.Model):
 
     @api.model
     def _get_or_create(self, name, company):
-        """The order with Cloudprinter's id `name` in `company`.
+        """Return the order with Cloudprinter's id `name` in `company`, and create it if necessary.
 
         :raises ValidationError: the id is empty, or cannot be one
         """
         name = self._clean_id(name)
         if not name:
             raise ValidationError(self.env._("Enter the Cloudprinter order id."))
-        # the caller has the right to the document on which the id is typed
+        # the caller may write the document with the id; defaults in the context must not reach new records
         orders = self.sudo().with_context(clean_context(self.env.context))  # pylint: disable=context-overridden
         found = orders.search([("company_id", "=", company.id), ("name", "=", name)])
         return found or orders.create({"name": name, "company_id": company.id})
 
     def _correct_name(self, name):
-        """Give the order the id that a person typed: rename it, or return the order that has this id already.
+        """Correct the order's id: rename the order, or return the order that already has this id.
 
-        :raises UserError: signals with the old id were accepted
+        :raises UserError: signals with the old id were accepted, or both orders exist and this one has items
         """
         self.ensure_one()
         name = self._clean_id(name)
@@ -245,8 +245,8 @@ class CloudprinterOrder(models.Model):
         if self.item_ids:
             raise UserError(
                 self.env._(
-                    "Order %(new)s exists already, and order %(old)s has items of its own."
-                    " Empty the item ids first, then enter the other order id.",
+                    "Order %(new)s already exists, and order %(old)s has its own items."
+                    " Clear the item ids first, then enter the other order id.",
                     new=name,
                     old=self.name,
                 )
@@ -256,16 +256,16 @@ class CloudprinterOrder(models.Model):
     # === files === #
 
     def _are_files_there(self):
-        """False while a file that is to be fetched is not there; those of canceled items do not matter."""
+        """Return whether all files to be downloaded are there. Files of canceled items do not matter."""
         files = self.sudo().file_ids.filtered(lambda file: file.item_id.stage != "canceled")
         return {"waiting", "error"}.isdisjoint(files.mapped("state"))
 
     def _on_files_settled(self):
-        """Nothing of these orders is to be fetched any more: they are accepted, or a person is told what failed."""
+        """Accept these orders, or notify a user of what failed, now that no file is left to download."""
         self.sudo().document_ids._on_files_settled()
 
     def _get_file_cause(self):
-        """The cause of cancellation that stands for what is wrong with the files, or False."""
+        """Return the cancellation cause for the files that failed, or False."""
         failures = self.sudo().file_ids.filtered(lambda file: file.state == "error").mapped("failure_type")
         if "corrupt" in failures:
             return "CancelFilesCorrupt"
@@ -274,18 +274,18 @@ class CloudprinterOrder(models.Model):
     # === reconciliation === #
 
     def _get_reconciliation_sql(self, part, alias):
-        """The one definition of what is shown and of what is found.
+        """Return the query that both reading and searching use.
 
         :param part: a key of `RECONCILED`
-        :param alias: of the order's table
+        :param alias: the alias of the order's table
         :returns: a lateral join of one row, with a column for each field of the part
         """
         order = SQL.identifier(alias)
         return self._get_shipping_sql(order) if part == "shipping" else self._get_billing_sql(order)
 
     def _get_shipping_sql(self, order):
-        """When the order's items left the house, by the ledger and by Odoo."""
-        # the ledger's date first: it stays as it is, also when something is exchanged a month later
+        """Return the query for when the order's items were shipped, according to the ledger and Odoo."""
+        # the ledger's date first: it does not change, even if something is exchanged a month later
         return SQL(
             """LATERAL (
                 SELECT CASE WHEN bool_and(item.date IS NOT NULL OR item.stage = 'canceled')
@@ -327,7 +327,7 @@ class CloudprinterOrder(models.Model):
         )
 
     def _get_billing_sql(self, order):
-        """What Odoo has ordered and invoiced, against what Cloudprinter pays; nothing of test orders."""
+        """Return the query that compares the amounts in Odoo with what Cloudprinter pays. Test orders have none."""
         return SQL(
             """LATERAL (
                 SELECT sale.*,
@@ -374,7 +374,7 @@ class CloudprinterOrder(models.Model):
         return [self.env[model]._fields[name] for name in names]
 
     def _field_to_sql(self, alias, field_expr, query=None):
-        """Search, group, sort and sum in the database by what is not stored."""
+        """Override of `base` to search, group, sort and sum by fields that are not stored."""
         name, part_of_value = fields.parse_field_expr(field_expr)
         part = next((part for part, names in RECONCILED.items() if name in names), None)
         if not part:
@@ -390,7 +390,7 @@ class CloudprinterOrder(models.Model):
         self._compute_reconciliation("shipping")
 
     def _compute_billing(self):
-        # a field may be read by who cannot read the others of its part
+        # the user may have access to only some fields of the part
         self.sudo()._compute_reconciliation("billing")
 
     def _compute_reconciliation(self, part):
@@ -403,7 +403,7 @@ class CloudprinterOrder(models.Model):
             order.update(dict(zip(names, values.get(order._origin.id, [False] * len(names)))))
 
     def _compute_invoice_ids(self):
-        # the sales orders are not every accountant's to read; the invoices are shown to who may read them
+        # not every accountant may read the sales orders; the invoices depend on the access to invoices alone
         readable = self.sudo().sale_order_ids.invoice_ids.with_env(self.env)._filtered_access("read")
         for order in self:
             order.invoice_ids = order.sudo().sale_order_ids.invoice_ids.with_env(self.env) & readable

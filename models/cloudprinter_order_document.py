@@ -20,31 +20,31 @@ _logger = logging.getLogger(__name__)
 OPEN = ("received", "checking", "waiting")
 ANSWER_WITHIN = timedelta(minutes=15)  # Cloudprinter's "process it within 15 minutes"
 RETRY_MINUTES = (1, 5, 30, 120)
-FORGET_AT_MOST = 500  # in one go; the others follow
+FORGET_AT_MOST = 500  # per run
 
 
 class CloudprinterOrderDocument(models.Model):
-    """An order document as Cloudprinter sent it, and what has become of it.
+    """An order document as Cloudprinter sent it, and its processing status.
 
-    It is stored before anything is made of it, and never changed: what Cloudprinter sends again with other content is
-    a document of its own. A worker makes the sales order; all or nothing. What a person has to do first is written
-    down in `problem`, and the document waits.
+    The document is stored before it is processed and never changes: an order that Cloudprinter sends again with
+    different content becomes a new document. A worker creates the sales order, completely or not at all. If a user has
+    to act first, `problem` says what to do and the document waits.
     """
 
     _name = "cloudprinter.order.document"
     _description = "Incoming Order"
     _inherit = ["mail.thread", "mail.activity.mixin"]
-    # nobody writes it, and whoever has its to-do may close it
+    # users cannot write documents, but the assignee of a to-do must be able to close it
     _mail_post_access = "read"
     _order = "id desc"
 
     name = fields.Char("Order ID", required=True, readonly=True, index="trigram")
     company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
     order_id = fields.Many2one("cloudprinter.order", readonly=True, index="btree_not_null", ondelete="restrict")
-    known_order_id = fields.Many2one("cloudprinter.order", "Order Here", compute="_compute_known_order_id")
+    known_order_id = fields.Many2one("cloudprinter.order", "Existing Order", compute="_compute_known_order_id")
     sale_order_id = fields.Many2one(related="order_id.sale_order_id")
     format = fields.Selection([("json", "JSON"), ("xml", "XML")], required=True, readonly=True)
-    content = fields.Text("Document", readonly=True, help="As it was received, without the key.")
+    content = fields.Text("Document", readonly=True, help="As received, without the key.")
     digest = fields.Char(required=True, readonly=True)
     received_date = fields.Datetime("Received", required=True, readonly=True)
     user_id = fields.Many2one("res.users", "Imported By", readonly=True)
@@ -67,7 +67,7 @@ class CloudprinterOrderDocument(models.Model):
         default="received",
     )
     failure_type = fields.Selection(
-        [("unmatched", "Something Is Not Mapped"), ("changed", "Differs From the Order"), ("error", "Failed")],
+        [("unmatched", "Missing Mapping"), ("changed", "Differs From the Order"), ("error", "Failed")],
         "Failure",
         readonly=True,
     )
@@ -76,12 +76,12 @@ class CloudprinterOrderDocument(models.Model):
     attempt_count = fields.Integer(readonly=True)
     next_attempt_date = fields.Datetime(readonly=True)
     answer_date = fields.Datetime(
-        "Answer Until",
+        "Answer By",
         compute="_compute_answer_date",
-        help="Cloudprinter wants to know within 15 minutes whether the order is taken or rejected.",
+        help="Cloudprinter expects each order to be accepted or rejected within 15 minutes.",
     )
 
-    # the same order with the same content is one document, however often it is sent
+    # an order that is sent again with the same content is not stored twice
     _content_uniq = models.UniqueIndex("(company_id, name, digest)")
     _due_idx = models.Index("(next_attempt_date) WHERE state IN ('received', 'checking')")
     _open_idx = models.Index("(company_id) WHERE state IN ('received', 'checking', 'waiting')")
@@ -93,7 +93,7 @@ class CloudprinterOrderDocument(models.Model):
 
     @api.depends("order_id", "name", "company_id")
     def _compute_known_order_id(self):
-        """The order of the document, or the one from which it differs; for the form."""
+        """Compute the document's order, or the existing order from which the document differs."""
         for document in self:
             document.known_order_id = document.order_id or document.order_id.search(
                 [("company_id", "=", document.company_id.id), ("name", "=", document.name)]
@@ -101,7 +101,7 @@ class CloudprinterOrderDocument(models.Model):
 
     @api.depends("problem")
     def _compute_problem_summary(self):
-        """One line, for the list."""
+        """Summarize the problem in one line for the list."""
         for document in self:
             first, *more = (document.problem or "").split("\n")
             if more and first.endswith(":"):
@@ -122,9 +122,9 @@ class CloudprinterOrderDocument(models.Model):
     def _receive(self, company, document, user=None):
         """Store a document and wake the worker.
 
-        :param order_document.Document document: what was sent
-        :param user: who imported it
-        :returns: whether it is new; of what is known already nothing changes
+        :param order_document.Document document: the received document
+        :param user: the user who imported it, if any
+        :returns: whether the document is new; a known one stays unchanged
         """
         order = document.order
         now = fields.Datetime.now()
@@ -148,7 +148,7 @@ class CloudprinterOrderDocument(models.Model):
             "write_uid": self.env.uid,
             "write_date": now,
         }
-        # Odoo would log the values of a statement that fails, and they hold an address
+        # Odoo would log the values of a failed statement, which include an address
         self.env.cr.execute(
             SQL(
                 "INSERT INTO cloudprinter_order_document (%s) VALUES %s ON CONFLICT DO NOTHING RETURNING id",
@@ -164,10 +164,10 @@ class CloudprinterOrderDocument(models.Model):
 
     @api.model
     def _wake_worker(self):
-        """Have documents taken in when this transaction is committed."""
+        """Wake the worker when this transaction is committed."""
         self.env["ir.cron"]._cloudprinter_wake("ir_cron_take_in")
 
-    # === taking in === #
+    # === import === #
 
     @api.model
     def _get_due_domain(self):
@@ -177,22 +177,22 @@ class CloudprinterOrderDocument(models.Model):
 
     @api.model
     def _cron_take_in(self):
-        """Make sales orders of what was received: reorders first, then by priority."""
+        """Create sales orders from the received documents: reorders first, then by priority."""
         documents = self.search(self._get_due_domain(), order="is_reorder desc, priority, id", limit=1000)
         progress = self.env["ir.cron"]._commit_progress
         progress(remaining=len(documents))
         for document in documents:
             document = document.try_lock_for_update().filtered_domain(self._get_due_domain())
             if document:
-                # before it is tried: what kills the worker is not tried for ever
+                # counted before the attempt, so that a document that kills the worker is not retried forever
                 document._delay()
                 self.env.cr.commit()  # pylint: disable=invalid-commit
                 try:
                     document._take_in()
-                    # what keeps the others is known here, and they go on
+                    # errors are handled in _take_in, so that one document does not stop the others
                     self.env.cr.commit()  # pylint: disable=invalid-commit
                 except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-                    # somebody works on the same records; it is tried again in a minute
+                    # another transaction works on the same records; retried in a minute
                     self.env.cr.rollback()
             if not progress(1):
                 break
@@ -205,16 +205,16 @@ class CloudprinterOrderDocument(models.Model):
         self.write({"attempt_count": count + 1, "next_attempt_date": fields.Datetime.now() + wait})
 
     def _take_in(self):
-        """Go on with one document as far as it goes: make the order, wait for its files, accept it."""
+        """Process one document as far as possible: create the order, wait for its files, accept it."""
         self.ensure_one()
         if not self.try_lock_for_update().filtered(lambda document: document.state in ("received", "checking")):
-            # a person, or the worker, is at it
+            # a user or the worker is processing it
             return
         user = self.company_id._cloudprinter_config().cloudprinter_user_id
         lang = user.lang or self.company_id._cloudprinter_lang()
         document = self.with_context(lang=lang).with_company(self.company_id).sudo()
         if self.attempt_count > len(RETRY_MINUTES) + 1:
-            # the last attempts ended the worker
+            # the last attempts killed the worker
             document._wait("error", document._describe_failure())
             return
         try:
@@ -222,7 +222,7 @@ class CloudprinterOrderDocument(models.Model):
                 document._take_next_steps()
         except Unmatched as error:
             document._wait("unmatched", error)
-            # somebody else may list the same
+            # another transaction may add the same entries
             with suppress(psycopg2.IntegrityError), self.env.cr.savepoint():
                 error.list_what_is_missing(document.env)
         except Changed as error:
@@ -232,14 +232,13 @@ class CloudprinterOrderDocument(models.Model):
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise
         except Exception:
-            _logger.exception("Cloudprinter: order document %s could not be taken in", self.id)
+            _logger.exception("Cloudprinter: order document %s could not be imported", self.id)
             if self.attempt_count > len(RETRY_MINUTES):
                 document._wait("error", document._describe_failure())
 
     def _describe_failure(self):
         return self.env._(
-            "An error occurred that nobody has foreseen. An administrator finds it in the log by the number %s of this"
-            " document.",
+            "Unexpected error. See the server log (document %s).",
             self.id,
         )
 
@@ -255,12 +254,12 @@ class CloudprinterOrderDocument(models.Model):
             if self.order_id._are_files_there():
                 intake._accept(self.order_id)
                 self.state = "done"
-            # who fetches the files says when they are there
+            # `_on_files_settled` resumes the document
             self.write({"attempt_count": 0, "next_attempt_date": False})
         self.write({"failure_type": False, "problem": False})
 
     def _on_files_settled(self):
-        """Have the worker go on with the documents whose orders waited for their files."""
+        """Resume the documents whose orders waited for their files."""
         documents = self.filtered(
             lambda d: d.state == "checking" or (d.state == "waiting" and d.order_id and d.failure_type == "error")
         )
@@ -275,7 +274,7 @@ class CloudprinterOrderDocument(models.Model):
         self.write({"state": "waiting", "failure_type": failure_type, "problem": str(problem)})
 
     def _get_earlier(self):
-        """The document that made or last changed the order."""
+        """Return the document that created or last changed the order."""
         self.ensure_one()
         domain = [
             ("company_id", "=", self.company_id.id),
@@ -285,16 +284,16 @@ class CloudprinterOrderDocument(models.Model):
         ]
         return self.search(domain, limit=1)
 
-    # === what a person decides === #
+    # === user decisions === #
 
     def _check_may_decide(self, *states):
         check_manager(self.env)
         self.check_access("read")
         if self.filtered(lambda document: document.state not in states):
-            raise UserError(self.env._("This does not wait any more. Reload the page."))
+            raise UserError(self.env._("This has already been handled. Reload the page."))
 
     def action_take_in(self):
-        """Go on after a person has mapped or corrected what was missing: one at once, many by the worker."""
+        """Resume after a user has fixed the problem: one document immediately, several by the worker."""
         self._check_may_decide("waiting", "received", "checking")
         documents = self.sudo()
         failed = documents.order_id.file_ids.filtered(lambda file: file.state == "error")
@@ -307,17 +306,17 @@ class CloudprinterOrderDocument(models.Model):
             documents._take_in()
             if not documents.problem:
                 return True
-            # the new reason is shown where the old one was
+            # show the new problem
             return {"type": "ir.actions.client", "tag": "soft_reload"}
         self._wake_worker()
         return True
 
     def action_take_over(self):
-        """Change the order as the new document says; what its lines say is left to a person."""
+        """Apply the new document to the order, except for its lines, which are left to the user."""
         self._check_may_decide("waiting")
         for document in self.sudo():
             if document.failure_type != "changed":
-                raise UserError(self.env._("This document differs from no order."))
+                raise UserError(self.env._("This document does not differ from an order."))
             order = (
                 document.with_company(document.company_id)
                 .env["cloudprinter.intake"]
@@ -327,7 +326,7 @@ class CloudprinterOrderDocument(models.Model):
         return True
 
     def action_ignore(self):
-        """Leave the order as it is."""
+        """Keep the order unchanged."""
         self._check_may_decide("waiting")
         for document in self.sudo():
             order = document.env["cloudprinter.intake"]._find_order(document)
@@ -335,13 +334,13 @@ class CloudprinterOrderDocument(models.Model):
         return True
 
     def action_reject(self):
-        """Open the dialog in which a person says why the order cannot be made."""
+        """Open the dialog in which the user enters why the order cannot be produced."""
         self.ensure_one()
         self._check_may_decide(*OPEN)
         return self.env["cloudprinter.reject"]._open(document=self)
 
     def _make_order_to_reject(self):
-        """The order and all its items, which Cloudprinter has to be told about although nothing is made of them."""
+        """Return the order with all its items, so that each can be reported as canceled although none is produced."""
         self.ensure_one()
         document = self.sudo().with_company(self.company_id)
         intake = document.env["cloudprinter.intake"]
@@ -350,7 +349,7 @@ class CloudprinterOrderDocument(models.Model):
         typed = not order.sale_order_ids and intake._find_typed(document)
         order = intake._link(document, order, typed)
         if typed:
-            # its lines get the items, so that they are cancelled with them
+            # link the items to its lines, so that they are canceled together
             intake._link_lines(document.company_id, content, order, typed)
         order.is_test = order.is_test or content.is_test
         known = set(order.item_ids.mapped("name"))
@@ -366,7 +365,7 @@ class CloudprinterOrderDocument(models.Model):
 
     @api.model
     def _set_rejected(self, order):
-        """Of this order no document waits any more; those that were done are given up with all of it."""
+        """Mark the open documents of an order as rejected, and those done if all its items are canceled."""
         is_given_up = set(order.item_ids.mapped("stage")) == {"canceled"}
         documents = self.sudo().search([("company_id", "=", order.company_id.id), ("name", "=", order.name)])
         documents.filtered(lambda d: d.state in OPEN or (d.state == "done" and is_given_up)).write(
@@ -374,24 +373,24 @@ class CloudprinterOrderDocument(models.Model):
         )
 
     def action_open_mappings(self):
-        """The products that are still to be mapped."""
+        """Open the products that are not mapped yet."""
         action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_product_mapping_action")
         return {**action, "context": {"search_default_to_map": 1}}
 
     def action_open_carrier_mappings(self):
-        """The shipping methods that are still to be mapped."""
+        """Open the shipping methods that are not mapped yet."""
         action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_carrier_mapping_action")
         return {**action, "context": {"search_default_to_map": 1}}
 
-    # === forgetting readers === #
+    # === anonymization === #
 
     @api.autovacuum
     def _gc_readers(self):
-        """Forget the addresses of orders that were shipped, or given up, as long ago as the company wants.
+        """Anonymize the recipients of orders shipped or canceled before the company's time limit.
 
         :returns: how many documents were cleared, and whether there are more
         """
-        # they are few, and each has its own time
+        # companies are few, and each has its own limit
         for company in self.env["res.company"].search([]):  # pylint: disable=no-search-all
             months = company._cloudprinter_config().cloudprinter_anonymize_months
             if not months:
@@ -413,7 +412,7 @@ class CloudprinterOrderDocument(models.Model):
             )
             sales = documents.order_id.sale_order_ids
             readers = sales.partner_shipping_id | documents._find_readers()
-            # an address belongs to all orders that went there
+            # keep addresses that other orders still need
             kept = self.env["sale.order"]._read_group(
                 [
                     ("partner_shipping_id", "in", readers.ids),
@@ -430,7 +429,7 @@ class CloudprinterOrderDocument(models.Model):
         return 0, 0
 
     def _find_readers(self):
-        """The addresses that were made of these documents, also where another one has taken their place."""
+        """Return the addresses created from these documents, including those replaced on their orders."""
         readers = self.env["res.partner"]
         for document in self:
             customer = document.sale_order_id.partner_id

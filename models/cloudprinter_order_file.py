@@ -20,13 +20,13 @@ from ..tools.text import translate
 
 _logger = logging.getLogger(__name__)
 
-# Seconds from one attempt to the next; after so many and one more the file has failed.
+# Seconds between attempts; when all are used up, the file has failed.
 SCHEDULE = (60, 300, 900, 3600)
 ATTEMPTS_AT_MOST = len(SCHEDULE) + 1
 AT_ONCE = 8
 SIZE_LIMIT = 500  # MB
 BUDGET_AT_MOST = 300  # seconds
-# What a browser or a viewer may show; all else is only downloaded, whatever is in it.
+# Types that a browser or viewer may show; all others are only downloaded.
 MIMETYPES = {
     "jpeg": "image/jpeg",
     "jpg": "image/jpeg",
@@ -36,16 +36,16 @@ MIMETYPES = {
     "tiff": "image/tiff",
     "zip": "application/zip",
 }
-# not octet-stream, for which Odoo would look into the file and might find HTML
+# not octet-stream, for which Odoo would guess the type from the content and might find HTML
 OTHER_MIMETYPE = "application/x-binary"
-VACUUM_AT_MOST = 500  # in one go
+VACUUM_AT_MOST = 500  # per run
 
 
 class CloudprinterOrderFile(models.Model):
-    """A file of an order: of an item (`cover`, `book`, …), or of the order as a whole (`shipping_label`).
+    """A file of an item (`cover`, `book`, …) or of the order as a whole (`shipping_label`).
 
-    A link is all that is kept, unless the company fetches files. Then `waiting` → `fetched` → `deleted`, or `error`,
-    which waits for a person. Written by the import and by the worker, as superuser.
+    Only the link is kept, unless the company fetches files. Then `waiting` → `fetched` → `deleted`, or `error`, which
+    needs a user. Written by the import and by the worker, as superuser.
     """
 
     _name = "cloudprinter.order.file"
@@ -55,11 +55,11 @@ class CloudprinterOrderFile(models.Model):
     order_id = fields.Many2one("cloudprinter.order", required=True, readonly=True, index=True, ondelete="cascade")
     item_id = fields.Many2one("cloudprinter.item", readonly=True, index="btree_not_null", ondelete="cascade")
     company_id = fields.Many2one(related="order_id.company_id", store=True)
-    type = fields.Char(readonly=True, help="As Cloudprinter calls it: cover, book, shipping_label …")
+    type = fields.Char(readonly=True, help="Cloudprinter's file type, such as cover, book or shipping_label.")
     format = fields.Char(readonly=True)
     url = fields.Char("Link", required=True, readonly=True)
     md5sum = fields.Char("MD5 Checksum", readonly=True, help="Hexadecimal.")
-    # an Integer ends at 2 GB
+    # an Integer overflows at 2 GB
     size = fields.Float("Size (Bytes)", digits=(16, 0), readonly=True, aggregator=None)
     size_text = fields.Char("Size", compute="_compute_size_text")
     state = fields.Selection(
@@ -78,7 +78,7 @@ class CloudprinterOrderFile(models.Model):
     failure_type = fields.Selection(
         [("download", "It could not be downloaded"), ("corrupt", "It is damaged")], readonly=True
     )
-    problem = fields.Char(readonly=True, help="What is wrong, and what to do.")
+    problem = fields.Char(readonly=True, help="What is wrong and what to do.")
     attempt_count = fields.Integer("Attempts", required=True, readonly=True, default=0)
     next_attempt_date = fields.Datetime("Next Attempt", readonly=True, default=fields.Datetime.now)
     attachment_id = fields.Many2one("ir.attachment", "File", readonly=True, ondelete="set null")
@@ -98,11 +98,11 @@ class CloudprinterOrderFile(models.Model):
 
     @api.model
     def _prepare_files(self, files, order, item=None):
-        """Values for the files of an order document.
+        """Return the values of the files of an order document.
 
-        :param files: of `order_document.File`
+        :param files: list of `order_document.File`
         :param order: the cloudprinter.order
-        :param item: the cloudprinter.item that they are of, or None for those of the order
+        :param item: their cloudprinter.item, or None for files of the order
         :rtype: list[dict]
         """
         fetches = order.company_id._cloudprinter_config().cloudprinter_fetch_files
@@ -129,17 +129,17 @@ class CloudprinterOrderFile(models.Model):
 
     @api.model
     def _wake_worker(self, at=None):
-        """Have files fetched when this transaction is committed, or at a later time."""
+        """Wake the worker that fetches files when this transaction is committed, or at a later time."""
         self.env["ir.cron"]._cloudprinter_wake("ir_cron_fetch", at)
 
     # === fetching === #
 
     @api.model
     def _cron_fetch(self):
-        """Fetch some of the files that are due.
+        """Fetch one batch of the files that are due.
 
-        One batch and no more, so that other jobs get their turn; what is left wakes the worker again. An attempt is
-        counted ahead and committed, as the sender does: whatever a file does to the process, it comes to an end.
+        Other jobs run between batches; remaining files wake the worker again. Each attempt is counted and committed in
+        advance, as in the sender, so that a file that kills the process is not retried forever.
         """
         hosts = self._get_hosts()
         batch = self._claim(list(hosts))
@@ -149,14 +149,14 @@ class CloudprinterOrderFile(models.Model):
             [("state", "=", "waiting"), ("company_id", "in", list(hosts))], aggregates=["next_attempt_date:min"]
         )
         if next_date:
-            # what somebody holds is not asked for again and again
+            # avoid a busy loop while another transaction locks the files
             soon = fields.Datetime.add(fields.Datetime.now(), minutes=0 if batch else 1)
             self._wake_worker(max(next_date, soon))
         self.env["ir.cron"]._commit_progress(len(batch), remaining=0)
 
     @api.model
     def _get_hosts(self):
-        """The companies that may fetch what waits: id → hosts. Where files are not fetched any more, links remain."""
+        """Return the companies that fetch files: id → hosts. Waiting files of other companies become links."""
         hosts = {}
         for company, files in self._read_group([("state", "=", "waiting")], ["company_id"], ["id:recordset"]):
             settings = company._cloudprinter_config()
@@ -169,10 +169,10 @@ class CloudprinterOrderFile(models.Model):
 
     @api.model
     def _claim(self, company_ids):
-        """Count the attempt of what is fetched now, and commit.
+        """Select the next batch, count its attempts and commit.
 
-        What was never tried goes first. The more often files have failed, the fewer are fetched together: they have
-        the line to themselves, and who killed the process is alone in the end.
+        New files go first. The more often files have failed, the smaller the batch: they share less bandwidth, and a
+        file that kills the process ends up alone.
         """
         now = fields.Datetime.now()
         due = self.search(
@@ -181,8 +181,8 @@ class CloudprinterOrderFile(models.Model):
             limit=AT_ONCE,
         ).try_lock_for_update(allow_referencing=True)
         for file in due.filtered(lambda file: file.attempt_count >= ATTEMPTS_AT_MOST):
-            # also the last attempt has left no result; it is read in the language of whoever looks
-            text = _("the download never came to an end")  # pylint: disable=prefer-env-translation
+            # the last attempt left no result either; `_fail` translates the text
+            text = _("the download did not finish")  # pylint: disable=prefer-env-translation
             file._fail(Result("download", text))
         attempts = due[:1].attempt_count
         batch = due.filtered(lambda file: file.state == "waiting" and file.attempt_count == attempts)
@@ -193,32 +193,32 @@ class CloudprinterOrderFile(models.Model):
                 "next_attempt_date": now + timedelta(seconds=SCHEDULE[min(attempts, len(SCHEDULE) - 1)]),
             }
         )
-        # a crash must not find them unclaimed
+        # after a crash they must count as claimed
         self.env.cr.commit()  # pylint: disable=invalid-commit
         return batch
 
     @api.model
     def _get_budget(self):
-        """Seconds for a batch: half of what Odoo's watchdog allows, for the files must be stored as well."""
+        """Return the seconds for a batch: half of Odoo's time limit, as the files must also be stored."""
         limit = config["limit_time_real_cron"]
         limit = config["limit_time_real"] if limit < 0 else limit
         return min(limit / 2 or BUDGET_AT_MOST, BUDGET_AT_MOST)
 
     def _fetch(self, batch, hosts):
-        """Download files in threads, and store each when it is there; the ORM stays on this thread."""
-        # an attachment ends at 2 GB
+        """Download files in threads, and store each on arrival; only this thread uses the ORM."""
+        # an attachment cannot exceed 2 GB
         limit = get_parameter(self.env, "file_size_limit", SIZE_LIMIT, at_most=2000)
         deadline = self._get_budget()
         with ExitStack() as stack:
             threads = stack.enter_context(ThreadPoolExecutor(len(batch), thread_name_prefix="cloudprinter-file"))
             in_flight = {}
             for file in batch:
-                # where there is room for it in the end, which /tmp may not have; it is gone when it is closed
+                # in the data directory, as /tmp may be too small; deleted when closed
                 target = stack.enter_context(tempfile.TemporaryFile(dir=config["data_dir"]))
                 allowed = hosts[file.company_id.id]
                 arguments = (allowed, limit * MEGABYTE, file.md5sum or "", int(file.size), deadline)
                 in_flight[threads.submit(download, file.url, target, *arguments)] = file, target
-            # nothing is kept open while it is waited
+            # no open transaction during the downloads
             self.env.cr.commit()  # pylint: disable=invalid-commit
             for future in as_completed(in_flight):
                 file, target = in_flight[future]
@@ -228,22 +228,22 @@ class CloudprinterOrderFile(models.Model):
                 except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
                     self.env.cr.rollback()
                 except Exception:
-                    # the others have theirs; this one is tried again when its date is reached
+                    # the other files are unaffected; this one is retried at its date
                     self.env.cr.rollback()
                     _logger.exception("Cloudprinter: file %s could not be stored", file.id)
                 finally:
                     target.close()
 
     def _record(self, result, target):
-        """Write down what came of a download."""
+        """Record the result of a download."""
         if not self.try_lock_for_update(allow_referencing=True) or self.state != "waiting":
-            # deleted meanwhile, or in somebody's hands: then it is fetched again
+            # deleted meanwhile, or locked, in which case it is fetched again
             return
         if not result:
             self._fail(result)
             return
         target.seek(0)
-        # a print file stays as it is, also where Odoo would make an image smaller
+        # Odoo must not resize images that are print files
         attachments = self.env["ir.attachment"].sudo().with_context(image_no_postprocess=True)
         attachment = attachments.create(self._prepare_attachment(target.read()))
         self.write(
@@ -272,21 +272,21 @@ class CloudprinterOrderFile(models.Model):
         }
 
     def _fail(self, result):
-        """Try again later, or leave it to a person."""
+        """Schedule another attempt, or mark the file as failed."""
         failure_type = "corrupt" if result.kind == "corrupt" else "download"
         again = (
             result.may_pass
             and self.attempt_count < ATTEMPTS_AT_MOST
-            # what was damaged on the way is right the second time
+            # damage in transit does not happen twice
             and not self.failure_type == failure_type == "corrupt"
         )
         self = self.with_context(lang=self.company_id._cloudprinter_lang())
         if again:
-            remedy = self.env._("It is tried again by itself.")
+            remedy = self.env._("It is retried automatically.")
         elif result.kind == "refused":
-            remedy = self.env._("An administrator may allow it in the settings; else cancel the item.")
+            remedy = self.env._("An administrator can allow it in the settings; otherwise, cancel the item.")
         elif result.kind == "corrupt":
-            remedy = self.env._("Try again when Cloudprinter has replaced it, or cancel the item.")
+            remedy = self.env._("Try again once Cloudprinter has replaced it, or cancel the item.")
         else:
             remedy = self.env._("Try again, or cancel the item.")
         self.write(
@@ -300,7 +300,7 @@ class CloudprinterOrderFile(models.Model):
             self._tell_orders()
 
     def _get_place(self):
-        """Where the file is, without what may be a secret."""
+        """Return the file's host and path, without the query, which may hold a secret."""
         try:
             parts = urlsplit(self.url)
             return f"{parts.hostname or ''}{parts.path}"[:200]
@@ -308,13 +308,13 @@ class CloudprinterOrderFile(models.Model):
             return self.display_name
 
     def _tell_orders(self):
-        """Tell the orders of which nothing is to be fetched any more."""
+        """Notify the orders whose files have all been handled."""
         orders = self.order_id.filtered(lambda order: "waiting" not in order.file_ids.mapped("state"))
         if orders:
             orders._on_files_settled()
 
     def action_fetch_again(self):
-        """Fetch what has failed, as if it had never been tried."""
+        """Fetch the failed files again, with a new set of attempts."""
         check_manager(self.env)
         self.check_access("read")
         failed = self.sudo().filtered(lambda file: file.state == "error")
@@ -333,29 +333,29 @@ class CloudprinterOrderFile(models.Model):
         return True
 
     def action_open(self):
-        """Open what was fetched, in its own window."""
+        """Open the fetched file in a new window."""
         self.ensure_one()
         self.check_access("read")
         if not self.attachment_id:
-            raise UserError(self.env._("The file is not there."))
+            raise UserError(self.env._("The file is not available."))
         return {"type": "ir.actions.act_url", "url": f"/web/content/{self.attachment_id.id}", "target": "new"}
 
     # === deletion === #
 
     @api.autovacuum
     def _gc_files(self):
-        """Delete fetched files of orders that were shipped, or canceled, as long ago as the company keeps them.
+        """Delete fetched files of orders shipped or canceled before the company's time limit.
 
         :returns: how many were deleted, and whether there are more
         """
-        # they are few, and each has its own time
+        # companies are few, and each has its own limit
         for company in self.env["res.company"].search([]):  # pylint: disable=no-search-all
             days = company._cloudprinter_config().cloudprinter_file_days
             if not days:
                 continue
             limit = fields.Datetime.now() - timedelta(days=days)
             kept = [("state", "=", "fetched"), ("company_id", "=", company.id), ("write_date", "<", limit)]
-            # only of these is asked when they were shipped
+            # computing the shipping date of all orders would be slow
             orders = self.env["cloudprinter.order"].browse(order.id for [order] in self._read_group(kept, ["order_id"]))
             over = orders.search(
                 [
@@ -371,6 +371,6 @@ class CloudprinterOrderFile(models.Model):
             if files:
                 files.attachment_id.unlink()
                 files.state = "deleted"
-                # this company or another one may have more
+                # this or another company may have more
                 return len(files), True
         return 0, False

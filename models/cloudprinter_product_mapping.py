@@ -2,7 +2,7 @@ from odoo import fields, models
 
 
 class CloudprinterProductMapping(models.Model):
-    """Which product is made for a product of Cloudprinter, or for one of its variants."""
+    """Maps a Cloudprinter product, or one of its variants, to a product in Odoo."""
 
     _name = "cloudprinter.product.mapping"
     _description = "Cloudprinter Product"
@@ -12,7 +12,7 @@ class CloudprinterProductMapping(models.Model):
     name = fields.Char("Cloudprinter Product", required=True, help="Cloudprinter's reference, for example poster_a3.")
     option = fields.Char(
         "Only With Option",
-        help="A reference of one of the item's options, for example paper_250mcs: only items with it are this product.",
+        help="Reference of an item option, for example paper_250mcs. Only items with this option are mapped.",
     )
     product_id = fields.Many2one(
         "product.product", check_company=True, domain=[("sale_ok", "=", True)], ondelete="restrict"
@@ -20,14 +20,14 @@ class CloudprinterProductMapping(models.Model):
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
 
     _name_uniq = models.UniqueIndex(
-        "(company_id, name, COALESCE(option, ''))", "This product of Cloudprinter is in the list already."
+        "(company_id, name, COALESCE(option, ''))", "This Cloudprinter product is already in the list."
     )
 
     def _find_products(self, company, items):
-        """The product of each item of a document: as mapped, else the one with this internal reference.
+        """Return the product of each item of a document: the mapped one, else by internal reference.
 
         :param items: list of `order_document.Item`
-        :returns: item id → products; one where all is well, none or several where a person has to decide
+        :returns: item id → products; none or several if a user has to decide
         """
         names = list({item.product for item in items if item.product})
         rows = self.search([("company_id", "=", company.id), ("name", "in", names)])
@@ -48,6 +48,6 @@ class CloudprinterProductMapping(models.Model):
         return found
 
     def _add_missing(self, company, names):
-        """Put names into the list that a person has to map."""
+        """Add names to the list of products to map."""
         known = set(self.search([("company_id", "=", company.id), ("name", "in", names)]).mapped("name"))
         self.create([{"company_id": company.id, "name": name} for name in names if name not in known])

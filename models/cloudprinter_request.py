@@ -12,15 +12,15 @@ OUTCOMES = [
     ("try_later", "Try Again Later"),
     ("no_answer", "No Answer"),
 ]
-KEEP_ACCEPTED = timedelta(days=3653)  # ten years, as books are kept
-VACUUM_AT_MOST = 1000  # in one go
+KEEP_ACCEPTED = timedelta(days=3653)  # ten years, the retention period of accounts
+VACUUM_AT_MOST = 1000  # per run
 
 
 class CloudprinterRequest(models.Model):
-    """One HTTP POST to CloudSignal, its answer and what follows from it; written by the sender only.
+    """One HTTP POST to CloudSignal, its answer and its verdict; written only by the sender.
 
-    Acceptances are kept for ten years. An attempt that failed is deleted after the time that the company chose, but
-    not while one of its signals waits for anything.
+    Accepted attempts are kept for ten years. Failed ones are deleted after the company's retention period, unless one
+    of their signals is still pending.
     """
 
     _name = "cloudprinter.request"
@@ -31,26 +31,26 @@ class CloudprinterRequest(models.Model):
     company_id = fields.Many2one("res.company", required=True, readonly=True)
     date = fields.Datetime("Answered On", required=True, readonly=True, default=fields.Datetime.now)
     url = fields.Char("URL", readonly=True)
-    body = fields.Text(readonly=True, help="What was posted, without the key.")
+    body = fields.Text(readonly=True, help="The posted body, without the key.")
     outcome = fields.Selection(OUTCOMES, readonly=True)
     status_code = fields.Integer("HTTP Status", readonly=True)
     response = fields.Text(readonly=True)
-    error = fields.Char(readonly=True, help="What Cloudprinter said, or why there is no answer.")
+    error = fields.Char(readonly=True, help="Cloudprinter's answer, or why there is none.")
     posts = fields.Integer(
-        readonly=True, default=1, help="2: the connection was closed before an answer, so it was posted on a new one."
+        readonly=True, default=1, help="2: the connection was closed before an answer, so a new one was used."
     )
     verdict = fields.Selection(
         [
             ("accepted", "Accepted"),
             ("refused", "Refused"),
-            ("own", "Failure of the signal"),
-            ("apart", "Bundle taken apart"),
+            ("own", "Signal failed"),
+            ("apart", "Bundle split"),
             ("outage", "Cloudprinter was not available"),
         ],
         readonly=True,
-        help="What follows from the answer.",
+        help="The result of the answer.",
     )
-    applied = fields.Boolean(readonly=True, default=True, help="Its signals have the verdict.")
+    applied = fields.Boolean(readonly=True, default=True, help="The verdict has been applied to its signals.")
     duration_ms = fields.Integer("Duration (ms)", readonly=True)
     key_fingerprint = fields.Char(readonly=True, groups="base.group_system")
 
@@ -64,12 +64,12 @@ class CloudprinterRequest(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         if self.env.context.get("cloudprinter_ledger") is not LEDGER_TOKEN:
-            raise AccessError(self.env._("Attempts are written down by the sender alone."))
+            raise AccessError(self.env._("Attempts can only be recorded by the sender."))
         return super().create(vals_list)
 
     def write(self, vals):
         if self.env.context.get("cloudprinter_ledger") is not LEDGER_TOKEN:
-            raise AccessError(self.env._("An attempt that was made cannot be changed."))
+            raise AccessError(self.env._("Attempts cannot be changed."))
         return super().write(vals)
 
     @api.ondelete(at_uninstall=False)
@@ -79,18 +79,18 @@ class CloudprinterRequest(models.Model):
 
     @api.autovacuum
     def _gc_requests(self):
-        """Delete what is older than its company keeps it, a part at a time.
+        """Delete one batch of attempts that are past their retention period.
 
         :returns: how many were deleted, and whether there are more
         """
         now = fields.Datetime.now()
-        # they are few, and each has its own time
+        # companies are few, and each has its own limit
         for company in self.env["res.company"].search([]):  # pylint: disable=no-search-all
             config = company._cloudprinter_config()
             keep = timedelta(days=config.cloudprinter_retention_days)
             for domain in (
                 [
-                    # not "other than accepted": the index is to be used
+                    # "!=" would not use the index
                     ("outcome", "in", [outcome for outcome, _label in OUTCOMES if outcome != "accepted"]),
                     ("date", "<", now - keep),
                     ("signal_ids", "not any", [("state", "in", ("waiting", "outgoing", "error"))]),
@@ -100,6 +100,6 @@ class CloudprinterRequest(models.Model):
                 old = self.search([("company_id", "=", company.id), *domain], order="date", limit=VACUUM_AT_MOST)
                 if old:
                     old.with_context(cloudprinter_ledger=LEDGER_TOKEN).unlink()
-                    # this company or another one may have more
+                    # this or another company may have more
                     return len(old), True
         return 0, False

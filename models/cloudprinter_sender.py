@@ -17,17 +17,17 @@ from ..tools.parameters import get_parameter, get_user_agent
 _logger = logging.getLogger(__name__)
 
 LOCK = 0x636C6F7564707274  # "cloudprt"
-LOCK_IDLE = 60  # seconds after which PostgreSQL ends the lock of a process that does nothing any more
-BUDGET = 30.0  # seconds of claiming, at most half of what Odoo allows a scheduled action
-TIMEOUT = 20.0  # seconds for one POST, at most a quarter of it
-TELL_EVERY = 0.1  # seconds at least, while nothing is to be recorded
+LOCK_IDLE = 60  # seconds after which PostgreSQL releases the lock of an idle process
+BUDGET = 30.0  # seconds of claiming, at most half of Odoo's limit for a scheduled action
+TIMEOUT = 20.0  # seconds for one POST, at most a quarter of that limit
+TELL_EVERY = 0.1  # seconds at least between chatter updates while bundles are in flight
 
 _stopping = threading.Event()
-_senders = set()  # of threading.Event, each set when its sender has ended
+_senders = set()  # a threading.Event per sender, set when it has ended
 
 
 def _end_senders():
-    """Let the senders of this process record what is in flight, before Odoo closes its database connections."""
+    """Let the senders of this process record the bundles in flight before Odoo closes its database connections."""
     _stopping.set()
     for ended in list(_senders):
         ended.wait(BUDGET + TIMEOUT)
@@ -37,9 +37,9 @@ CommonServer.on_stop(_end_senders)
 
 
 class CloudprinterSender(models.AbstractModel):
-    """The only place that posts signals: claim, post, record, wake.
+    """Posts signals in four steps: claim, post, record, wake.
 
-    One sender per database. A claim counts an attempt and sets the next date ahead, and is committed; bundles are
+    One sender runs per database. A claim counts an attempt, sets the next attempt date and is committed; bundles are
     posted in threads while nothing is locked; each answer is recorded before its signals are changed. A crash repeats
     at most the bundles in flight, which are due again at their date.
     """
@@ -49,7 +49,7 @@ class CloudprinterSender(models.AbstractModel):
 
     @api.model
     def _cron_send(self):
-        """Send what is due until nothing is left or the budget is spent."""
+        """Send due signals until none is left or the time budget is spent."""
         ended = threading.Event()
         _senders.add(ended)
         try:
@@ -57,7 +57,7 @@ class CloudprinterSender(models.AbstractModel):
                 if keep_lock:
                     self._send(keep_lock)
                 else:
-                    # the other sender may have looked for work a moment before this was committed
+                    # the running sender may have searched just before the new signals were committed
                     self._wake(fields.Datetime.add(fields.Datetime.now(), minutes=1))
                     return
         finally:
@@ -67,13 +67,13 @@ class CloudprinterSender(models.AbstractModel):
 
     @contextmanager
     def _sender_lock(self):
-        """Yield a function that keeps the lock of the only sender of the database, or None if another one has it.
+        """Yield a function that keeps the sender lock of the database alive, or None if another sender holds it.
 
-        The lock lives in a transaction of its own: it cannot leak through the pool and ends with the process.
+        The lock has its own transaction: it cannot leak through the pool and ends with the process.
         """
         lock_cr = sql_db.db_connect(self.env.cr.dbname).cursor()
         try:
-            # it keeps no snapshot: PostgreSQL would have to step over every row version of the run, again and again
+            # hold no snapshot, or PostgreSQL would have to scan every row version of the run again and again
             lock_cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
             # longer than a POST takes; a frozen process must not keep the others from sending
             lock_cr.execute("SET LOCAL idle_in_transaction_session_timeout = %s", [LOCK_IDLE * 1000])
@@ -102,10 +102,10 @@ class CloudprinterSender(models.AbstractModel):
     # === the run === #
 
     def _send(self, keep_lock):
-        """Claim, post and record until nothing may be claimed or the budget is spent."""
+        """Claim, post and record until nothing can be claimed or the time budget is spent."""
         ledger, chatter = self.env["cloudprinter.ledger"], self.env["cloudprinter.chatter"]
         run = self._make_run(keep_lock)
-        # what a run before this one had to leave
+        # left over from an earlier run
         run.due.locked_order_ids.update(ledger._apply().signal_ids.order_id.ids)
         chatter._tell()
         ledger._expire()
@@ -121,16 +121,16 @@ class CloudprinterSender(models.AbstractModel):
                     told = time.monotonic()
                 self._record(run, run.poster.wait())
         finally:
-            # when the database is gone, no more is posted whose answer nobody would know
+            # if the database is gone, nothing more may be posted, as its answer could not be recorded
             run.poster.close()
         chatter._tell()
         self._wake_again(run)
         self.env["ir.cron"]._commit_progress()
 
     def _send_test(self, signal):
-        """Post one new signal of a test order while an administrator waits for it, also while signals are on hold.
+        """Post one new signal of a test order while an administrator waits, even while signals are on hold.
 
-        :returns: whether it was posted; not while the sender is at work
+        :returns: whether it was posted; False while the sender is running
         """
         with self._sender_lock() as keep_lock:
             if not keep_lock:
@@ -146,13 +146,13 @@ class CloudprinterSender(models.AbstractModel):
             self.env["cloudprinter.chatter"]._tell()
         return True
 
-    # === who may send === #
+    # === endpoints === #
 
     @api.model
     def _get_endpoints(self, run, companies, also_held=False):
         """Return the endpoints to which these companies may send.
 
-        :param bool also_held: whatever keeps their signals
+        :param bool also_held: include companies whose signals are held back, for whatever reason
         :rtype: list[Endpoint]
         """
         known = {endpoint.company_id: endpoint for endpoint in run.endpoints}
@@ -160,7 +160,7 @@ class CloudprinterSender(models.AbstractModel):
         for company in companies.sudo():
             obstacle = company._cloudprinter_obstacle()
             if obstacle and not also_held:
-                _logger.debug("Cloudprinter: signals of company %s are kept: %s", company.id, obstacle)
+                _logger.debug("Cloudprinter: signals of company %s are held back: %s", company.id, obstacle)
                 continue
             owner = company._cloudprinter_config()
             if owner not in endpoints:
@@ -175,7 +175,7 @@ class CloudprinterSender(models.AbstractModel):
                 )
                 before = known.get(owner.id)
                 if before and before.has_settings_of(endpoint):
-                    # what is in flight refers to it
+                    # bundles in flight refer to it
                     before.company_ids = []
                     endpoint = before
                 endpoints[owner] = endpoint
@@ -184,7 +184,7 @@ class CloudprinterSender(models.AbstractModel):
 
     @api.model
     def _update_endpoints(self, run):
-        """Read the endpoints again after a change of the settings: a hold counts at once."""
+        """Reload the endpoints if the settings have changed, so that a hold takes effect immediately."""
         settings = Queue(self.env.cr).get_settings()
         if settings != run.settings:
             self.env.invalidate_all()
@@ -195,7 +195,7 @@ class CloudprinterSender(models.AbstractModel):
     # === claiming === #
 
     def _claim_all(self, run):
-        """Claim as many bundles as may be in flight and have them posted."""
+        """Claim and post as many bundles as may be in flight."""
         if _stopping.is_set():
             run.poster.deadline = float("-inf")
         self._update_endpoints(run)
@@ -204,13 +204,13 @@ class CloudprinterSender(models.AbstractModel):
             try:
                 run.keep_lock()
             except psycopg2.Error:
-                _logger.warning("Cloudprinter: the sender's lock is lost; it ends when what is in flight is recorded")
+                _logger.warning("Cloudprinter: the sender lost its lock and ends after recording the bundles in flight")
                 run.poster.deadline = float("-inf")
                 break
             try:
                 found = self._find(run)
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-                # a row was changed since the last look
+                # a row was changed since it was read
                 self.env.cr.rollback()
                 continue
             if found:
@@ -218,7 +218,7 @@ class CloudprinterSender(models.AbstractModel):
         self.env.cr.commit()  # pylint: disable=invalid-commit
 
     def _find(self, run):
-        """Return what may be claimed now: a list of (company id, order id, id of the signal if it goes alone)."""
+        """Return what can be claimed now: a list of (company id, order id, id of the signal if sent alone)."""
         room = run.get_room()
         if not room:
             return []
@@ -246,23 +246,23 @@ class CloudprinterSender(models.AbstractModel):
         return found
 
     def _claim(self, run, found):
-        """Claim what was found, commit, and have it posted."""
+        """Claim what `_find` has found, commit and post it."""
         order_ids = [order_id for _company_id, order_id, signal_id in found if not signal_id]
         signal_ids = [signal_id for _company_id, _order_id, signal_id in found if signal_id]
         now = fields.Datetime.now()
         try:
             claimed = Queue(self.env.cr).claim(order_ids, signal_ids, run.bundle_size)
             bundles = self._make_bundles(run, claimed, now)
-            # a crash must not find them unclaimed
+            # after a crash they must count as claimed
             self.env.cr.commit()  # pylint: disable=invalid-commit
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-            # somebody changed a row since the last look
+            # a row was changed since it was read
             self.env.cr.rollback()
             return
         except Exception:
             self.env.cr.rollback()
             if len(found) > 1:
-                # one row that cannot be read or claimed does not hold the others
+                # one row that cannot be read or claimed must not block the others
                 for each in found:
                     self._claim(run, [each])
                 return
@@ -275,7 +275,7 @@ class CloudprinterSender(models.AbstractModel):
         run.poster.post(bundles)
 
     def _make_bundles(self, run, claimed, date):
-        """Return the bundles of what was claimed; what is not valid is refused here and never posted."""
+        """Return the bundles of the claimed signals; invalid ones are refused and never posted."""
         endpoints = {company_id: endpoint for endpoint in run.endpoints for company_id in endpoint.company_ids}
         members = {}
         for order_id, company_id, row in claimed:
@@ -293,7 +293,7 @@ class CloudprinterSender(models.AbstractModel):
     # === recording === #
 
     def _record(self, run, finished):
-        """Record what was posted, and give back what was not."""
+        """Record the answers, and give back the signals that were not posted."""
         ledger = self.env["cloudprinter.ledger"]
         for bundle, _attempt in finished:
             run.in_flight.remove(bundle)
@@ -314,7 +314,7 @@ class CloudprinterSender(models.AbstractModel):
     # === waking === #
 
     def _wake_again(self, run):
-        """Come back at once for what the budget had no time for, else when more may be claimed."""
+        """Wake the sender immediately if the time budget is spent, else when more can be claimed."""
         if _stopping.is_set() or time.monotonic() > run.poster.deadline:
             self._wake()
             return

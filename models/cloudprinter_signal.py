@@ -10,11 +10,11 @@ from ..tools.rights import check_manager
 from ..tools.text import translate
 
 MILESTONES_ONLY = "type NOT IN ('ItemDelay', 'ItemError')"
-# In the context as `cloudprinter_ledger` it allows to touch what is evidence. Over RPC nobody can name this object,
-# whatever rights he has.
+# As `cloudprinter_ledger` in the context, this object permits changes to the ledger. RPC callers cannot pass it,
+# whatever their rights.
 LEDGER_TOKEN = object()
 DETAILS = ("tracking", "shipping_option", "cause", "message", "delay")
-# What Cloudprinter was told by other means, before Odoo did it: never sent, and never made again.
+# Reported to Cloudprinter by other means before Odoo did so: never sent, and never created again.
 REPORTED_ELSEWHERE = {"state": "sent", "failure_type": False, "origin": "before"}
 
 
@@ -22,8 +22,8 @@ class CloudprinterSignal(models.Model):
     """One signal: a row of the outbox until Cloudprinter accepts it, then of the ledger.
 
     `waiting` (a user must add something) → `outgoing` (queued) → `sent` (accepted with 200).
-    `error`: refused, or failed too often of its own. `canceled`: discarded by a user, or withdrawn because its fact was
-    gone before it was first posted. The event's time is fixed when the row is made.
+    `error`: refused, or failed too often on its own. `canceled`: discarded by a user, or withdrawn because it was no
+    longer true before it was first posted. The time of the event is fixed when the row is created.
     """
 
     _name = "cloudprinter.signal"
@@ -31,7 +31,7 @@ class CloudprinterSignal(models.Model):
     _order = "id desc"
 
     item_id = fields.Many2one("cloudprinter.item", required=True, readonly=True, ondelete="restrict")
-    # no related fields: computed after the row was made, they would cost each click another UPDATE
+    # no related fields: they are computed after the INSERT and would cost each click another UPDATE
     order_id = fields.Many2one("cloudprinter.order", required=True, readonly=True, index=True, ondelete="restrict")
     company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
     type = fields.Selection(
@@ -68,11 +68,11 @@ class CloudprinterSignal(models.Model):
             ("correction", "Changed after it was reported"),
             ("outage", "Cloudprinter was not available"),
             ("own", "Cloudprinter fails on this signal"),
-            ("apart", "Sent again without the others of its order"),
+            ("apart", "Sent again separately"),
             ("refused", "Refused by Cloudprinter"),
             ("expired", "Not accepted in 7 days"),
             ("withdrawn", "No longer true"),
-            ("discarded", "Discarded by a person"),
+            ("discarded", "Discarded by a user"),
         ],
         readonly=True,
     )
@@ -89,7 +89,7 @@ class CloudprinterSignal(models.Model):
         default="manual",
     )
     correction_of_id = fields.Many2one("cloudprinter.signal", readonly=True, index="btree_not_null")
-    source = fields.Char(readonly=True, help="The document that caused the signal, as it was called then.")
+    source = fields.Char(readonly=True, help="The document that caused the signal, under its name at the time.")
     res_model = fields.Char("Source Model", readonly=True)
     res_id = fields.Many2oneReference("Source Record", model_field="res_model", readonly=True)
     user_id = fields.Many2one("res.users", "Caused By", readonly=True, ondelete="restrict")
@@ -98,30 +98,30 @@ class CloudprinterSignal(models.Model):
         "Next Attempt",
         readonly=True,
         default=fields.Datetime.now,
-        help="Empty: at once, also while Cloudprinter is not available.",
+        help="Empty: immediately, even while Cloudprinter is not available.",
     )
     fault_count = fields.Integer(
-        "Failures of Its Own",
+        "Own Failures",
         required=True,
         readonly=True,
         default=0,
-        help="Attempts that failed while Cloudprinter answered others, or whose answer is not known.",
+        help="Attempts that failed while Cloudprinter answered others, or whose answer is unknown.",
     )
-    alone = fields.Boolean("Sent Alone", readonly=True, default=False, help="It was in a bundle that was not accepted.")
+    alone = fields.Boolean("Sent Alone", readonly=True, default=False, help="Its bundle was not accepted.")
     last_attempt_id = fields.Integer("Last Attempt", required=True, readonly=True, default=0, aggregator=None)
-    to_tell = fields.Boolean(readonly=True, default=False, help="The chatter does not have its outcome yet.")
-    waits_for = fields.Char("Reason", compute="_compute_waits_for", help="Why it is not accepted yet.")
+    to_tell = fields.Boolean(readonly=True, default=False, help="Its outcome is not in the chatter yet.")
+    waits_for = fields.Char("Reason", compute="_compute_waits_for", help="Why the signal has not been accepted yet.")
     sent_date = fields.Datetime("Accepted On", readonly=True)
     http_status = fields.Integer("HTTP Status", readonly=True, aggregator=None)
     answer = fields.Char(readonly=True, size=500)
     discard_reason = fields.Char(readonly=True)
-    number = fields.Integer("No.", readonly=True, aggregator=None, help="Given on acceptance, without gaps.")
+    number = fields.Integer("No.", readonly=True, aggregator=None, help="Assigned on acceptance, without gaps.")
     request_ids = fields.Many2many("cloudprinter.request", string="Attempts Made", readonly=True)
 
-    # Whatever calls what twice: a milestone exists once. Corrections and delays may follow each other.
+    # Concurrent calls must not create a milestone twice. Corrections and delays may be repeated.
     _milestone_uniq = models.UniqueIndex(
         f"(item_id, type) WHERE correction_of_id IS NULL AND state != 'canceled' AND {MILESTONES_ONLY}",
-        "This has been reported for the item already.",
+        "This has already been reported for the item.",
     )
     _number_uniq = models.UniqueIndex("(company_id, number) WHERE number > 0")
     _outgoing_idx = models.Index("(company_id, last_attempt_id, id) WHERE state = 'outgoing'")
@@ -131,7 +131,7 @@ class CloudprinterSignal(models.Model):
     _untold_idx = models.Index("(id) WHERE to_tell")
     _item_idx = models.Index("(item_id, id)")
     _source_idx = models.Index("(res_model, res_id)")
-    # a period of the lead times among years of signals
+    # lead times of one period among years of signals
     _shipped_idx = models.Index("(event_date) WHERE type = 'ItemShipped'")
 
     @api.depends("type", "item_id.name")
@@ -161,7 +161,7 @@ class CloudprinterSignal(models.Model):
                 )
 
     def _get_earlier_in_queue(self):
-        """For each of these signals that has one: the type of the next one of its item that goes before it.
+        """Return, for each signal queued behind others of its item, the type of the first of them.
 
         :rtype: dict[int, str]
         """
@@ -186,13 +186,13 @@ class CloudprinterSignal(models.Model):
     @api.constrains("type", "tracking", "shipping_option", "cause", "message", "delay", "state")
     def _check_payload(self):
         for signal in self:
-            # the ids are checked where they are typed, and most types have no other field
+            # ids are checked on input, and most types have no other field
             if signal.state != "outgoing" or not any(cloudsignal.FIELDS[signal.type]):
                 continue
             self._validate(signal._to_cloudsignal(), signal.item_id)
 
     def _validate(self, signal, item):
-        """:raises ValidationError: the API would not take this signal of `cloudsignal`"""
+        """Raise a ValidationError if the API would not accept this signal of `cloudsignal`."""
         try:
             signal.validate()
         except cloudsignal.SignalError as error:
@@ -206,17 +206,17 @@ class CloudprinterSignal(models.Model):
             ) from error
 
     def _check_ids_are_free(self):
-        """Ids may be corrected until the first acceptance, then never: the ledger has them.
+        """Check that the ids can still be corrected: only until the first signal is accepted into the ledger.
 
-        :raises UserError: a signal was accepted, or is on its way
+        :raises UserError: a signal was accepted, or is in flight
         """
-        # what was reported before Odoo is what a person said, and the id may be what he got wrong
+        # signals reported before Odoo were entered by a user, who may have mistyped the id
         accepted = self.filtered(lambda signal: signal.state == "sent" and signal.origin != "before")[:1]
         if accepted:
             raise UserError(
                 self.env._(
                     "Cloudprinter has accepted %(signal)s for item %(item)s of order %(order)s."
-                    " These ids cannot be changed any more.",
+                    " Its ids can no longer be changed.",
                     signal=accepted.type,
                     item=accepted.item_id.name,
                     order=accepted.order_id.name,
@@ -226,16 +226,16 @@ class CloudprinterSignal(models.Model):
         self._check_not_in_flight()
 
     def _send_with_new_ids(self):
-        """Somebody corrected the ids: what Cloudprinter has refused goes again."""
+        """Send the refused signals again after a user has corrected the ids."""
         over = self.item_id.signal_ids.filtered(lambda s: s.state == "sent" and s.type in TERMINAL).item_id
         refused = self.filtered(lambda signal: signal.failure_type == "refused" and signal.item_id not in over)
         if refused:
             refused.action_send()
 
     def _check_not_in_flight(self):
-        """Nothing is changed of what the sender has in its hands; who changes it and who posts it meet at these rows.
+        """Lock these rows and check that the sender is not posting them.
 
-        :raises UserError: one is posted just now, or was when Odoo ended
+        :raises UserError: a signal is in flight, or was when Odoo ended
         """
         if not self:
             return
@@ -250,13 +250,13 @@ class CloudprinterSignal(models.Model):
         )
         in_flight = self.browse(signal_id for signal_id, is_in_flight in rows if is_in_flight)[:1]
         if in_flight:
-            raise UserError(self.env._("%s is just being sent. Try again in a minute.", in_flight.display_name))
+            raise UserError(self.env._("%s is being sent right now. Try again in a minute.", in_flight.display_name))
 
     # === CRUD === #
 
     @api.model_create_multi
     def create(self, vals_list):
-        # nothing of a ledger row comes from whoever calls with a default of his own
+        # default_* values of the caller must not reach the ledger
         self = self.with_context(clean_context(self.env.context))  # pylint: disable=context-overridden
         if any(vals.get("state") == "sent" or vals.get("number") for vals in vals_list):
             self._check_is_ledger()
@@ -268,8 +268,8 @@ class CloudprinterSignal(models.Model):
 
     @api.model
     def _complete_values(self, vals_list):
-        """Add what follows from the items, and bring texts into the API's form."""
-        # all columns: the defaults that users have set do not reach the ledger
+        """Add the values derived from the items, and clean texts for the API."""
+        # set all columns, so that user-defined defaults do not reach the ledger
         columns = {
             name: field.default(self) if field.default else False
             for name, field in self._fields.items()
@@ -294,21 +294,21 @@ class CloudprinterSignal(models.Model):
 
     @api.model
     def _check_is_ledger(self):
-        """What Cloudprinter has accepted is evidence.
+        """Check that the ledger code is the caller, as accepted signals are evidence.
 
-        :raises AccessError: the caller is not the code that keeps the ledger, whatever rights he has
+        :raises AccessError: for any other caller, whatever their rights
         """
         if self.env.context.get("cloudprinter_ledger") is not LEDGER_TOKEN:
-            raise AccessError(self.env._("What Cloudprinter has accepted can be neither changed, deleted nor made up."))
+            raise AccessError(self.env._("Accepted signals cannot be created, changed or deleted."))
 
     @api.model
     def _wake_sender(self, at=None):
-        """Have the cron run when this transaction is committed, or at a later time."""
+        """Trigger the cron when this transaction is committed, or at a later time."""
         self.env["ir.cron"]._cloudprinter_wake("ir_cron_send", at)
 
     @api.model
     def _clean_text(self, text):
-        """On one line, without control characters, as the API takes it."""
+        """Return the text on one line, without control characters, as the API accepts it."""
         return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
     # === values === #
@@ -319,17 +319,17 @@ class CloudprinterSignal(models.Model):
 
     @api.model
     def _prepare_shipping(self, picking, order):
-        """Tracking code and shipping option of a delivery, and the state that follows from what is missing."""
+        """Return the tracking code and shipping option of a delivery, and the state and reason if one is missing."""
         carrier = picking.carrier_id
         if not carrier and not order.shipping_method:
-            # Odoo gives a dropshipment no carrier of its own
+            # Odoo does not set the carrier on dropshipments
             carrier = picking.sale_id.sudo().carrier_id
         tracking = self._clean_text(picking._cloudprinter_tracking() if picking else "")
         option = self._clean_text(
             carrier.cloudprinter_shipping_option
             or picking.cloudprinter_shipping_option
             or order.shipping_method
-            # untranslated, whoever ships
+            # the name must not depend on the user's language
             or carrier.with_context(lang=None).name
             or ""
         )
@@ -337,24 +337,24 @@ class CloudprinterSignal(models.Model):
 
     @api.model
     def _prepare_missing(self, tracking, option):
-        """State and reason of an ItemShipped with these details."""
+        """Return the state and reason of an ItemShipped with these details."""
         missing = "missing_tracking" if not tracking else "missing_option" if not option else False
         return {"state": "waiting" if missing else "outgoing", "failure_type": missing}
 
     def _to_cloudsignal(self):
-        """This row as the API's signal; raises nothing, see its `validate()`."""
+        """Return this row as a `cloudsignal.Signal`, without validating it."""
         self.ensure_one()
         details = {name: self[name] or "" for name in DETAILS}
         return cloudsignal.Signal(self.type, self.order_id.name, self.item_id.name, self.event_date, **details)
 
     def _get_pickings(self):
-        """The transfers that caused these signals, as far as there are any, by the signal."""
+        """Return the existing transfers that caused these signals: signal → transfer."""
         signals = self.filtered(lambda signal: signal.res_model == "stock.picking")
         pickings = self.env["stock.picking"].browse(signal.res_id for signal in signals).exists().grouped("id")
         return {signal: pickings[signal.res_id] for signal in signals if signal.res_id in pickings}
 
     def _prepare_completed(self, picking):
-        """What an ItemShipped still lacks, read again from its transfer, and the state that follows.
+        """Return the values that complete an ItemShipped from its transfer, and the resulting state.
 
         :param picking: the transfer, or None
         """
@@ -363,16 +363,16 @@ class CloudprinterSignal(models.Model):
         option = self.shipping_option or details["shipping_option"]
         return {"tracking": tracking, "shipping_option": option, **self._prepare_missing(tracking, option)}
 
-    # === life === #
+    # === life cycle === #
 
     def _withdraw(self):
-        """Take back what was never posted and is no longer true; it may become true again."""
+        """Withdraw signals that were never posted and are no longer true; they may be created again."""
         self.write({"state": "canceled", "failure_type": "withdrawn"})
-        # the index must see it before the signal is made again
+        # the unique index must see it before the signal is created again
         self.flush_recordset(["state"])
 
     def _take_cause(self):
-        """Write why their items were cancelled into these ItemCanceled, and send those that waited for it."""
+        """Copy the cancellation causes of the items to these ItemCanceled, and send those that waited for one."""
         canceled = self.filtered("item_id.cancel_cause")
         by_text = canceled.grouped(lambda s: (s.item_id.cancel_cause, s.item_id.cancel_message))
         for (cause, message), signals in by_text.items():
@@ -382,15 +382,15 @@ class CloudprinterSignal(models.Model):
             waiting.action_send()
 
     def _mark_told(self):
-        """The chatter has their outcome."""
+        """Record that the outcome is in the chatter."""
         self.with_context(cloudprinter_ledger=LEDGER_TOKEN).to_tell = False
 
     def _take_as_reported_before(self):
-        """Cloudprinter was told by other means. Only for what was never posted."""
+        """Mark signals that were never posted as reported by other means."""
         self.with_context(cloudprinter_ledger=LEDGER_TOKEN).write(REPORTED_ELSEWHERE)
 
     def _update_tracking(self, pickings):
-        """The tracking or the carrier of reported deliveries changed: complete, change or propose to correct.
+        """Update the signals of deliveries whose tracking or carrier has changed, or propose corrections.
 
         :param pickings: transfers that are the source of an ItemShipped
         """
@@ -409,7 +409,7 @@ class CloudprinterSignal(models.Model):
             picking = by_id[signal.res_id]
             details = self._prepare_shipping(picking, signal.order_id)
             if signal.state == "sent":
-                # nobody knows the code that was reported before Odoo, unless it was here then
+                # the code of a signal reported before Odoo is unknown unless it was in Odoo then
                 known = signal.tracking or signal.origin != "before"
                 if known and details["tracking"] and details["tracking"] != signal.tracking:
                     signal._propose_correction(picking, details)
@@ -419,7 +419,7 @@ class CloudprinterSignal(models.Model):
                 details["tracking"],
                 signal.res_id,
             ):
-                # changed back to what Cloudprinter has
+                # changed back to the accepted code
                 signal._withdraw()
                 continue
             if (
@@ -427,14 +427,14 @@ class CloudprinterSignal(models.Model):
                 or signal.state == "error"
                 or signal.state == details["state"] == "outgoing"
             ):
-                # it waits for a person, whatever the tracking is, or for the next attempt
+                # it still needs a decision, whatever the tracking is, or waits for the next attempt
                 details.update(state=signal.state, failure_type=signal.failure_type)
             signal.write(details)
         if "outgoing" in signals.mapped("state"):
             self._wake_sender()
 
     def _propose_correction(self, picking, details):
-        """Ask a person whether to send the details of a delivery that changed, or that came, after this was posted."""
+        """Let a user decide whether to report details or a delivery that changed after this was posted."""
         corrections = self.search([("correction_of_id", "=", self.id)], order="id")
         discarded = corrections.filtered(lambda s: s.failure_type == "discarded")[-1:]
         if discarded.res_id == picking.id and discarded.tracking == details["tracking"]:
@@ -455,7 +455,7 @@ class CloudprinterSignal(models.Model):
         )
 
     def _propose_second_shipment(self, picking):
-        """The item of this posted ItemShipped was delivered again: ask a person, once for each delivery."""
+        """Let a user decide, once per delivery, whether to report that a shipped item was delivered again."""
         corrections = self.search(
             [("item_id", "=", self.item_id.id), ("correction_of_id", "!=", False), ("failure_type", "!=", "withdrawn")],
             order="id",
@@ -470,11 +470,11 @@ class CloudprinterSignal(models.Model):
         self.check_access("read")
 
     def action_send(self):
-        """Queue again what was refused, or what waited for a decision; Odoo's cron sends it."""
+        """Queue signals that were refused or waited for a decision; the cron sends them."""
         self._check_may_decide()
         decided = self.filtered(lambda signal: signal.state != "outgoing")
         pickings = self.sudo().filtered(lambda signal: signal.type == "ItemShipped")._get_pickings()
-        # what the check of each reads
+        # prefetch for the checks below
         for records in (self.sudo().item_id, self.sudo().order_id):
             records.fetch(["name"])
         for signal in self.sudo():
@@ -482,7 +482,7 @@ class CloudprinterSignal(models.Model):
                 raise UserError(self.env._("%s is not waiting to be sent.", signal.display_name))
             if not signal.correction_of_id:
                 signal.item_id._check_not_over()
-            # one at once, whatever the endpoint did; if it is accepted, so are the others
+            # the first ignores an outage; if it is accepted, the others follow
             vals = {"next_attempt_date": signal.id not in self[:1].ids and fields.Datetime.now(), "fault_count": 0}
             if signal.state != "outgoing":
                 vals.update(state="outgoing", failure_type=False)
@@ -498,7 +498,7 @@ class CloudprinterSignal(models.Model):
         return True
 
     def _log_decision(self, decision):
-        """Write down in the items' chatter who decided what about these signals."""
+        """Log the decision about these signals in the chatter of their items."""
         bodies = {
             item.id: f"{decision}: {', '.join(signals.mapped('type'))}"
             for item, signals in self.sudo().grouped("item_id").items()
@@ -507,13 +507,13 @@ class CloudprinterSignal(models.Model):
             self.item_id._message_log_batch(bodies)
 
     def action_complete(self):
-        """Open the dialog in which a person enters what is missing."""
+        """Open the dialog in which the user enters the missing details."""
         self.ensure_one()
         kind = "cancel" if self.type == "ItemCanceled" else "shipped"
         return self.item_id.with_context(default_kind=kind).action_report()
 
     def action_open_discard(self):
-        """Open the dialog that asks for the reason."""
+        """Open the dialog that asks for a discard reason."""
         signals = self.filtered(lambda signal: signal.state in ("waiting", "outgoing", "error"))
         if not signals:
             raise UserError(self.env._("There is nothing to discard."))
@@ -521,7 +521,7 @@ class CloudprinterSignal(models.Model):
         return discard._get_records_action(name=self.env._("Discard Signals"), target="new")
 
     def action_export_ledger(self):
-        """Download all signals, attempts and answers of the user's companies as one zip.
+        """Download all signals, attempts and answers of the user's companies as a zip.
 
         :raises AccessError: the user may not read the whole ledger
         """
@@ -529,14 +529,14 @@ class CloudprinterSignal(models.Model):
         return {"type": "ir.actions.act_url", "url": "/cloudprinter/ledger", "target": "download"}
 
     def action_discard(self, reason=None):
-        """Decide that a signal is not sent. An acceptance that is on its way wins over it.
+        """Discard the signals, so that they are not sent. If one in flight is accepted, the acceptance wins.
 
-        :param str reason: why, for the ledger and the item's chatter
+        :param str reason: for the ledger and the item's chatter
         """
         self._check_may_decide()
         if self.filtered(lambda signal: signal.state == "sent"):
-            raise UserError(self.env._("What Cloudprinter has accepted cannot be discarded."))
-        # one that was withdrawn may become true again
+            raise UserError(self.env._("Accepted signals cannot be discarded."))
+        # a withdrawn signal must stay so, as it may become true again
         discarded = self.filtered(lambda signal: signal.state != "canceled")
         discarded.sudo().write({"state": "canceled", "failure_type": "discarded", "discard_reason": reason})
         discarded._log_decision(

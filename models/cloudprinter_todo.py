@@ -11,16 +11,16 @@ _logger = logging.getLogger(__name__)
 _lt = LazyTranslate(__name__)
 
 OUTAGE_GRACE = timedelta(hours=1)
-REST = timedelta(hours=24)  # what a person marked as done is not asked again before
-NEW_AT_MOST = 50  # in one go; the others follow
+REST = timedelta(hours=24)  # before a to-do that a user marked as done is opened again
+NEW_AT_MOST = 50  # per run
 
 
 class CloudprinterTodo(models.AbstractModel):
-    """Keeps Odoo's to-dos equal to what needs a person.
+    """Keeps Odoo's to-dos in line with the problems that need a user.
 
-    One for each refused item, each delivery whose tracking code is missing for too long, each company that sends
-    nothing or whose incoming orders wait; closed by itself when the reason is gone. Made by the sender, never in
-    somebody's click.
+    One for each refused item, each delivery whose tracking code has been missing for too long, and each company that
+    cannot send or whose incoming orders wait. They are closed automatically when the problem is solved. The sender
+    updates them, so that no user has to wait for it.
     """
 
     _name = "cloudprinter.todo"
@@ -28,7 +28,7 @@ class CloudprinterTodo(models.AbstractModel):
 
     @api.model
     def _update(self):
-        """Open and close to-dos; what fails here concerns nothing else."""
+        """Open and close to-dos; an error is logged and affects nothing else."""
         try:
             problems = {
                 **self._get_items(),
@@ -40,20 +40,20 @@ class CloudprinterTodo(models.AbstractModel):
             self._open(problems, todos)
             self.env["ir.cron"]._commit_progress()
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-            # somebody works on the same documents; the next run comes soon
+            # another transaction works on the same documents; the next run comes soon
             self.env.cr.rollback()
         except Exception:
             self.env.cr.rollback()
             _logger.exception("Cloudprinter: the to-dos could not be updated")
 
-    # each is read in the language of who gets the to-do: pylint: disable=prefer-env-translation
-    # === problems: (model, id) → what is wrong, lazily translated, with a place for the record's name === #
+    # translated later to the language of the to-do's user: pylint: disable=prefer-env-translation
+    # === problems: (model, id) → lazily translated text with a placeholder for the record's name === #
 
     @api.model
     def _get_items(self):
         domain = [("state", "=", "error"), ("failure_type", "in", ("refused", "expired"))]
         groups = self.env["cloudprinter.signal"]._read_group(domain, ["item_id"])
-        text = _lt("Cloudprinter was not told what happened to item %s")
+        text = _lt("Cloudprinter was not informed about item %s")
         return {("cloudprinter.item", item.id): text for [item] in groups}
 
     @api.model
@@ -86,16 +86,16 @@ class CloudprinterTodo(models.AbstractModel):
             elif obstacle == "refusals":
                 text = _lt("Cloudprinter refuses all signals of %s")
             elif not obstacle and outage and outage.since < fields.Datetime.now() - OUTAGE_GRACE:
-                text = _lt("Cloudprinter does not answer %s")
+                text = _lt("Cloudprinter does not respond to %s")
             else:
                 continue
-            # companies have no activities of their own
+            # companies do not support activities
             problems["res.partner", company.partner_id.id] = text
         return problems
 
     @api.model
     def _get_documents(self):
-        """Of each company the incoming order that has waited longest: the next follows when it is settled."""
+        """Return, for each company, the incoming order that has waited longest; the next follows when it is handled."""
         late = fields.Datetime.now() - ANSWER_WITHIN
         groups = self.env["cloudprinter.order.document"]._read_group(
             [
@@ -108,7 +108,7 @@ class CloudprinterTodo(models.AbstractModel):
             ["company_id"],
             ["id:min"],
         )
-        text = _lt("%s waits: Cloudprinter wants an answer within 15 minutes")
+        text = _lt("%s is waiting: Cloudprinter expects an answer within 15 minutes")
         return {("cloudprinter.order.document", document_id): text for _company, document_id in groups}
 
     # === to-dos === #
@@ -119,9 +119,9 @@ class CloudprinterTodo(models.AbstractModel):
 
     @api.model
     def _close_all_but(self, problems):
-        """Close what is not needed any more, and what nobody sees since its user has left; returns the others.
+        """Close the to-dos whose problem is solved or whose user is archived, and return the others.
 
-        Also those that a person has marked as done not long ago. What people have planned themselves is theirs.
+        The others include those that a user has recently marked as done. To-dos planned by users are not touched.
         """
         todos = self.env["mail.activity"].search(
             [
@@ -144,7 +144,7 @@ class CloudprinterTodo(models.AbstractModel):
 
     @api.model
     def _open(self, problems, todos):
-        """Open what is not among `todos`, a part at a time."""
+        """Open one batch of the to-dos that are not among `todos`."""
         asked = {(todo.res_model, todo.res_id) for todo in todos}
         vals_list = []
         for model, res_id in [record for record in problems if record not in asked][:NEW_AT_MOST]:
@@ -161,12 +161,12 @@ class CloudprinterTodo(models.AbstractModel):
                     "user_id": user.id,
                 }
             )
-        # no e-mail for each: a bad evening would flood the inbox
+        # no email for each: an outage would flood the inbox
         self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(vals_list)
 
     @api.model
     def _get_responsible(self, record):
-        """The first who is there and may read the record: of the document, of the settings, of the managers."""
+        """Return the first active user who may read the record: of the document, of the settings, of the managers."""
         users = self.env["res.users"]
         if record._name == "cloudprinter.item":
             company = record.company_id

@@ -10,7 +10,7 @@ class IrCron(models.Model):
 
     @api.model
     def _cloudprinter_wake(self, name, at=None):
-        """Have a scheduled action of the add-on run when this transaction is committed, or at a later time.
+        """Trigger a scheduled action of the add-on when this transaction is committed, or at a later time.
 
         :param str name: its XML id, without the add-on
         :param datetime at: naive UTC
@@ -19,5 +19,5 @@ class IrCron(models.Model):
         if cron_id:
             self.browse(cron_id).sudo()._trigger(at)
         else:
-            # somebody deleted it; what was to wake it must not fail for that
+            # it was deleted, which must not make the caller fail
             _logger.warning("Cloudprinter: the scheduled action %s is missing; update the add-on", name)

@@ -22,24 +22,24 @@ class MrpProduction(models.Model):
         "item_id",
         string="Cloudprinter Items",
         copy=False,
-        help="The items that are made by this order; several when they are printed together.",
+        help="The items made by this order; several if they are printed together.",
     )
     cloudprinter_order_ref = fields.Char(
         "Cloudprinter Order",
         compute="_compute_cloudprinter_refs",
         readonly=False,
         copy=False,
-        help="Cloudprinter's order id. Only needed where no sales order is used.",
+        help="Cloudprinter's order id. Only needed without a sales order.",
     )
     cloudprinter_item_ref = fields.Char(
         "Cloudprinter Item",
         compute="_compute_cloudprinter_refs",
         readonly=False,
         copy=False,
-        help="Cloudprinter's item id. Only needed where no sales order is used.",
+        help="Cloudprinter's item id. Only needed without a sales order.",
     )
     cloudprinter_specification = fields.Text(
-        "Ordered as", compute="_compute_cloudprinter_specification", help="What Cloudprinter ordered, for the operator."
+        "Ordered As", compute="_compute_cloudprinter_specification", help="What Cloudprinter ordered, for the operator."
     )
 
     @api.depends("cloudprinter_item_ids.name", "cloudprinter_item_ids.order_id.name")
@@ -52,7 +52,7 @@ class MrpProduction(models.Model):
     @api.depends("cloudprinter_item_ids.title", "cloudprinter_item_ids.specification")
     def _compute_cloudprinter_specification(self):
         for production in self:
-            # what is printed together is on paper of one kind, and each has a title of its own
+            # items printed together share the paper, but each has its own title
             items = production.cloudprinter_item_ids.sudo()
             titles = [item.title for item in items if item.title]
             specifications = dict.fromkeys(item.specification for item in items if item.specification)
@@ -91,16 +91,17 @@ class MrpProduction(models.Model):
         return vals
 
     def _get_mail_thread_data_attachments(self):
-        """With the files of the items: nothing is copied, and a backorder or a reprint shows them too."""
+        """Override of `mail` to add the files of the items, also for backorders and reprints; nothing is copied."""
         attachments = super()._get_mail_thread_data_attachments()
         if self.cloudprinter_item_ids:
             attachments |= self.cloudprinter_file_ids.attachment_id._filtered_access("read")
         return attachments
 
     def _cloudprinter_take_refs(self, vals, production):
-        """Values in which the typed ids have become a link; records are made or attached to as needed.
+        """Replace the entered ids in `vals` with a link to the item, which is created if needed.
 
-        :raises UserError: only one of the two ids is known, or several items are made together
+        :returns: the new values
+        :raises UserError: only one of the two ids is given, or several items are made together
         """
         if "cloudprinter_item_ref" not in vals and "cloudprinter_order_ref" not in vals:
             return vals
@@ -115,16 +116,14 @@ class MrpProduction(models.Model):
         ):
             return vals
         if len(items) > 1:
-            raise UserError(
-                self.env._("Several items are made together here. Change their ids on the items themselves.")
-            )
+            raise UserError(self.env._("This order makes several items. Change their ids on the items themselves."))
         if not order_ref and not item_ref:
             if items and not items.sale_line_ids and production._cloudprinter_owns(items):
                 items.signal_ids._check_ids_are_free()
             vals["cloudprinter_item_ids"] = [Command.clear()]
             return vals
         if not order_ref or not item_ref:
-            raise UserError(self.env._("Enter both, the Cloudprinter order id and the item id."))
+            raise UserError(self.env._("Enter both the Cloudprinter order id and the item id."))
         company = self.env["res.company"].browse(vals.get("company_id")) or production.company_id or self.env.company
         product = self.env["product.product"].browse(vals.get("product_id")) or production.product_id
         unit = self.env["uom.uom"].browse(vals.get("product_uom_id")) or production.product_uom_id or product.uom_id
@@ -139,9 +138,9 @@ class MrpProduction(models.Model):
         return vals
 
     def _cloudprinter_owns(self, item):
-        """True when the item's id is corrected here: this order makes it alone, or was made for its sales order line.
+        """Return whether a new id here corrects the item: it is made only here or for its sales order line.
 
-        Otherwise another order was linked by hand, and has the right id: only the link of this one is changed.
+        Otherwise another order was linked manually and has the right id, and only the link of this one changes.
         """
         self.ensure_one()
         if item.sale_line_ids:
@@ -149,7 +148,7 @@ class MrpProduction(models.Model):
         return not item.production_ids - self.production_group_id.production_ids
 
     def _cloudprinter_reprint(self, items, product, quantity):
-        """A new manufacturing order, still to be confirmed, that makes items again.
+        """Create a draft manufacturing order that makes items again.
 
         :param quantity: in the product's unit
         """
@@ -166,19 +165,19 @@ class MrpProduction(models.Model):
         )
 
     def _cloudprinter_fact(self):
-        """What the rule needs to know of it: draft, open, started, done or cancel."""
+        """Return the state for the stage rule: draft, open, started, done or cancel."""
         self.ensure_one()
         if self.state == "to_close" and not self.qty_producing:
-            # Odoo says "To Close" also when all work orders were cancelled: nobody has started anything
+            # the state is "To Close" also if all work orders were canceled and nothing was started
             if set(self.workorder_ids.mapped("state")) == {"cancel"}:
                 return "open"
         if self.state in FACTS:
             return FACTS[self.state]
-        # a state of another add-on, for example of one for quality, is none in which it is over
+        # a state from another add-on, such as a quality check, does not mean that the order is finished
         begun = self.qty_producing or {"progress", "done"}.intersection(self.workorder_ids.mapped("state"))
         return "started" if begun else "open"
 
     def _cloudprinter_start_date(self):
-        """When work on it began, as far as work orders tell; naive UTC or False."""
+        """Return when the first work order started, in naive UTC, or False."""
         dates = [order.date_start for order in self.workorder_ids if order.state in ("progress", "done")]
         return min(filter(None, dates), default=False)

@@ -20,7 +20,7 @@ class ResCompany(models.Model):
     _inherit = "res.company"
 
     cloudprinter_signal_api_key = fields.Char("CloudSignal API Key", groups="base.group_system", copy=False)
-    # the key is sent there, so that it needs the same right
+    # the key is sent to this address, which therefore needs the same access right
     cloudprinter_signal_url = fields.Char(
         "CloudSignal Address", default=cloudsignal.ENDPOINT, groups="base.group_system"
     )
@@ -30,9 +30,9 @@ class ResCompany(models.Model):
     cloudprinter_report_produced = fields.Boolean("Report Produced", default=True)
     cloudprinter_report_packed = fields.Boolean("Report Packed", default=True)
     cloudprinter_delay_type = fields.Selection(
-        [("ItemDelay", "ItemDelay"), ("ItemError", "ItemError")], "Delays Are Sent As", default="ItemDelay"
+        [("ItemDelay", "ItemDelay"), ("ItemError", "ItemError")], "Send Delays As", default="ItemDelay"
     )
-    cloudprinter_tracking_hours = fields.Integer("Hours Until a Missing Tracking Code Is a To-Do", default=24)
+    cloudprinter_tracking_hours = fields.Integer("To-Do for Missing Tracking After (Hours)", default=24)
     cloudprinter_short_tolerance = fields.Float("Short Shipment Tolerance (%)", default=5.0)
     cloudprinter_chatter = fields.Selection(
         [("all", "All answers"), ("problems", "Problems only")], "Notes on Documents", default="all"
@@ -42,35 +42,35 @@ class ResCompany(models.Model):
         "Key for Incoming Orders",
         groups="base.group_system",
         copy=False,
-        help="Of Cloudprinter's Production Interface.",
+        help="From Cloudprinter's Production Interface.",
     )
     cloudprinter_partner_id = fields.Many2one(
         "res.partner",
         "Customer of Incoming Orders",
-        help="Its pricelist, fiscal position and payment terms are those of all orders.",
+        help="Its pricelist, fiscal position and payment terms apply to all orders.",
     )
     cloudprinter_confirm_orders = fields.Boolean(
-        "Confirm Incoming Orders", help="Sales orders are confirmed and their items registered without a person."
+        "Confirm Incoming Orders", help="Sales orders are confirmed and their items registered automatically."
     )
-    cloudprinter_anonymize_months = fields.Integer("Anonymize Readers After (Months)")
+    cloudprinter_anonymize_months = fields.Integer("Anonymize Recipients After (Months)")
     cloudprinter_fetch_files = fields.Boolean(
-        "Fetch Files", help="Files of incoming orders are downloaded and attached; otherwise their links are kept."
+        "Fetch Files", help="Files of incoming orders are downloaded and attached; otherwise only their links are kept."
     )
     cloudprinter_file_hosts = fields.Char(
-        "Hosts of Files",
-        help="From which files are downloaded, separated by commas or spaces. example.com allows exactly this host,"
-        " .example.com also those below it.",
+        "File Hosts",
+        help="Hosts from which files are downloaded, separated by commas or spaces. example.com allows only this host,"
+        " .example.com also its subdomains.",
     )
     cloudprinter_file_days = fields.Integer(
-        "Keep Fetched Files (Days)", default=30, help="After shipping; 0 keeps them for ever."
+        "Keep Fetched Files (Days)", default=30, help="After shipping; 0 keeps them forever."
     )
-    # Names the database in which the key was saved, so that a copy of it sends nothing.
+    # Identifies the database in which the key was saved, so that a copy sends nothing.
     cloudprinter_fingerprint = fields.Char(groups="base.group_system", copy=False, readonly=True)
     cloudprinter_key_date = fields.Datetime(
         groups="base.group_system", copy=False, readonly=True, help="When the first key was saved."
     )
     cloudprinter_resumed_request = fields.Integer(
-        groups="base.group_system", copy=False, readonly=True, help="What was answered up to it is forgotten."
+        groups="base.group_system", copy=False, readonly=True, help="Answers up to this attempt are ignored."
     )
 
     @api.constrains("cloudprinter_signal_url")
@@ -80,16 +80,16 @@ class ResCompany(models.Model):
                 cloudsignal.check_url(company.cloudprinter_signal_url)
             except cloudsignal.SignalError as error:
                 raise ValidationError(
-                    self.env._("The CloudSignal address cannot be used: %(reason)s", reason=translate(self.env, error))
+                    self.env._("The CloudSignal address is not valid: %(reason)s", reason=translate(self.env, error))
                 ) from error
 
     @api.constrains("cloudprinter_order_api_key")
     def _check_cloudprinter_order_api_key(self):
-        """A document says by its key alone for whom it is."""
+        """Check that the key is unique: only the key says for which company a document is."""
         for company in self.sudo().filtered("cloudprinter_order_api_key"):
             key = company.cloudprinter_order_api_key
             if self.sudo().search_count([("cloudprinter_order_api_key", "=", key), ("id", "!=", company.id)], limit=1):
-                raise ValidationError(self.env._("Another company has this key for incoming orders already."))
+                raise ValidationError(self.env._("Another company already has this key for incoming orders."))
 
     @api.constrains(
         "cloudprinter_short_tolerance",
@@ -119,17 +119,17 @@ class ResCompany(models.Model):
             except ValueError as error:
                 raise ValidationError(
                     self.env._(
-                        "“%(name)s” is no host of files. Write names such as files.example.com, without https://,"
+                        "“%(name)s” is not a valid file host. Enter names such as files.example.com, without https://,"
                         " separated by commas or spaces.",
                         name=error,
                     )
                 ) from error
             if company.cloudprinter_fetch_files and not hosts:
                 raise ValidationError(
-                    self.env._("Enter the hosts from which files may be fetched: those in the links of your orders.")
+                    self.env._("Enter the hosts from which files may be fetched, as in the links of your orders.")
                 )
             if company.cloudprinter_file_days < 0:
-                raise ValidationError(self.env._("The days for which fetched files are kept cannot be negative."))
+                raise ValidationError(self.env._("The number of days to keep fetched files cannot be negative."))
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -155,14 +155,14 @@ class ResCompany(models.Model):
             if not key.isascii() or not key.isprintable() or " " in key:
                 raise ValidationError(
                     self.env._(
-                        "The %(field)s has characters that no key has. Copy it again from Cloudprinter.",
+                        "The %(field)s contains invalid characters. Copy it again from Cloudprinter.",
                         field=self._fields[name]._description_string(self.env),
                     )
                 )
         return vals
 
     def _cloudprinter_config(self):
-        """The company whose key and choices are used: this one, else the nearest parent that has a key."""
+        """Return the company whose key and settings apply: this one, else the nearest parent with a key."""
         self.ensure_one()
         company = self.sudo()
         while not company.cloudprinter_signal_api_key and company.parent_id:
@@ -171,9 +171,9 @@ class ResCompany(models.Model):
 
     @api.model
     def _cloudprinter_get_by_order_key(self, key):
-        """The company with this key for incoming orders, or none.
+        """Return the company with this key for incoming orders, or none.
 
-        However alike two keys are, comparing them takes as long, and always all are compared.
+        The comparison takes constant time, and all keys are always compared.
         """
         digest = _digest(key)
         companies = self.sudo().search([("cloudprinter_order_api_key", "!=", False)])
@@ -182,7 +182,7 @@ class ResCompany(models.Model):
         return self.browse(same)
 
     def _cloudprinter_reported_types(self):
-        """The types between acceptance and shipping that this company reports at all."""
+        """Return the optional signal types, between acceptance and shipping, that this company reports."""
         choices = {
             "ItemProduce": self.cloudprinter_report_produce,
             "ItemProduced": self.cloudprinter_report_produced,
@@ -191,20 +191,20 @@ class ResCompany(models.Model):
         return {signal_type for signal_type, chosen in choices.items() if chosen}
 
     def _cloudprinter_lang(self):
-        """The code of the company's language, or of another one if it is not active any more: Odoo refuses such."""
+        """Return the company's language code, or that of another language if it is no longer active."""
         self.ensure_one()
         return get_lang(self.env, self.sudo().partner_id.lang).code
 
     def _cloudprinter_zone(self):
-        """The name of the company's time zone: of its working hours, which Odoo sets with the first user's."""
+        """Return the name of the company's time zone, taken from its working hours."""
         self.ensure_one()
         company = self.sudo()
         return company.resource_calendar_id.tz or company.partner_id.tz or "UTC"
 
     def _cloudprinter_format_on_paper(self, date):
-        """A time as the company has it and in UTC, for example 23/11/2026 16:02:11 CET (15:02:11 UTC).
+        """Format a time in the company's zone and in UTC, for example 23/11/2026 16:02:11 CET (15:02:11 UTC).
 
-        It does not depend on who prints.
+        The result does not depend on the user's time zone.
         """
         zone = self._cloudprinter_zone()
         local = pytz.utc.localize(date).astimezone(pytz.timezone(zone))

@@ -17,12 +17,12 @@ LATE_AFTER = timedelta(minutes=30)
 
 
 class ResCompany(models.Model):
-    """Whether a company sends, why not, and what an administrator does about it. Its settings: `res_company.py`."""
+    """Sending status of a company and the administrator's actions. The settings are in `res_company.py`."""
 
     _inherit = "res.company"
 
     def _cloudprinter_bind_to_database(self):
-        """Remember that the key was saved in this database."""
+        """Record that the key was saved in this database."""
         self.write({"cloudprinter_fingerprint": self._cloudprinter_database_fingerprint()})
         self.filtered(lambda company: not company.cloudprinter_key_date).write(
             {"cloudprinter_key_date": fields.Datetime.now()}
@@ -30,21 +30,21 @@ class ResCompany(models.Model):
 
     @api.model
     def _cloudprinter_database_fingerprint(self):
-        """A digest of what tells databases apart: uuid, name and cluster. A plain copy keeps the uuid."""
+        """Return a digest of the database's uuid, name and cluster; the uuid alone would survive a copy."""
         [[cluster]] = self.env.execute_query(SQL("SELECT system_identifier FROM pg_control_system()"))
         uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
         text = f"{uuid} {self.env.cr.dbname} {cluster}"
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _cloudprinter_key_fingerprint(self):
-        """A digest by which an attempt tells the key it used, without telling the key."""
+        """Return a digest that identifies the key of an attempt without revealing it."""
         self.ensure_one()
         secret = self.env["ir.config_parameter"].sudo().get_param("database.secret") or ""
         key = self.sudo().cloudprinter_signal_api_key or ""
         return hmac.new(secret.encode(), key.encode(), "sha256").hexdigest()[:32]
 
     def _cloudprinter_obstacle(self):
-        """Why signals of this company are not sent: a short name of the reason, or an empty text.
+        """Return the code of the reason why signals of this company are not sent, or an empty string.
 
         :returns: copy, neutralized, hold, no_key, no_url, key_refused, refusals or ""
         """
@@ -65,25 +65,25 @@ class ResCompany(models.Model):
         return config._cloudprinter_circuit().stopped
 
     def _cloudprinter_holders(self):
-        """The companies whose hold keeps the signals of this one: itself, and the one whose key it uses."""
+        """Return the companies whose hold applies to this one: itself and the one whose key it uses."""
         self.ensure_one()
         return (self._cloudprinter_config() | self.sudo()).filtered("cloudprinter_hold")
 
     def _cloudprinter_held(self):
-        """The companies whose signals go when the hold of these is taken off."""
+        """Return the companies whose signals are sent when the hold of these is released."""
         companies = self.sudo().search([("id", "child_of", self.ids)])
         holders = {company: company._cloudprinter_holders() for company in companies}
         return companies.filtered(lambda company: holders[company] and holders[company] <= self.sudo())
 
     def _cloudprinter_circuit(self):
-        """Return what is known of the endpoint and key of this company.
+        """Return the circuit of the endpoint and key of this company.
 
         :rtype: Circuit
         """
         return self.env["cloudprinter.circuit"]._read_circuit(self._cloudprinter_config())
 
     def _cloudprinter_retry_now(self):
-        """Forget what was answered before and try everything again, also of branches that use these settings."""
+        """Ignore earlier answers and retry all signals, including those of branches that use these settings."""
         companies = self.sudo().search([("id", "child_of", self.ids)])
         circuits = [company._cloudprinter_circuit() for company in self]
         refused = [
@@ -99,17 +99,17 @@ class ResCompany(models.Model):
     # === status === #
 
     def cloudprinter_status(self):
-        """Why nothing goes out to Cloudprinter, and how much waits; for screens and monitoring.
+        """Return why nothing is sent to Cloudprinter and how many signals wait, for screens and monitoring.
 
         :rtype: dict
-        :returns: `reason` (text for people, or False), `outgoing`, `waiting`, `error` (counts of signals),
-            `oldest_due` (UTC, when the oldest signal that is due should have gone, or False)
+        :returns: `reason` (text for users, or False), `outgoing`, `waiting`, `error` (counts of signals),
+            `oldest_due` (UTC, when the oldest due signal should have been sent, or False)
         """
         self.ensure_one()
         self.check_access("read")
         if not self.env.su and not self.env.user._is_internal():
-            raise AccessError(self.env._("This is for those who work here."))
-        # whoever may read the company may know how much waits, and the settings are for administrators of anything
+            raise AccessError(self.env._("Only internal users may read this."))
+        # the counts are not secret, and this must also work for administrators without access to signals
         signals = self.env["cloudprinter.signal"].sudo()
         counts = dict.fromkeys(("outgoing", "waiting", "error"), 0)
         counts.update(
@@ -126,15 +126,15 @@ class ResCompany(models.Model):
         return {"reason": self._cloudprinter_reason(oldest_due), **counts, "oldest_due": oldest_due or False}
 
     def _cloudprinter_reason(self, oldest_due):
-        """Why nothing goes out, in words, or False."""
+        """Return the text for the reason why nothing is sent, or False."""
         reasons = {
             "copy": self.env._("This looks like a copy of the database in which the key was saved. Nothing is sent."),
             "neutralized": self.env._("This database is neutralized. Nothing is sent."),
-            "hold": self.env._("Sending is on hold. Signals are recorded, none is sent."),
-            "no_key": self.env._("The CloudSignal API key is missing. Signals are recorded, none is sent."),
-            "no_url": self.env._("The CloudSignal address cannot be used. Signals are recorded, none is sent."),
+            "hold": self.env._("Sending is on hold. Signals are recorded but not sent."),
+            "no_key": self.env._("The CloudSignal API key is missing. Signals are recorded but not sent."),
+            "no_url": self.env._("The CloudSignal address is not valid. Signals are recorded but not sent."),
             "key_refused": self.env._(
-                "Cloudprinter refused the API key for %(count)s orders in a row. Enter the right one, or resume.",
+                "Cloudprinter refused the API key for %(count)s orders in a row. Enter the correct one, or resume.",
                 count=KEY_ORDERS,
             ),
             "refusals": self.env._(
@@ -152,7 +152,7 @@ class ResCompany(models.Model):
         if cron.failure_count:
             return self.env._(
                 "The scheduled action “Cloudprinter: send signals” has failed %(count)s times since %(date)s."
-                " The server log says why.",
+                " See the server log.",
                 count=cron.failure_count,
                 date=format_datetime(self.env, cron.first_failure_date),
             )
@@ -160,7 +160,7 @@ class ResCompany(models.Model):
         late = fields.Datetime.now() - LATE_AFTER
         if oldest_due and oldest_due < late and (not outage or outage.retry_date < late):
             return self.env._(
-                "Signals have been due since %(date)s and are not sent. The scheduled action last ran: %(last_run)s."
+                "Signals due since %(date)s have not been sent. The scheduled action last ran: %(last_run)s."
                 " Check Odoo's workers and the server log.",
                 date=format_datetime(self.env, oldest_due),
                 last_run=format_datetime(self.env, cron.lastcall) if cron.lastcall else self.env._("never"),
@@ -168,30 +168,30 @@ class ResCompany(models.Model):
         if outage and len(outage.order_ids) == 1:
             return self.env._(
                 "Cloudprinter has not accepted the last signal, of order %(order)s, since %(date)s. The next order"
-                " shows whether it accepts others.",
+                " will show whether it accepts others.",
                 order=self.env["cloudprinter.order"].sudo().browse(outage.order_ids).name,
                 date=format_datetime(self.env, outage.since),
             )
         if outage:
             return self.env._(
-                "Cloudprinter has not answered as it should since %(date)s. Signals are sent as soon as it does.",
+                "Cloudprinter has not responded correctly since %(date)s. Signals are sent as soon as it does.",
                 date=format_datetime(self.env, outage.since),
             )
         return False
 
     def _cloudprinter_check_administrator(self):
         if not self.env.user.has_group("base.group_system"):
-            raise AccessError(self.env._("Only administrators may decide this."))
+            raise AccessError(self.env._("Only administrators may do this."))
         self.check_access("write")
 
     def action_cloudprinter_resume(self):
-        """Try again, whatever Cloudprinter has answered before."""
+        """Resume sending, regardless of Cloudprinter's earlier answers."""
         self._cloudprinter_check_administrator()
         for company in self:
             company._cloudprinter_config()._cloudprinter_retry_now()
 
     def action_cloudprinter_this_is_live(self):
-        """Declare this database, after a move, to be the live one."""
+        """Mark this database as the live one after a move."""
         self._cloudprinter_check_administrator()
         for company in self:
             _logger.info("Cloudprinter: user %s declared this database the live one", self.env.uid)
@@ -199,7 +199,7 @@ class ResCompany(models.Model):
         self.env["cloudprinter.signal"]._wake_sender()
 
     def action_cloudprinter_release(self):
-        """Ask what of the recorded signals was already reported elsewhere, then send the rest."""
+        """Open the dialog that asks which recorded signals were already reported elsewhere and sends the rest."""
         self.ensure_one()
         self._cloudprinter_check_administrator()
         if not self._cloudprinter_holders():

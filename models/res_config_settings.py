@@ -27,7 +27,7 @@ class ResConfigSettings(models.TransientModel):
     cloudprinter_file_days = fields.Integer(related="company_id.cloudprinter_file_days", readonly=False)
     cloudprinter_obstacle = fields.Char(compute="_compute_cloudprinter_reason")
     cloudprinter_reason = fields.Char("Why Nothing Is Sent", compute="_compute_cloudprinter_reason")
-    cloudprinter_counts = fields.Char("What Waits", compute="_compute_cloudprinter_reason")
+    cloudprinter_counts = fields.Char("Waiting Signals", compute="_compute_cloudprinter_reason")
 
     def _compute_cloudprinter_order_url(self):
         for settings in self:
@@ -35,7 +35,7 @@ class ResConfigSettings(models.TransientModel):
 
     @api.depends("company_id", "cloudprinter_partner_id")
     def _compute_cloudprinter_partner_warning(self):
-        """What Odoo would decide by itself, from the readers' countries or the company's defaults."""
+        """Warn about values that Odoo would otherwise take from the recipient's country or the company's defaults."""
         for settings in self:
             customer = settings.cloudprinter_partner_id.with_company(settings.company_id)
             missing = [
@@ -44,7 +44,7 @@ class ResConfigSettings(models.TransientModel):
                 if name in customer._fields and customer and not customer[name]
             ]
             settings.cloudprinter_partner_warning = (
-                self.env._("This contact has no: %(names)s.", names=", ".join(missing)) if missing else False
+                self.env._("Not set on this contact: %(names)s.", names=", ".join(missing)) if missing else False
             )
 
     @api.depends("company_id")
@@ -62,7 +62,7 @@ class ResConfigSettings(models.TransientModel):
 
     @api.onchange("cloudprinter_signal_api_key")
     def _onchange_cloudprinter_signal_api_key(self):
-        # a shop starts by watching what would be sent
+        # start on hold, so that users can check what would be sent
         if self.cloudprinter_signal_api_key and not self.company_id.cloudprinter_signal_api_key:
             self.cloudprinter_hold = True
 

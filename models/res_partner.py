@@ -7,34 +7,34 @@ class ResPartner(models.Model):
     _inherit = "res.partner"
 
     cloudprinter_address_digest = fields.Char(
-        copy=False, readonly=True, index="btree_not_null", help="Finds the address of an order again."
+        copy=False, readonly=True, index="btree_not_null", help="Identifies the address of an order."
     )
-    # the contacts of the customer are few, the archived readers below it are not
+    # the customer has few active contacts but very many archived recipients
     _cloudprinter_contacts_idx = models.Index("(parent_id) WHERE parent_id IS NOT NULL AND active IS TRUE")
 
     def _get_complete_name(self):
-        """On labels and slips a reader is no part of the company that pays."""
+        """Override of `base` to leave the paying company out of a recipient's name on labels and slips."""
         if self.cloudprinter_address_digest:
             return ", ".join(filter(None, (self.company_name, self.name)))
         return super()._get_complete_name()
 
-    # does not depend on the digest, which is written together with the name: when a field is removed, Odoo's
-    # description of the users' and bank statement lines' fields that depend on it is removed with it
+    # must not depend on the digest, which is written together with the name: on uninstallation Odoo would also remove
+    # the descriptions of fields of users and bank statement lines that depend on it
     def _compute_commercial_company_name(self):
         super()._compute_commercial_company_name()
         for partner in self.filtered("cloudprinter_address_digest"):
             partner.commercial_company_name = partner.company_name
 
     def _cloudprinter_find_address(self, values):
-        """The delivery address with these values below this contact, or none."""
+        """Return the delivery address of this contact with these values, or none."""
         digest = self._cloudprinter_get_digest(values)
         addresses = self.with_context(active_test=False)
         return addresses.search([("cloudprinter_address_digest", "=", digest)], limit=1)
 
     def _cloudprinter_get_address(self, values):
-        """The delivery address with these values below this contact, found again or made.
+        """Find or create the delivery address of this contact with these values.
 
-        It is archived at once: a hundred thousand readers a year are nobody's contacts.
+        New addresses are archived immediately, as a hundred thousand recipients a year would flood the contacts.
 
         :param dict values: of the new contact
         """
@@ -50,7 +50,7 @@ class ResPartner(models.Model):
                 "cloudprinter_address_digest": self._cloudprinter_get_digest(values),
             }
         )
-        # Odoo's create empties it for whoever has a parent
+        # Odoo's create clears it for contacts with a parent
         address.company_name = values["company_name"]
         return address
 
@@ -60,10 +60,10 @@ class ResPartner(models.Model):
         return hashlib.sha256(f"{self.id}\n{text}".encode()).hexdigest()
 
     def _cloudprinter_anonymize(self):
-        """Forget who the readers were, also in what Odoo has noted of them."""
+        """Anonymize the recipients and delete their messages."""
         readers = self.filtered("cloudprinter_address_digest").with_context(tracking_disable=True)
         names = ("street", "street2", "zip", "city", "state_id", "email", "phone", "company_name", "comment")
-        # the country stays: accountants report by it
+        # the country is kept for accounting reports
         readers.write(
             {**dict.fromkeys(names, False), "name": self.env._("Anonymized"), "cloudprinter_address_digest": False}
         )

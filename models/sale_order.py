@@ -18,7 +18,7 @@ class SaleOrder(models.Model):
     )
     cloudprinter_item_ids = fields.One2many(related="cloudprinter_order_id.item_ids", string="Cloudprinter Items")
 
-    # finds the order that somebody typed with nothing but Cloudprinter's id as the customer's reference
+    # finds orders entered manually with only Cloudprinter's id as the customer reference
     _cloudprinter_typed_idx = models.Index(
         "(client_order_ref) WHERE client_order_ref IS NOT NULL AND cloudprinter_order_id IS NULL"
     )
@@ -60,7 +60,7 @@ class SaleOrder(models.Model):
     def _prepare_invoice(self):
         vals = super()._prepare_invoice()
         if self.cloudprinter_order_id:
-            # the readers' addresses are no reason for an invoice of its own for each order
+            # different recipients must not split the invoice
             vals["partner_shipping_id"] = self.partner_id.id
         return vals
 
@@ -70,21 +70,22 @@ class SaleOrder(models.Model):
 
     def _nothing_to_invoice_error_message(self):
         if self and all(order._cloudprinter_is_test() for order in self):
-            return self.env._("Test orders of Cloudprinter are not invoiced.")
+            return self.env._("Cloudprinter test orders are not invoiced.")
         return super()._nothing_to_invoice_error_message()
 
     def _create_down_payment_lines_from_base_lines(self, *args, **kwargs):
         if self._cloudprinter_is_test():
-            raise UserError(self.env._("Test orders of Cloudprinter are not invoiced."))
+            raise UserError(self.env._("Cloudprinter test orders are not invoiced."))
         return super()._create_down_payment_lines_from_base_lines(*args, **kwargs)
 
     def _cloudprinter_is_test(self):
         return self.cloudprinter_order_id.sudo().is_test
 
     def _cloudprinter_take_ref(self, vals):
-        """Values in which the typed order id has become a link, so that it is there when the lines are written.
+        """Replace the entered order id in `vals` with a link, which must exist before the lines are written.
 
-        :raises UserError: the id may not be changed any more
+        :returns: the new values
+        :raises UserError: the id can no longer be changed
         """
         if "cloudprinter_order_ref" not in vals:
             return vals

@@ -23,14 +23,14 @@ class SaleOrderLine(models.Model):
 
     @api.depends("order_id.cloudprinter_order_id.is_test")
     def _compute_qty_to_invoice(self):
-        """Nobody pays for test orders."""
+        """Override of `sale` to exclude test orders from invoicing."""
         super()._compute_qty_to_invoice()
         self.filtered(lambda line: line.order_id._cloudprinter_is_test()).qty_to_invoice = 0
 
     def _inverse_cloudprinter_item_ref(self):
         for line in self:
             ref = self.env["cloudprinter.order"]._clean_id(line.cloudprinter_item_ref)
-            # what is shown after saving
+            # shown after saving
             line.cloudprinter_item_ref = ref or False
             current = line.cloudprinter_item_id.sudo()
             if ref == (current.name or ""):
@@ -78,7 +78,7 @@ class SaleOrderLine(models.Model):
         return res
 
     def _cloudprinter_carry_link(self, before):
-        """Have the manufacturing orders made for this line follow its link; stock moves do so by themselves."""
+        """Update the link of the manufacturing orders of this line; stock moves compute it."""
         item = self.cloudprinter_item_id
         if item == before:
             return
@@ -90,7 +90,7 @@ class SaleOrderLine(models.Model):
             missing.cloudprinter_item_ids = [Command.link(item.id)]
 
     def _cloudprinter_productions(self):
-        """The manufacturing orders of this line, without those of sub-assemblies and of subcontractors."""
+        """Return the manufacturing orders of this line, without those of sub-assemblies and subcontractors."""
         self.ensure_one()
         line = self.sudo()
         referenced = line.order_id.stock_reference_ids.production_ids.filtered(lambda mo: mo.sale_line_id == line)
@@ -98,11 +98,11 @@ class SaleOrderLine(models.Model):
         productions = referenced | moves.production_id.filtered(
             lambda mo: mo.product_id in line.move_ids.product_id | line.product_id
         )
-        # the operation type of subcontractors is archived
+        # the operation type for subcontracting is archived
         return productions.filtered("picking_type_id.active")
 
     def _prepare_invoice_line(self, **optional_values):
-        """An invoice of many orders says on each line which order and item it is about."""
+        """Override of `sale` to add the Cloudprinter order and item to each line of a collective invoice."""
         vals = super()._prepare_invoice_line(**optional_values)
         order = self.order_id.cloudprinter_order_id.sudo()
         if order and not self.display_type:

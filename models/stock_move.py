@@ -11,7 +11,7 @@ STATES = {"draft": "draft", "done": "done", "cancel": "cancel"}
 class StockMove(models.Model):
     _inherit = "stock.move"
 
-    # Odoo carries `sale_line_id` through procurement, pushes, splits, merges, kits and dropship; this follows it.
+    # Follows `sale_line_id`, which Odoo keeps through procurement, pushes, splits, merges, kits and dropshipping.
     cloudprinter_item_id = fields.Many2one(
         "cloudprinter.item",
         "Cloudprinter Item",
@@ -23,7 +23,7 @@ class StockMove(models.Model):
     )
 
     def _auto_init(self):
-        # without a column the ORM would compute it for every move there ever was
+        # without the column, the ORM would compute the field for all existing moves
         if not column_exists(self.env.cr, "stock_move", "cloudprinter_item_id"):
             create_column(self.env.cr, "stock_move", "cloudprinter_item_id", "int4")
         return super()._auto_init()
@@ -47,11 +47,11 @@ class StockMove(models.Model):
 
     @api.model
     def _prepare_merge_negative_moves_excluded_distinct_fields(self):
-        # a decreased quantity finds its move also when the item was typed in between
+        # a decreased quantity must find its move even if the item was entered meanwhile
         return super()._prepare_merge_negative_moves_excluded_distinct_fields() + ["cloudprinter_item_id"]
 
     def _cloudprinter_bound_for_customer(self):
-        """Those that bring the item to the customer: no return, no scrap, not the production itself."""
+        """Return the moves that deliver to the customer: no returns, scraps or productions."""
         return self.filtered(
             lambda move: (
                 not move.origin_returned_move_id
@@ -63,7 +63,7 @@ class StockMove(models.Model):
         )
 
     def _cloudprinter_fact(self, packed=False):
-        """What the rule needs to know of a move bound for the customer."""
+        """Return the `Move` of the stage rule for a move to the customer."""
         self.ensure_one()
         state = STATES.get(self.state, "open")
         return Move(
@@ -74,7 +74,7 @@ class StockMove(models.Model):
         )
 
     def _cloudprinter_filter_packed(self):
-        """Those still to be moved that are wholly in packages, or come from a packing step."""
+        """Return the open moves that are completely packed, or come from a packing step."""
         moves = self.filtered(lambda move: move.state not in ("done", "cancel"))
         lines = self.env["stock.move.line"].search_fetch(
             [("move_id", "in", moves.ids), ("result_package_id", "!=", False)], ["move_id", "quantity_product_uom"]
@@ -91,7 +91,7 @@ class StockMove(models.Model):
         )
 
     def _cloudprinter_comes_from_packing(self):
-        # the transfer behind the packing step is only made when that step is done
+        # the transfer after the packing step is only created when that step is done
         warehouse = self.picking_type_id.warehouse_id
         return (
             warehouse.delivery_steps == "pick_pack_ship"
@@ -100,6 +100,6 @@ class StockMove(models.Model):
         )
 
     def _cloudprinter_quantity(self):
-        """What was really moved, in the product's unit."""
+        """Return the moved quantity in the product's unit."""
         self.ensure_one()
         return self.product_uom._compute_quantity(self.quantity, self.product_id.uom_id)

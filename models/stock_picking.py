@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools.sql import column_exists, create_column
 
-# In the context as `cloudprinter_tracking` it says that many deliveries are written, and their signals afterwards.
+# As `cloudprinter_tracking` in the context: several deliveries are written before their signals are updated.
 DEFER_SIGNALS = object()
 
 
@@ -29,17 +29,17 @@ class StockPicking(models.Model):
         compute_sudo=True,
         help="Cloudprinter's client. Your own name must not appear on or in the parcel.",
     )
-    # Set when this transfer is the source of an ItemShipped: tells without a query whether tracking matters.
+    # Set if this transfer is the source of an ItemShipped. Others need no query when their tracking changes.
     cloudprinter_reports_tracking = fields.Boolean(copy=False, readonly=True)
     cloudprinter_waits_for_tracking = fields.Boolean(
         "Waits for Tracking",
         compute="_compute_cloudprinter_waits_for_tracking",
         search="_search_cloudprinter_waits_for_tracking",
         compute_sudo=True,
-        help="It was shipped, and Cloudprinter is not told until its tracking reference or carrier is entered.",
+        help="Shipped, but not reported to Cloudprinter until the tracking reference or carrier is entered.",
     )
     cloudprinter_shipping_option = fields.Char(
-        "Shipping Option", copy=False, help="For Cloudprinter, where the carrier has none of its own."
+        "Shipping Option", copy=False, help="Sent to Cloudprinter if the carrier has no shipping option."
     )
 
     def _auto_init(self):
@@ -70,7 +70,7 @@ class StockPicking(models.Model):
 
     @api.depends("carrier_tracking_ref", "carrier_id", "cloudprinter_shipping_option")
     def _compute_cloudprinter_waits_for_tracking(self):
-        # what was typed a moment ago has changed the signals, and is to be seen
+        # the fields it depends on have already updated the signals
         reporting = self.filtered("cloudprinter_reports_tracking")
         waiting = reporting and self.search(
             [("id", "in", reporting.ids), ("cloudprinter_waits_for_tracking", "=", True)]
@@ -81,7 +81,7 @@ class StockPicking(models.Model):
     def _search_cloudprinter_waits_for_tracking(self, operator, value):
         if operator != "in":
             return NotImplemented
-        # who may see the transfers is a matter of the transfers
+        # access is checked on the transfers
         waiting = (
             self.env["cloudprinter.signal"]
             .sudo()
@@ -100,13 +100,13 @@ class StockPicking(models.Model):
 
     @api.model
     def get_empty_list_help(self, help_message):
-        # Odoo would say that a transfer can be created here
+        # Odoo would suggest creating a transfer
         if self.env.context.get("cloudprinter_tracking_list"):
             return help_message
         return super().get_empty_list_help(help_message)
 
     def copy_data(self, default=None):
-        """Duplicate makes another transfer, not another delivery of the item."""
+        """Override of `stock` to remove the item links from a duplicated transfer."""
         vals_list = super().copy_data(default)
         for vals in vals_list:
             for command in vals.get("move_ids") or []:
@@ -128,23 +128,26 @@ class StockPicking(models.Model):
             self.env["cloudprinter.signal"].sudo()._update_tracking(reporting)
 
     def _cloudprinter_enter_tracking(self, vals_list):
-        """Write tracking codes of many deliveries, each its own, and complete their signals together."""
-        # once for all of them
+        """Write the tracking code of each delivery, then update all their signals together."""
+        # checked once for all, then written as superuser
         self.check_access("write")
         for picking, vals in zip(self.sudo().with_context(cloudprinter_tracking=DEFER_SIGNALS), vals_list):
             picking.write(vals)
         self._cloudprinter_update_signals()
 
     def _cloudprinter_tracking(self):
-        """The one code that the API has room for: the first, or the carrier's text for an untracked service."""
+        """Return the tracking code for the API: the first one, or the carrier's text for untracked services."""
         self.ensure_one()
         codes = (code.strip() for code in (self.carrier_tracking_ref or "").split(","))
         return next(filter(None, codes), "") or (self.carrier_id.cloudprinter_untracked or "").strip()
 
-    # === white label: the reader knows nothing of the shop === #
+    # === white label: the recipient must not learn about the shop === #
 
     def message_post_with_source(self, source_ref, **kwargs):
-        """Odoo's e-mail at validation goes to the reader. Not stopped before: carriers are called on the way."""
+        """Override of `mail` to suppress the confirmation email to the recipient.
+
+        It cannot be suppressed earlier, as the caller in `stock` also calls the carriers.
+        """
         if not isinstance(source_ref, str):
             templates = list(self.company_id.sudo().stock_mail_confirmation_template_id)
             if source_ref in templates:
@@ -154,12 +157,12 @@ class StockPicking(models.Model):
     def _message_sms_with_template(
         self, template=False, template_xmlid=False, template_fallback="", partner_ids=False, **kwargs
     ):
-        """The same for the text message of `stock_sms`, which may be installed or not."""
+        """Override of `sms` to suppress the text message of `stock_sms`, which need not be installed."""
         if self.cloudprinter_item_ids:
             return self.env["mail.message"]
         return super()._message_sms_with_template(template, template_xmlid, template_fallback, partner_ids, **kwargs)
 
     def _check_warn_sms(self):
-        """No dialog of `stock_sms` about text messages that are not sent."""
+        """Override of `stock_sms` to skip its dialog for text messages that are not sent."""
         others = self.filtered(lambda picking: not picking.cloudprinter_item_ids)
         return super(StockPicking, others)._check_warn_sms()

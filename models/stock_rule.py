@@ -6,7 +6,7 @@ class StockRule(models.Model):
     _inherit = "stock.rule"
 
     def _cloudprinter_items(self, values):
-        """The items for which a procurement is made: of its sales line, of the moves that wait for it, or named."""
+        """Return the items of a procurement: of its sales order line, of the moves it supplies, or from `values`."""
         items = self.env["cloudprinter.item"].browse(values.get("cloudprinter_item_ids") or [])
         if values.get("sale_line_id"):
             items |= self.env["sale.order.line"].browse(values["sale_line_id"]).sudo().cloudprinter_item_id
@@ -15,7 +15,7 @@ class StockRule(models.Model):
         return items
 
     def _make_mo_get_domain(self, procurement, bom):
-        """Override of `mrp`: an order made for one item is not raised for another (same product, other artwork)."""
+        """Override of `mrp` to keep orders of different items apart: same product, different artwork."""
         items = self._cloudprinter_items(procurement.values)
         own = Domain("cloudprinter_item_ids", "in", items.ids) if items else Domain("cloudprinter_item_ids", "=", False)
         return Domain(super()._make_mo_get_domain(procurement, bom)) & own

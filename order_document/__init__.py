@@ -1,4 +1,4 @@
-"""The order documents that Cloudprinter.com pushes to print partners: JSON v2.1 and v2.2, XML v2.1. No Odoo inside.
+"""Order documents that Cloudprinter.com pushes to print partners: JSON v2.1, JSON v2.2 and XML v2.1. Without Odoo.
 
 document = read(request_body)
 if compare_digest(document.key, our_key):

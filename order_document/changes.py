@@ -1,12 +1,12 @@
-"""What differs between two structures of dataclasses."""
+"""Find differences between two dataclasses."""
 
 from dataclasses import asdict
 
 
 def find_changes(old, new):
-    """The leaves in which two dataclasses differ.
+    """Return the leaf values in which two dataclasses differ.
 
-    :returns: list of (path, old, new), the values as texts, "" where there is none; items are told apart by their ids
+    :returns: list of (path, old, new), with values as texts, "" if there is none; items are matched by their ids
     """
     before, after = dict(_leaves(asdict(old))), dict(_leaves(asdict(new)))
     return [

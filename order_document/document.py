@@ -1,8 +1,8 @@
-"""What an order document says, as one structure for all its formats and versions. Nothing here knows Odoo.
+"""The content of an order document, in one structure for all formats and versions. Independent of Odoo.
 
-Source: https://docs.cloudprinter.com, the order documents JSON v2.1, JSON v2.2 and XML v2.1. Their pages are not
-public as a whole, so that keys which are not known here are kept in `other`, and everything but ids and counts may be
-missing. A missing text is "", a missing number or date is None.
+Source: https://docs.cloudprinter.com, the order documents JSON v2.1, JSON v2.2 and XML v2.1. They are only
+partly public, so unknown keys are kept in `other`, and everything but ids and counts may be missing. A missing text
+is "", a missing number or date is None.
 """
 
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Reorder:
-    """Why an item is made once more, and of which item of which order; the print partner pays for it."""
+    """Why an item is reprinted at the print partner's expense, and which item of which order it repeats."""
 
     cause: str = ""
     description: str = ""
@@ -76,7 +76,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Client:
-    """Cloudprinter's customer, of which the print partner knows a number, a name and his own reference."""
+    """Cloudprinter's customer: the print partner only knows their number, name and own reference."""
 
     id: str = ""
     name: str = ""
@@ -86,7 +86,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Shipping:
-    """How it is sent; `total` in `currency` is the freight that the print partner may charge."""
+    """How the order is shipped; `total` in `currency` is what the print partner may charge for it."""
 
     method: str = ""  # Cloudprinter's code of carrier and service
     consignor: str = ""  # the sender to be printed on the label
@@ -98,7 +98,7 @@ class Shipping:
 
 @dataclass(frozen=True)
 class Costs:
-    """What Cloudprinter pays for the order, without value added tax but in `vat` and `total`."""
+    """What Cloudprinter pays for the order. Only `vat` and `total` include value added tax."""
 
     currency: str = ""  # ISO 4217, upper case
     items: Decimal | None = None
@@ -110,7 +110,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class Order:
-    """An order. Dates are naive and in UTC: the documents name no time zone, and the signals that answer them are UTC.
+    """An order. Dates are naive and in UTC: the documents name no time zone, and the signals that answer them use UTC.
 
     :ivar version: of the document, "2.1" or "2.2"
     """
@@ -135,6 +135,6 @@ class Order:
 
     @property
     def delivery_address(self):
-        """The address of type "delivery"; the only one where none says so; or None."""
+        """Return the address of type "delivery", else the only address, else None."""
         named = [address for address in self.addresses if address.type.lower() == "delivery"]
         return named[0] if named else self.addresses[0] if len(self.addresses) == 1 else None

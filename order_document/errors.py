@@ -1,19 +1,19 @@
-"""What is wrong with a document. The texts never hold anything that a document says."""
+"""Errors in a document. Their texts never contain anything from the document."""
 
 from ..tools.text import TextError
 
 
 class DocumentError(TextError):
-    """A document that cannot be read.
+    """The document cannot be read.
 
-    `place` is the path, for example `order.items[1].count`; "" for the document as a whole. Names that are not known
-    are shown as `*`: they could be anything.
+    `place` is the path, for example `order.items[1].count`; "" for the document as a whole. Unknown names
+    are shown as `*`, since they could be anything.
     """
 
 
 class UnknownFormat(DocumentError):
-    """Neither JSON nor XML."""
+    """The document is neither JSON nor XML."""
 
 
 class TooLarge(DocumentError):
-    """More bytes than are read at all."""
+    """The document has more bytes than allowed."""

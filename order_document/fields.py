@@ -1,6 +1,6 @@
-"""From the tree to the typed order: what is known is checked and taken out, the rest is kept."""
+"""Turn the tree into a typed order: known values are checked and taken out, the rest is kept."""
 
-# no Odoo in here, so no env: pylint: disable=prefer-env-translation
+# independent of Odoo, so there is no env: pylint: disable=prefer-env-translation
 
 import re
 from dataclasses import replace
@@ -31,7 +31,7 @@ _TRUE = {"1", "1.0", "true", "yes", "y", "on"}
 
 
 class _Fields:
-    """An object of the document; `rest` is what has not been taken out."""
+    """An object of the document; `rest` holds what has not been taken out."""
 
     def __init__(self, value, path):
         if value in ("", []):
@@ -45,7 +45,7 @@ class _Fields:
         return f"{self.path}.{name}"
 
     def text(self, *names):
-        """The text by the first of `names` that has one, or ""."""
+        """Return the text of the first of `names` that has one, or ""."""
         texts = [get_text(self.rest.pop(name), self.at(name)) for name in names if name in self.rest]
         return next(filter(None, texts), "")
 
@@ -75,7 +75,7 @@ class _Fields:
         if not text:
             return None
         if "," in text:
-            raise DocumentError(self.at(name), _("must have a point before its decimals and no comma"))
+            raise DocumentError(self.at(name), _("must have a decimal point, not a comma"))
         number = Decimal(text) if _AMOUNT.fullmatch(text) else Decimal(-1)
         if not 0 <= number <= AMOUNT_AT_MOST:
             raise DocumentError(self.at(name), _("must be a number from 0 to %(most)s", most=AMOUNT_AT_MOST))
@@ -86,12 +86,12 @@ class _Fields:
     def currency(self):
         text = self.text("currency")
         if text and not re.fullmatch("[A-Za-z]{3}", text):
-            raise DocumentError(self.at("currency"), _("must be a currency of three letters"))
+            raise DocumentError(self.at("currency"), _("must be a three-letter currency code"))
         return text.upper()
 
     def date(self, name):
         text = self.text(name)
-        # MySQL's "no date" has zeros only
+        # MySQL writes "no date" as zeros
         if not text.strip("0-:T "):
             return None
         try:
@@ -108,12 +108,14 @@ class _Fields:
         return _Fields(self.rest.pop(name, ""), self.at(name))
 
     def objects(self, plural, singular, at_most=ENTRIES_AT_MOST):
-        """The objects of a list, in whichever way it is written: as a list or a single one, below `plural` or
-        `singular`, or as `singular` within `plural`."""
+        """Return the objects of a list, however it is written.
+
+        It may be a list or a single object, under `plural` or `singular`, or as `singular` within `plural`.
+        """
         found = []
         for name in (plural, singular):
             value, path = self.rest.pop(name, ""), self.at(name)
-            # an option has a text of this name
+            # an option also has a text of this name
             if name == plural and isinstance(value, dict):
                 inner = value.get(singular)
                 if isinstance(inner, (dict, list)) or value == {singular: ""}:
@@ -130,13 +132,13 @@ class _Fields:
 
 
 def get_text(value, path):
-    # an element of XML with attributes
+    # an XML element with attributes
     if isinstance(value, dict) and all(name == "#text" or name.startswith("@") for name in value):
         value = value.get("#text", "")
     if value == []:
         value = ""
     if not isinstance(value, str):
-        raise DocumentError(path, _("must be a text"))
+        raise DocumentError(path, _("must be text"))
     return value
 
 
@@ -286,7 +288,7 @@ def _read_costs(fields):
 
 
 def _has_test_flag(value):
-    """Whether a key that names a test is true; where Cloudprinter says it is not public."""
+    """Return whether a key that names a test is true; where Cloudprinter writes it is not public."""
     if not isinstance(value, dict):
         return False
     return any(

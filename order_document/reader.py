@@ -1,4 +1,4 @@
-"""What is pushed becomes a `Document`: its order, and what is to be kept of it."""
+"""Read pushed bytes into a `Document`: the order, and the text to store."""
 
 from dataclasses import dataclass, field
 
@@ -12,9 +12,9 @@ class Document:
     """An order document.
 
     :ivar format: "json" or "xml"
-    :ivar key: Cloudprinter's key that was in it, or ""; to be compared, never to be stored
-    :ivar digest: hexadecimal; the same for the same content, whenever and however it was written
-    :ivar text: all of it but the key, to be stored; `parse` reads it again
+    :ivar key: Cloudprinter's key from the document, or ""; only to be compared, never to be stored
+    :ivar digest: hexadecimal; the same for the same content, regardless of its date and notation
+    :ivar text: everything but the key, to be stored and read by `parse`
     """
 
     format: str
@@ -27,7 +27,7 @@ class Document:
 def read(content):
     """Return the Document of pushed bytes.
 
-    All of it is checked, whatever its key: a wrong one costs the same.
+    The whole document is checked whatever its key, so that a wrong key takes the same time.
 
     :raise TooLarge: more than SIZE_AT_MOST bytes
     :raise UnknownFormat: neither JSON nor XML
@@ -55,6 +55,6 @@ def _take_key(tree, format):
 
 
 def _get_digest(tree, order):
-    # `creator` has the date at which the document was made: another at each push. Its mark of a test counts.
+    # `creator` contains the date of the document, which changes with each push. Only its test flag counts.
     content = {name: value for name, value in tree["order"].items() if name != "creator"}
     return trees.digest([{**tree, "order": content}, order.is_test])

@@ -1,10 +1,10 @@
-"""From bytes to a tree of dicts, lists and clean texts, and from there to a text to be stored.
+"""Read bytes into a tree of dicts, lists and clean texts, and write the tree as a text to store.
 
-Whoever can reach the endpoint can send anything, so that nothing here may take long, whatever it reads: sizes are
-checked before what costs time, entities are never expanded, and nesting and number of values are limited.
+Anyone who reaches the endpoint can send anything, so no input may take long: sizes are checked first, entities are
+never expanded, and nesting and the number of values are limited.
 """
 
-# no Odoo in here, so no env: pylint: disable=prefer-env-translation
+# independent of Odoo, so there is no env: pylint: disable=prefer-env-translation
 
 import codecs
 import hashlib
@@ -19,19 +19,19 @@ from ..tools.text import Text as _
 from .errors import DocumentError, TooLarge, UnknownFormat
 
 SIZE_AT_MOST = 2 * 1024 * 1024  # bytes
-VALUES_AT_MOST = 50_000  # objects, lists and texts; a thousand items with files and options have less
+VALUES_AT_MOST = 50_000  # objects, lists and texts; a thousand items with files and options have fewer
 DEPTH_AT_MOST = 20
 TEXT_AT_MOST = 2000  # characters
 URL_AT_MOST = 4000
 NAME_AT_MOST = 100
-# A shorter key is no secret, and to mask it would spoil the document.
+# A shorter key is not a secret, and masking it would damage the document.
 KEY_AT_LEAST = 8
-# The time to normalise a text grows with the square of its length: an hour of work fits into a document. What people
-# or programs compare (names, addresses, ids) is shorter.
+# The time to normalize a text grows with the square of its length: one document could take an hour. Texts that are
+# compared (names, addresses, ids) are shorter.
 NORMALIZED_AT_MOST = 300
 
 MASK = "***"
-# The only names that a path shows.
+# The only names that are shown in a path.
 NAMES = frozenset(
     """order apikey id date priority shipping_date creator name version client reference costs currency shipping items
     vat total addresses address type company street1 street2 zip city country state email phone customer_identification
@@ -39,7 +39,7 @@ NAMES = frozenset(
     product desc pages options option reorder_cause reorder_desc reorder_order_id reorder_item_id""".split()
 ) | {"customer identification"}
 
-# One byte or a few for a character and no state, so that nothing hides; ASCII is ASCII in most of them.
+# Stateless, with one or a few bytes per character, so that nothing can be hidden; most of them include ASCII.
 _ENCODING = re.compile(r"utf-8|ascii|iso8859-\d+|cp\d+|koi8-\w|mac-\w+|gb\w+|big5\w*|euc_\w+|shift_jis\w*")
 _DECLARED_ENCODING = re.compile(rb"\s*<\?xml\s[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _BLANKS = " \t\r\n\ufeff"
@@ -52,7 +52,7 @@ _NOT_A_NUMBER = object()
 
 
 class _Repeated(dict):
-    """A JSON object that has a name twice."""
+    """A JSON object in which a name appears twice."""
 
     def __init__(self, value, name):
         super().__init__(value)
@@ -63,7 +63,7 @@ class _Repeated(dict):
 
 
 def decode(content):
-    """Return text and format ("json" or "xml") of a document's bytes."""
+    """Return the text and format ("json" or "xml") of a document."""
     if len(content) > SIZE_AT_MOST:
         raise TooLarge("", f"is larger than {SIZE_AT_MOST} bytes")
     encoding = _get_encoding(content)
@@ -109,7 +109,7 @@ def _sniff(text):
 
 
 def load(text, format):
-    """Return the tree as it was written; the numbers of JSON are texts already."""
+    """Return the tree as written, with numbers in JSON as texts."""
     return _load_json(text) if format == "json" else _load_xml(text)
 
 
@@ -119,7 +119,7 @@ def _load_json(text):
             text,
             strict=False,
             object_pairs_hook=_make_object,
-            # an id may be written as a number: its digits count
+            # an id may be written as a number, so keep its digits
             parse_int=str,
             parse_float=str,
             parse_constant=lambda name: _NOT_A_NUMBER,
@@ -129,7 +129,7 @@ def _load_json(text):
             "", _("is not valid JSON (line %(line)s, column %(column)s)", line=error.lineno, column=error.colno)
         ) from None
     except RecursionError:
-        raise DocumentError("", _("is nested more than %(most)s deep", most=DEPTH_AT_MOST)) from None
+        raise DocumentError("", _("is nested more than %(most)s levels deep", most=DEPTH_AT_MOST)) from None
 
 
 def _make_object(pairs):
@@ -141,7 +141,7 @@ def _make_object(pairs):
 
 
 def _load_xml(text):
-    # Entities come with a document type only. This is the decoded text, nothing can be written in another encoding.
+    # Only a document type can define entities. The text is already decoded, so no other encoding can hide one.
     if "<!DOCTYPE" in text:
         raise DocumentError("", _("must not have a document type (<!DOCTYPE)"))
     if text.count("<") > 2 * VALUES_AT_MOST + 100:
@@ -158,7 +158,7 @@ def _load_xml(text):
 
 def _remove_prefix(path, name, value):
     local = name.rpartition(":")[2]
-    # what is left must be a name in XML too, the tree is written as XML again
+    # the rest must be a valid name, since the tree is written as XML again
     if local != name and name[0] != "@" and re.match("[A-Za-z_]", local):
         name = local
     return name, value
@@ -168,10 +168,10 @@ def _remove_prefix(path, name, value):
 
 
 def clean(tree, format, key="", path=()):
-    """Return the tree with clean texts for all scalars.
+    """Return the tree with all scalars as clean texts.
 
-    Each text is one line without control characters and blanks around it, composed (NFC), and without `key`, which is
-    masked. An empty element, null and "" are all "".
+    Each text is one trimmed line without control characters, composed (NFC), and with `key` masked. An empty element,
+    null and "" all become "".
 
     :param path: of the tree, as pairs (path of the parent, name)
     """
@@ -192,7 +192,9 @@ class _Cleaner:
             return self.clean_text(value, path)
         if isinstance(value, (dict, list)):
             if depth >= DEPTH_AT_MOST:
-                raise DocumentError(_write_path(path), _("is nested more than %(most)s deep", most=DEPTH_AT_MOST))
+                raise DocumentError(
+                    _write_path(path), _("is nested more than %(most)s levels deep", most=DEPTH_AT_MOST)
+                )
             if isinstance(value, list):
                 return [self.clean(entry, (path, number), depth + 1) for number, entry in enumerate(value)]
             return self.clean_object(value, path, depth)
@@ -202,7 +204,7 @@ class _Cleaner:
 
     def clean_object(self, value, path, depth):
         if isinstance(value, _Repeated):
-            raise DocumentError(_write_path((path, value.name)), _("is there twice"))
+            raise DocumentError(_write_path((path, value.name)), _("appears twice"))
         cleaned = {}
         for name, entry in value.items():
             inner = (path, name)
@@ -215,9 +217,9 @@ class _Cleaner:
                     _write_path(inner), _("has a name longer than %(most)s characters", most=NAME_AT_MOST)
                 )
             if self.key and self.key.search(name):
-                raise DocumentError(_write_path(inner), _("has the API key in its name"))
+                raise DocumentError(_write_path(inner), _("contains the API key in its name"))
             if name in cleaned:
-                raise DocumentError(_write_path(inner), _("is there twice"))
+                raise DocumentError(_write_path(inner), _("appears twice"))
             cleaned[name] = self.clean(entry, inner, depth + 1)
         return cleaned
 
@@ -226,7 +228,7 @@ class _Cleaner:
         text = self._clean(text)
         if len(text) > limit:
             raise DocumentError(_write_path(path), _("is longer than %(most)s characters", most=limit))
-        # each change can make room for another
+        # masking and cleaning can each create another match
         while (again := self._clean(self.key.sub(MASK, text) if self.key else text)) != text:
             text = again
         return text
@@ -252,12 +254,12 @@ def _write_path(path):
 
 
 def dump(tree, format):
-    """Return a text from which `load` and `clean` make the same tree."""
+    """Return the tree as a text that `load` and `clean` turn into the same tree."""
     if format == "json":
         return json.dumps(tree, indent=2)
     return xmltodict.unparse(tree, pretty=True)
 
 
 def digest(tree):
-    """Return a number in hexadecimal that is the same for the same content, in whatever order it is written."""
+    """Return a hexadecimal hash of the tree that does not depend on the order of its keys."""
     return hashlib.sha256(json.dumps(tree, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -3,10 +3,10 @@ from odoo.tools import SQL
 
 
 class CloudprinterLeadTime(models.Model):
-    """How long items took from acceptance to shipping, one row per item that was shipped.
+    """Time from acceptance to shipping, one row per shipped item.
 
-    It reads what was signalled, for this is what Cloudprinter counts as well. Test orders are left out, and what was
-    reported before Odoo: nobody observed when that happened.
+    It is based on the signals, as Cloudprinter's own figures are. Test orders are excluded, and so are signals reported
+    before Odoo, as their time was not observed.
     """
 
     _name = "cloudprinter.lead.time"
@@ -28,11 +28,11 @@ class CloudprinterLeadTime(models.Model):
     shipped_date = fields.Datetime("Shipped On", readonly=True)
     promised_date = fields.Datetime("Ship By", readonly=True)
     lead_days = fields.Float("Days", readonly=True, aggregator="avg", help="From registered to shipped.")
-    late = fields.Integer("Shipped Late", readonly=True, help="1 if it was shipped after the date to ship by.")
+    late = fields.Integer("Shipped Late", readonly=True, help="1 if shipped after the ship-by date.")
 
     @property
     def _table_query(self):
-        # both halves of the join are found by index: a period's shipped signals, and the item's unique milestone
+        # both sides of the join use an index: on the date of shipped signals, and on the item's unique milestone
         return SQL(
             """
             SELECT shipped.id,

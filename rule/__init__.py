@@ -1,4 +1,4 @@
-"""What is due of an item, from what Odoo's documents say. Pure functions, no Odoo inside."""
+"""Derive what is due for an item from Odoo's documents. Pure functions, independent of Odoo."""
 
 from .stage import (
     MAKING,

@@ -1,7 +1,7 @@
-"""The rule: what Odoo's documents say about an item → its stage → the milestones that are due.
+"""The rule: Odoo's documents of an item → its stage → the milestones that are due.
 
-Pure functions without ORM, so that they can be tested by enumeration. The models only collect
-:class:`Facts` and write down what comes out.
+Pure functions without the ORM, so that they can be tested by enumeration. The models only collect
+:class:`Facts` and store the results.
 """
 
 from collections import Counter
@@ -24,28 +24,28 @@ FILLED_IN = ("ItemRegistered", "ItemProduce", "ItemProduced")
 
 
 def fact_text(kind, state, *flags):
-    """How a document is written in an item's facts, behind its count; also what to search them for."""
+    """Return how a document is written in an item's facts, after its count; also for searching them."""
     return "×" + " ".join([kind, state, *flags])
 
 
 class Move(NamedTuple):
-    """A stock move bound for the customer (no return, no scrap)."""
+    """A stock move bound for the customer, not a return or scrap."""
 
     state: str  # draft, open, done, cancel
-    final: bool  # reaches the customer itself, not a pick or pack step
-    packed: bool = False  # all of it is in packages
+    final: bool  # reaches the customer, unlike a pick or pack step
+    packed: bool = False  # entirely in packages
     short: bool = False  # done with less than its demand
 
 
 class Facts(NamedTuple):
     accepted: bool = False  # the order was accepted
-    canceled: bool = False  # a person cancelled the item
+    canceled: bool = False  # a user canceled the item
     productions: tuple = ()  # states: draft, open, started, done, cancel
     moves: tuple = ()  # of Move
     enough: bool = True  # what reached the customer is the item's quantity, or no quantity is known
 
     def as_text(self):
-        """A short text that differs when anything that matters differs; the order of documents does not matter."""
+        """Return a short text that changes with every relevant fact, but not with the order of documents."""
         parts = [name for name in ("accepted", "canceled") if getattr(self, name)]
         for state, count in sorted(Counter(self.productions).items()):
             parts.append(f"{count}{fact_text('production', state)}")
@@ -58,7 +58,7 @@ class Facts(NamedTuple):
 
 
 def derive_stage(facts):
-    """The stage of an item, from what its documents say now."""
+    """Return the stage of an item according to its documents."""
     making = bool(MAKING.intersection(facts.productions))
     made = "done" in facts.productions
     leaving = [move for move in facts.moves if move.state in ("draft", "open")]
@@ -66,7 +66,7 @@ def derive_stage(facts):
     called_off = any(move.state == "cancel" for move in facts.moves)
     if facts.canceled and not left:
         return "canceled"
-    # Odoo keeps the open moves equal to what is still to leave (backorders, changed quantities, kits, units)
+    # Odoo keeps the open moves equal to what is still to be shipped (backorders, changed quantities, kits, units)
     given_up = called_off or any(move.short for move in facts.moves)
     if left and not leaving and (given_up or facts.enough):
         return "shipped"
@@ -87,15 +87,15 @@ def derive_stage(facts):
 
 class Plan(NamedTuple):
     create: list  # of (signal type, origin), in the API's order
-    withdraw: set  # signal types whose fact is gone
+    withdraw: set  # signal types whose facts no longer hold
 
 
 def plan_signals(stage, live, posted, reported=FILLED_IN + ("ItemPacked",)):
-    """What to do with the outbox of an item at `stage`.
+    """Return which signals to queue and to withdraw for an item at `stage`.
 
-    :param set live: types that have a row which was neither withdrawn nor replaced
-    :param set posted: those of them that were attempted at least once, or were reported before Odoo
-    :param reported: the middle types that the company reports at all
+    :param set live: types with a signal that was neither withdrawn nor replaced
+    :param set posted: those of them that were posted at least once, or reported before Odoo did it
+    :param reported: the optional types that the company reports
     :rtype: Plan
     """
     if posted.intersection(TERMINAL):
@@ -111,7 +111,7 @@ def plan_signals(stage, live, posted, reported=FILLED_IN + ("ItemPacked",)):
             wanted.append(own)
     withdraw = live - posted - kept
     remaining = live - withdraw
-    # a milestone below one that is already in the outbox would arrive after it: never back
+    # a milestone below one that is already in the outbox would arrive after it
     reached = max((rank(t) for t in remaining), default=-1)
     create = [
         (signal_type, "observed" if signal_type == own else "filled")
@@ -124,9 +124,9 @@ def plan_signals(stage, live, posted, reported=FILLED_IN + ("ItemPacked",)):
 
 
 def get_milestones(stage, reported=FILLED_IN + ("ItemPacked",)):
-    """What Cloudprinter was told of an item that it knows to be at `stage`: types in the API's order.
+    """Return the signal types that were reported if Cloudprinter knows an item to be at `stage`, in the API's order.
 
-    :param reported: the middle types that the company reports at all
+    :param reported: the optional types that the company reports
     """
     own = MILESTONES.get(stage)
     if own in (None, "ItemCanceled"):
@@ -136,5 +136,5 @@ def get_milestones(stage, reported=FILLED_IN + ("ItemPacked",)):
 
 
 def rank(signal_type):
-    """The place of a milestone among the stages, to compare by: what has a higher one comes later."""
+    """Return the position of a milestone among the stages; a higher one comes later."""
     return STAGES.index(STAGE_OF[signal_type])

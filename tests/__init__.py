@@ -7,8 +7,10 @@ from . import test_cloudsignal
 from . import test_companies
 from . import test_connection
 from . import test_delivery_machine
+from . import test_delivery_table
 from . import test_documents
 from . import test_evidence
+from . import test_download
 from . import test_files
 from . import test_going_live
 from . import test_http

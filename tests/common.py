@@ -1,4 +1,4 @@
-"""A small print shop with its own data, and the stand-in CloudSignal server on loopback."""
+"""A small print shop with its own data, and a stand-in CloudSignal server on loopback."""
 
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
@@ -79,7 +79,7 @@ class CloudprinterCase(TransactionCase):
 
     @classmethod
     def _create_users(cls, **groups):
-        """Internal users, login → external ids of groups: one by one they would take longer than all else here."""
+        """Create users, given login → external ids of groups, at once, as one by one it would be slow."""
         users = cls.env["res.users"].with_context(no_reset_password=True, mail_notrack=True)
         return users.create(
             [
@@ -96,7 +96,7 @@ class CloudprinterCase(TransactionCase):
 
     @classmethod
     def _create_product(cls, name, operations=(), routes=None, **values):
-        """A product made to order of one sheet of paper, with a work order for each of `operations`."""
+        """Create a product made to order from one sheet of paper, with a work order for each of `operations`."""
         product = cls.env["product.product"].create(
             {
                 "name": name,
@@ -118,10 +118,10 @@ class CloudprinterCase(TransactionCase):
         )
         return product
 
-    # === acting === #
+    # === actions === #
 
     def sell(self, *lines, order=ORDER, confirm=True, **values):
-        """A sales order of Cloudprinter, entered by the salesman.
+        """Create a Cloudprinter sales order, entered by the salesman.
 
         :param lines: of (product, quantity, item id), the item id may be None
         """
@@ -153,12 +153,12 @@ class CloudprinterCase(TransactionCase):
         return sale.with_user(self.env.user)
 
     def sell_one(self, product=None, quantity=5, item="123456780001", **values):
-        """Sell one item; returns it."""
+        """Sell one item and return it."""
         sale = self.sell((product or self.book, quantity, item), **values)
         return sale.order_line.cloudprinter_item_id
 
     def produce(self, productions, quantity=None, backorder=False):
-        """The operator produces all, or `quantity` with or without a backorder for the rest."""
+        """Have the operator produce all, or `quantity`, with or without a backorder for the rest."""
         for production in productions.with_user(self.operator):
             if quantity is None:
                 self._answer(production.button_mark_done(), "action_backorder", self.operator)
@@ -171,13 +171,13 @@ class CloudprinterCase(TransactionCase):
         self.env.cr.flush()
 
     def pack(self, picking):
-        """The packer presses *Put in Pack*."""
+        """Have the packer press *Put in Pack*."""
         action = picking.with_user(self.packer).action_put_in_pack()
         self._answer(action, "action_put_in_pack", self.packer)
         self.env.cr.flush()
 
     def deliver(self, picking, quantity=None, backorder=True, tracking="1A2B3C4D5E6F"):
-        """The packer validates a transfer, all of it or `quantity` of each move."""
+        """Have the packer validate a transfer, all of it or `quantity` of each move."""
         picking = picking.with_user(self.packer)
         picking.action_assign()
         if quantity is not None:
@@ -190,12 +190,12 @@ class CloudprinterCase(TransactionCase):
         self.env.cr.flush()
 
     def _answer(self, action, method, user):
-        """Press a button of the dialog that Odoo opens, if it opens one."""
+        """Press a button of the dialog that Odoo opens, if any."""
         if isinstance(action, dict) and action.get("target") == "new":
             getattr(Form.from_action(self.env(user=user), action).save(), method)()
 
     def given_stranger(self, groups):
-        """A user with these groups, of another company and of no other."""
+        """Return a user with these groups who belongs to another company only."""
         company = self.env["res.company"].create({"name": "Other Shop"})
         user = new_test_user(
             self.env,
@@ -208,25 +208,25 @@ class CloudprinterCase(TransactionCase):
         return user
 
     def send(self):
-        """Odoo runs the scheduled action."""
+        """Run the scheduled action."""
         self.env.cr.flush()
-        # a browser test is in this mode all the time
+        # browser tests are always in this mode
         mode = nullcontext() if isinstance(self, HttpCase) else self.enter_registry_test_mode()
         with mode:
             self.env.ref("cloudprinter.ir_cron_send").method_direct_trigger()
-        # it has an environment of its own
+        # the action has an environment of its own
         self.env.invalidate_all()
 
     @contextmanager
     def later(self, **delta):
-        """Some time later, for example `minutes=2`."""
+        """Continue after the given time, for example `minutes=2`."""
         with freeze_time(fields.Datetime.now() + timedelta(**delta)):
             yield
 
-    # === looking === #
+    # === assertions === #
 
     def get_outbox(self, items, **domain):
-        """The signals of items that are live, oldest first."""
+        """Return the live signals of items, oldest first."""
         self.env.cr.flush()
         return self.env["cloudprinter.signal"].search(
             [("item_id", "in", items.ids), ("failure_type", "!=", "withdrawn")]
@@ -235,11 +235,11 @@ class CloudprinterCase(TransactionCase):
         )
 
     def assert_outbox(self, items, expected, message=None):
-        """`expected`: signal types in the order in which they are sent."""
+        """Assert that the outbox holds the `expected` signal types, in the order in which they are sent."""
         self.assertEqual(self.get_outbox(items).mapped("type"), expected, message)
 
     def assert_received(self, items, expected):
-        """`expected`: what the server has accepted for one item, in order."""
+        """Assert that the server has accepted the `expected` signals for one item, in order."""
         types = [
             signal["type"]
             for signal in self.server.accepted
@@ -249,18 +249,18 @@ class CloudprinterCase(TransactionCase):
 
 
 class DeliveryCase(CloudprinterCase):
-    """Given: orders to report, and a time that goes on only when the test says so."""
+    """Given: orders to report, and time that advances only when the test says so."""
 
     def setUp(self):
         super().setUp()
         self.enterContext(mute_logger(LEDGER_LOG))
-        # a key that was never answered: one signal is posted at a time until it is
+        # until the key has been answered once, signals are posted one at a time
         self.env["cloudprinter.circuit"].search([]).unlink()
-        # after all that the test makes
+        # after everything that the test creates
         self.moment = fields.Datetime.now() + timedelta(minutes=5)
 
     def accept(self, *names):
-        """Orders of one item each that the shop has accepted, so that ItemRegistered is due; returns the items."""
+        """Accept orders of one item each, so that ItemRegistered is due; return the items."""
         items = self.env["cloudprinter.item"]
         for name in names:
             order = self.env["cloudprinter.order"].create({"name": name, "accepted_date": "2026-01-01"})
@@ -269,7 +269,7 @@ class DeliveryCase(CloudprinterCase):
         return items
 
     def wait(self, **delta):
-        """Time goes by, for example `minutes=2`."""
+        """Let time pass, for example `minutes=2`."""
         self.moment += timedelta(**delta)
 
     def send(self):
@@ -277,13 +277,13 @@ class DeliveryCase(CloudprinterCase):
             return super().send()
 
     def get_posted(self):
-        """Order ids of the posts since the last look."""
+        """Return the order ids of the posts since the last call."""
         bodies = [request["body"] for request in self.server.requests]
         self.server.requests.clear()
         return [body["items"][0]["order"] if "items" in body else body["order"] for body in bodies]
 
     def break_down(self, *names, **failure):
-        """Given: these orders, at most five, were posted while the endpoint was broken, which it still is."""
+        """Post these orders, at most five, to an endpoint that fails, and leave it failing."""
         self.server.misbehave(**(failure or {"status": 500}))
         items = self.accept(*names)
         self.send()

@@ -1,6 +1,6 @@
-"""Every screen, opened by everybody who may: no error on the way, and nothing of others.
+"""Every screen, opened by every role that may open it: no access error, and no data of other companies.
 
-Models, views, menus and roles are looked up, so that what is added later is covered by itself.
+Models, views, menus and roles are looked up, so that later additions are covered automatically.
 """
 
 import ast
@@ -21,17 +21,17 @@ from odoo.addons.cloudprinter import order_document
 from .common import ALL_BUT_PACKED, KEY, CloudprinterCase
 
 X2MANY = ("one2many", "many2many")
-# a pixel
+# one pixel
 SIGNATURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
 
 DOCUMENTS = Path(__file__).parent / "order_documents"
 
 
 class Screen:
-    """Opens views as the web client does, and reads what they show.
+    """Opens views as the web client does and reads their data.
 
-    :param str prefix: only fields with such a name, and what leads to them; Odoo's own forms deny some of their own
-        fields to people who may open them
+    :param str prefix: read only fields with this prefix, and what leads to them; Odoo's own forms deny some of their
+        fields to users who may open them
     """
 
     def __init__(self, model, prefix=""):
@@ -39,7 +39,7 @@ class Screen:
         self.prefix = prefix
 
     def open(self, view_id, view_type, domain=(), records=None):
-        """:param records: what is opened in a form; without any a new one is"""
+        """:param records: opened in a form; if empty, a new record is opened"""
         result = self.model.get_views([(view_id, view_type)])
         arch = etree.fromstring(result["views"][view_type]["arch"])
         self.fields = {name: info["fields"] for name, info in result["models"].items()}
@@ -96,7 +96,7 @@ class Screen:
             self.model.formatted_read_group(domain, groups[:level], ["__count", *measures])
 
     def get_specification(self, arch, model_name):
-        """What the client would ask for: the fields of a view, and those of the lists inside it."""
+        """Return the specification that the client would send: the fields of a view and of the lists inside it."""
         specification = {}
         depth = len(list(arch.iterancestors("field")))
         for node in arch.iter("field"):
@@ -117,12 +117,12 @@ class Screen:
         return name.startswith(self.prefix) or any(inner.startswith(self.prefix) for inner in asked.get("fields", ()))
 
     def _get_inner(self, view, model_name):
-        # as if it stood alone
+        # as if it were a view of its own
         return self.get_specification(etree.fromstring(etree.tostring(view)), model_name)
 
 
 class AccessCase(CloudprinterCase):
-    """Given: those who work in the shop, and items in every situation."""
+    """Given: users of each role, and items in every situation."""
 
     @classmethod
     def setUpClass(cls):
@@ -150,7 +150,7 @@ class AccessCase(CloudprinterCase):
         ]
 
     def work(self):
-        """Items in every situation: shipped, waiting, refused, cancelled, in production, a test order."""
+        """Create items in every situation: shipped, waiting, refused, canceled, in production, and a test order."""
         shipped, waiting = (self.sell_one(self.poster, item=item, order=item) for item in ("1", "2"))
         self.produce((shipped | waiting).production_ids)
         self.deliver(shipped.move_ids.picking_id)
@@ -176,7 +176,7 @@ class AccessCase(CloudprinterCase):
         )
         documents = self.env["cloudprinter.order.document"]
         documents._receive(self.company, order_document.read((DOCUMENTS / "order_v2.2.json").read_bytes()))
-        # nothing is mapped yet
+        # no product is mapped yet
         documents.search([])._take_in()
         items = self.env["cloudprinter.item"].search([])
         self.assertEqual(
@@ -186,7 +186,7 @@ class AccessCase(CloudprinterCase):
         self.env.invalidate_all()
 
     def open(self, model, view_id, view_type, prefix="", **options):
-        """Open a view as a person; the cache of others is no help."""
+        """Open a view as a user, with an empty cache."""
         self.env.flush_all()
         self.env.invalidate_all()
         with self.env.cr.savepoint():
@@ -226,7 +226,7 @@ class TestScreens(AccessCase):
                 seen |= menu
                 with self.subTest(role=role, menu=menu.complete_name):
                     self._open_menu(menu, user)
-        self.assertEqual(seen, menus.filtered("action"), "there is somebody for every menu")
+        self.assertEqual(seen, menus.filtered("action"), "every menu is open to some role")
 
     def _open_menu(self, menu, user):
         action = menu.action.with_user(user)
@@ -248,7 +248,7 @@ class TestScreens(AccessCase):
             self.open(model, view_id, view_type, domain=domain or [], records=records)
 
     def test_every_screen_of_odoo_with_our_fields_opens(self):
-        """Orders, transfers, invoices …: what we add to a screen is shown to everybody who may open it."""
+        """Fields that the add-on adds to orders, transfers, invoices … are readable by every user who may open them."""
         self.work()
         ours = self.env["ir.model.data"].search([("module", "=", "cloudprinter"), ("model", "=", "ir.ui.view")])
         own = {model._name for model in self.models}
@@ -276,7 +276,7 @@ class TestScreens(AccessCase):
             self.assertIn(expected, opened)
 
     def test_test_order_is_typed_by_hand(self):
-        """On the first day there is no incoming order yet."""
+        """A test order can be entered by hand before any incoming order exists."""
         form = Form(self.env["cloudprinter.order"].with_user(self.roles["manager of the app"]))
         form.name = "T1"
         form.is_test = True
@@ -308,7 +308,7 @@ class TestScreens(AccessCase):
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestCompanies(AccessCase):
     def read_all(self, user):
-        """Names of the models of the add-on of which the user sees rows."""
+        """Return the names of the add-on's models of which the user sees records."""
         seen = set()
         for model in self.models:
             mine = model.with_user(user)
@@ -360,7 +360,7 @@ class TestCompanies(AccessCase):
         self.assertFalse(report.line_ids, "what others write into it is not reported")
 
     def test_branch_works_with_its_parents_key(self):
-        """An operator who knows his branch alone."""
+        """An operator who may access only their branch works with the parent's key."""
         branch = self.env["res.company"].create({"name": "Branch", "parent_id": self.company.id})
         mine = self.sell_one(order="1", item="1")
         operator = new_test_user(
@@ -388,7 +388,7 @@ class TestCompanies(AccessCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestOutsiders(AccessCase, HttpCase):
-    """Whoever works triggers signals, without any right to them."""
+    """Users trigger signals by their work, without any rights on signals."""
 
     def assert_sees_nothing(self, user):
         for model in self.models:

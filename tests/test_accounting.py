@@ -1,4 +1,4 @@
-"""What accountants see: the ledger, its print, the orders to reconcile and the invoices."""
+"""Screens of accountants: the ledger, its printout, the orders to reconcile and the invoices."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ ORDERS = "cloudprinter.cloudprinter_order_reconcile_action"
 
 
 class AccountingCase(CloudprinterCase):
-    """Given: two kinds of accountants without any other right, a chart of accounts, and a book for 10."""
+    """Given: two kinds of accountants without other rights, a chart of accounts, and a book for 10."""
 
     @classmethod
     def setUpClass(cls):
@@ -31,7 +31,7 @@ class AccountingCase(CloudprinterCase):
         (cls.book | cls.poster).write({"list_price": 10, "taxes_id": False})
 
     def sell(self, *lines, reader=None, **values):
-        """Delivered to a reader of its own, as Cloudprinter's orders are."""
+        """Sell to a recipient of its own, as Cloudprinter's orders do."""
         reader = self.env["res.partner"].create({"name": "Reader", "street": "Home 1", "phone": "+4512345678"})
         return super().sell(*lines, partner_shipping_id=reader.id, **values)
 
@@ -40,14 +40,14 @@ class AccountingCase(CloudprinterCase):
         self.deliver(item.sale_line_id.order_id.picking_ids.filtered(lambda p: p.state != "done"))
 
     def invoice(self, sales, post=True):
-        """The accountant presses *Create Invoices* in the list of sales orders."""
+        """Have the accountant press *Create Invoices* in the list of sales orders."""
         moves = sales.with_user(self.accountant)._create_invoices()
         if post:
             moves.action_post()
         return moves.with_user(self.env.user)
 
     def find(self, filter_name, user=None):
-        """The orders found by a filter of the screen."""
+        """Return the orders found by a filter of the screen."""
         orders = self.env["cloudprinter.order"].with_user(user or self.accountant)
         arch = etree.fromstring(
             orders.get_view(self.env.ref("cloudprinter.cloudprinter_order_view_search_reconcile").id, "search")["arch"]
@@ -55,7 +55,7 @@ class AccountingCase(CloudprinterCase):
         return orders.search(safe_eval(arch.find(f".//filter[@name='{filter_name}']").get("domain")))
 
     def render(self, records, user=None):
-        """What is printed of the records: the text of each page."""
+        """Return the text of each printed page of the records."""
         report = self.env.ref(f"cloudprinter.action_report_{records._name.split('.')[1]}_history")
         self.assertEqual(report.binding_model_id.model, records._name, "in the Print menu")
         user = user or self.auditor
@@ -67,7 +67,7 @@ class AccountingCase(CloudprinterCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestAccess(AccountingCase):
-    """Accountants without rights on production, stock and sales meet no access error, with data in every form."""
+    """Accountants without rights on production, stock and sales meet no access error in any form with data."""
 
     @classmethod
     def setUpClass(cls):
@@ -95,7 +95,7 @@ class TestAccess(AccountingCase):
         return ours
 
     def test_menus(self):
-        """The ledger is found where each looks for it, and once."""
+        """Each kind of accountant finds the ledger in the expected menu, exactly once."""
         orders, logs, reports = "order_reconcile_menu", "ledger_menu", "ledger_report_menu"
         both = new_test_user(self.env, login="cp_both", groups="account.group_account_user")
         for user, expected in (
@@ -107,10 +107,10 @@ class TestAccess(AccountingCase):
             (self.packer, set()),
         ):
             menus = {f"cloudprinter_{name}" for name in expected}
-            # packers and operators have a menu of their own
+            # packers and operators have their own menu
             self.assertEqual(set(self.get_menus(user)) - {"stock_tracking_menu"}, menus, user.login)
 
-    def test_menus_without_one_that_somebody_deleted(self):
+    def test_menus_after_one_was_deleted(self):
         self.env.ref("cloudprinter.cloudprinter_ledger_report_menu").unlink()
         self.assertIn("cloudprinter_ledger_menu", self.get_menus(self.auditor))
 
@@ -192,7 +192,7 @@ class TestAccess(AccountingCase):
                 order.search([("amount_difference", ">", 0)])
 
     def test_other_company(self):
-        """An accountant of another company sees nothing of all this."""
+        """An accountant of another company sees none of this."""
         order = self.env["cloudprinter.order"].create({"name": "9", "company_id": self.other.id})
         for group in ("account.group_account_invoice", "account.group_account_readonly"):
             stranger = new_test_user(
@@ -216,7 +216,7 @@ class TestAccess(AccountingCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestSignalHistory(AccountingCase):
-    """Prove on paper that an item was reported shipped on a day, and accepted."""
+    """A printout proves that an item was reported as shipped on a day, and that this was accepted."""
 
     def ship_at(self, moment, **values):
         item = self.sell_one(**values)
@@ -248,7 +248,7 @@ class TestSignalHistory(AccountingCase):
                 self.assertIn(text, page, user.login)
 
     def test_around_midnight(self):
-        """Where the day differs, both days are printed."""
+        """Where the local and the UTC day differ, both days are printed."""
         self.company.resource_calendar_id.tz = "Asia/Tokyo"
         self.env["res.lang"]._lang_get("en_US").write({"date_format": "%d/%m/%Y", "time_format": "%H:%M:%S"})
         text = self.company._cloudprinter_format_on_paper(fields.Datetime.to_datetime("2026-11-30 15:30:00"))
@@ -302,7 +302,7 @@ class TestSignalHistory(AccountingCase):
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestReconciliation(AccountingCase):
     def price(self, item, amount):
-        """What Cloudprinter says it pays for the order."""
+        """Set what Cloudprinter says it pays for the order."""
         item.order_id.write({"currency_id": self.company.currency_id.id, "amount_total": amount})
         return item.order_id.with_user(self.accountant)
 
@@ -333,10 +333,10 @@ class TestReconciliation(AccountingCase):
         self.assertEqual((book.stage, bool(order.shipped_date)), ("shipped", False))
         poster.with_user(self.manager).report_cancel("CancelMiscError", "The file is wrong")
         self.env.invalidate_all()
-        self.assertTrue(order.shipped_date, "what is cancelled is not waited for")
+        self.assertTrue(order.shipped_date, "canceled items are not awaited")
 
     def test_without_a_signal(self):
-        """It follows from the transfer where the ledger has nothing, for example before a person released an update."""
+        """Without a signal in the ledger, for example before a release, the date comes from the transfer."""
         item = self.sell_one()
         with freeze_time("2027-03-31 12:00:00"):
             self.ship(item)
@@ -346,7 +346,7 @@ class TestReconciliation(AccountingCase):
         self.assertEqual(self.find("not_reported"), item.order_id)
 
     def test_month_end(self):
-        """Each of the filters finds what it says, and nothing else."""
+        """Each of the filters finds exactly the orders that it names."""
         filters = (
             "shipped_not_invoiced",
             "invoiced_not_shipped",
@@ -426,7 +426,7 @@ class TestReconciliation(AccountingCase):
         self.assertEqual(self.find("amount_differs"), item.order_id)
 
     def test_unknown_amount_does_not_differ(self):
-        """An order that somebody typed has no amount of Cloudprinter's."""
+        """An order entered by hand has no amount from Cloudprinter."""
         self.sell_one()
         self.assertFalse(self.find("amount_differs"))
 
@@ -504,7 +504,7 @@ class TestInvoices(AccountingCase):
         self.assertEqual(tested.invoice_status, "to invoice")
         tested.cloudprinter_order_id.is_test = True
         self.assertEqual(tested.invoice_status, "no")
-        with self.assertRaisesRegex(UserError, "Test orders of Cloudprinter are not invoiced"):
+        with self.assertRaisesRegex(UserError, "Cloudprinter test orders are not invoiced"):
             self.invoice(tested)
         # also when a payment makes everything due
         tested._force_lines_to_invoice_policy_order()
@@ -513,7 +513,7 @@ class TestInvoices(AccountingCase):
         wizard = self.env["sale.advance.payment.inv"].create(
             {"advance_payment_method": "percentage", "amount": 50, "sale_order_ids": tested.ids}
         )
-        with self.assertRaisesRegex(UserError, "Test orders of Cloudprinter are not invoiced"):
+        with self.assertRaisesRegex(UserError, "Cloudprinter test orders are not invoiced"):
             wizard.create_invoices()
 
     def test_test_orders_count_nowhere(self):

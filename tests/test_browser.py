@@ -1,4 +1,4 @@
-"""What people do in their browser. Without one, Odoo would skip these without a word: `make test` sees to it."""
+"""Browser tours of users. Without a browser Odoo skips them silently; `make test` ensures that they run."""
 
 from freezegun import freeze_time
 
@@ -40,15 +40,15 @@ class TestBrowser(CloudprinterCase, HttpCase):
 
     def test_manager_cancels_one_item(self):
         sale = self.sell((self.book, 5, "123456780001"), (self.poster, 2, "123456780002"))
-        # whoever cancels a sales order may read it
+        # canceling a sales order requires access to it
         self.manager.group_ids += self.env.ref("sales_team.group_sale_salesman_all_leads")
         self.start_tour(f"/odoo/sales/{sale.id}", "cloudprinter_cancel_one", login=self.manager.login)
         self.assertEqual(sale.cloudprinter_item_ids.sorted("name").mapped("stage"), ["canceled", "registered"])
 
-    def test_manager_settles_what_needs_a_person(self):
+    def test_manager_settles_what_needs_attention(self):
         sale = self.sell((self.book, 5, "123456780001"), (self.poster, 2, "123456780002"))
         refused, shipped = sale.cloudprinter_item_ids.sorted("name")
-        # the bundle, then the first of it
+        # the bundle, then its first signal
         self.server.misbehave(times=2, status=400)
         self.send()
         self.produce(shipped.production_ids)
@@ -70,7 +70,7 @@ class TestBrowser(CloudprinterCase, HttpCase):
         self.assert_received(item, ["ItemRegistered"])
 
     def test_accountant_proves_it(self):
-        """In two clicks from the menu of Invoicing, and on paper."""
+        """The accountant prints the proof, two clicks from the Invoicing menu."""
         self.company.resource_calendar_id.tz = "UTC"
         self.env["res.lang"]._lang_get("en_US").write({"date_format": "%m/%d/%Y", "time_format": "%H:%M:%S"})
         auditor = new_test_user(
@@ -89,7 +89,7 @@ class TestBrowser(CloudprinterCase, HttpCase):
         self.assertIn("11/23/2027 15:02:11 UTC", paper.text)
 
     def ship_from_stock(self, *orders):
-        """Shipped deliveries that wait for their code; returns the items."""
+        """Ship deliveries that wait for their tracking code; return the items."""
         self.book.route_ids = False
         self.env["stock.quant"]._update_available_quantity(self.book, self.warehouse.lot_stock_id, 1000)
         items = self.env["cloudprinter.item"]
@@ -135,7 +135,7 @@ class TestIncomingBrowser(IntakeCase, HttpCase):
     LIST = "/odoo/action-cloudprinter.cloudprinter_order_document_action"
 
     def wait_for_a_product(self):
-        """An incoming order that waits for a product to be mapped."""
+        """Create an incoming order that waits for a product to be mapped."""
         document = self.receive(items__2__product="calendar_a3")
         document._take_in()
         self.assertEqual(document.state, "waiting")
@@ -144,7 +144,7 @@ class TestIncomingBrowser(IntakeCase, HttpCase):
     def test_manager_maps_a_product(self):
         self._create_product("Wall Calendar")
         document = self.wait_for_a_product()
-        # whoever opens the sales order may read it
+        # opening the sales order requires access to it
         self.manager.group_ids += self.env.ref("sales_team.group_sale_salesman_all_leads")
         self.start_tour(self.LIST, "cloudprinter_map_product", login=self.manager.login)
         self.assertEqual((document.state, document.sale_order_id.state), ("done", "sale"))

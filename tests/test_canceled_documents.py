@@ -1,4 +1,4 @@
-"""Cancelled transfers, sales orders and manufacturing orders, and what is still open beside them."""
+"""Canceled transfers, sales orders and manufacturing orders, and the documents that stay open beside them."""
 
 from odoo.tests import tagged
 
@@ -8,7 +8,7 @@ from .test_transfers import MADE, TransferCase
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestCanceled(TransferCase):
-    """In Odoo a cancelled document leaves others open; nothing is told until nothing is open any more."""
+    """In Odoo a canceled document leaves others open; nothing is reported until no document is open."""
 
     def cancel_sale(self, item):
         item.sale_line_id.order_id.with_user(self.salesman).action_cancel()
@@ -24,7 +24,7 @@ class TestCanceled(TransferCase):
         self.assertEqual((item.stage, item.attention), ("canceled", "missing_cause"))
 
     def give_cause(self, item):
-        item.with_user(self.manager).report_cancel("CancelUserRequest", "Cancelled by phone.")
+        item.with_user(self.manager).report_cancel("CancelUserRequest", "Canceled by phone.")
         self.env.cr.flush()
 
     def test_delivery_canceled(self):
@@ -62,7 +62,7 @@ class TestCanceled(TransferCase):
                 self.send()
                 self.assert_received(item, ["ItemRegistered", "ItemCanceled"])
                 canceled = self.server.accepted[-1]
-                self.assertEqual((canceled["cause"], canceled["message"]), ("CancelUserRequest", "Cancelled by phone."))
+                self.assertEqual((canceled["cause"], canceled["message"]), ("CancelUserRequest", "Canceled by phone."))
                 self.assertFalse(item.attention)
 
     def test_ways_to_cancel_a_delivery(self):
@@ -90,7 +90,7 @@ class TestCanceled(TransferCase):
         self.assert_waits_for_the_cause(item, MADE)
 
     def test_canceled_after_a_part_was_delivered(self):
-        """That is a short shipment."""
+        """A part was delivered and the rest canceled: this is a short shipment."""
         item = self.sell_one()
         self.deliver(self.get_open(item), 2)
         self.cancel_sale(item)
@@ -98,7 +98,7 @@ class TestCanceled(TransferCase):
         self.assert_signal(self.get_shipped(item), "waiting", "short")
 
     def test_replaced_before_the_cause_was_given(self):
-        """Cancelled by mistake: a new delivery takes ItemCanceled back."""
+        """A delivery was canceled by mistake: a new delivery withdraws ItemCanceled."""
         item = self.sell_one()
         self.get_open(item).with_user(self.packer).action_cancel()
         self.assert_waits_for_the_cause(item)
@@ -111,7 +111,7 @@ class TestCanceled(TransferCase):
         self.assert_outbox(item, ALL_BUT_PACKED)
 
     def test_posted_is_final(self):
-        """Cloudprinter was told: nothing is due any more, and whoever goes on is warned."""
+        """Once the cancellation is posted nothing more is due, and users who continue are warned."""
         item = self.sell_one(self.poster)
         self.give_cause(item)
         self.send()
@@ -125,12 +125,12 @@ class TestCanceled(TransferCase):
         self.assertFalse(item.attention)
         self.assert_outbox(item, told)
 
-    def test_made_again_after_it_was_told(self):
-        """Also where the cause was given on the signal itself and all documents had been closed."""
+    def test_made_again_after_it_was_reported(self):
+        """The item is made again although the cause was given on the signal and all documents had been closed."""
         item = self.sell_one()
         self.cancel_sale(item)
         canceled = self.get_outbox(item, type="ItemCanceled").with_user(self.manager)
-        canceled.sudo().write({"cause": "CancelUserRequest", "message": "Cancelled by phone."})
+        canceled.sudo().write({"cause": "CancelUserRequest", "message": "Canceled by phone."})
         canceled.action_send()
         self.send()
         self.assert_received(item, ["ItemRegistered", "ItemCanceled"])

@@ -1,4 +1,4 @@
-"""What follows from Cloudprinter's answers, in the database. The table itself is in `test_delivery_machine.py`."""
+"""What follows from Cloudprinter's answers, in the database. `test_delivery_machine.py` tests the table itself."""
 
 import json
 from datetime import timedelta
@@ -17,13 +17,13 @@ from .common import KEY, DeliveryCase
 
 
 def names(text):
-    """Return a match for the stand-in: bodies that name this."""
+    """Return a match for the stand-in: bodies that contain this name."""
     return lambda body: f'"{text}"' in json.dumps(body)
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestOutage(DeliveryCase):
-    """Cloudprinter answers nothing, or nothing but errors."""
+    """Cloudprinter does not respond, or responds only with errors."""
 
     def test_five_orders_show_that_it_is_one(self):
         items = self.accept(*"12345678")
@@ -69,7 +69,7 @@ class TestOutage(DeliveryCase):
         self.assertEqual(set(items.signal_ids.mapped("state")), {"sent"})
 
     def test_nothing_expires(self):
-        """A month without any answer."""
+        """Nothing expires during a month without any answer."""
         items = self.break_down("1", "2")
         for _half_day in range(60):
             self.wait(hours=14)
@@ -94,7 +94,7 @@ class TestOutage(DeliveryCase):
         self.assertEqual(self.get_posted(), ["2", "1"])
 
     def test_another_process_knows_it(self):
-        """Whatever is known of an endpoint is read back as it was written."""
+        """Everything known of an endpoint is read back as it was written."""
         endpoint_circuits = (
             Circuit(),
             Circuit(7, 3, None, (), (1, 2)),
@@ -132,7 +132,7 @@ class TestOutage(DeliveryCase):
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestCompaniesTakeTurns(DeliveryCase):
     def test_slow_company_with_many_orders(self):
-        """One has thirty older orders and a slow endpoint: the three of another one do not wait for the thirty."""
+        """One company has thirty older orders and a slow endpoint: the three orders of another company do not wait."""
         other = self.env["res.company"].create(
             {"name": "Fast", "cloudprinter_signal_api_key": KEY, "cloudprinter_signal_url": self.server.url}
         )
@@ -151,7 +151,7 @@ class TestCompaniesTakeTurns(DeliveryCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestToldToWait(DeliveryCase):
-    """429, or another error with Retry-After."""
+    """Cloudprinter answers 429, or another error with Retry-After."""
 
     def test_the_whole_company_waits(self):
         self.accept("1")
@@ -205,7 +205,7 @@ class TestOwnFault(DeliveryCase):
         self.assertEqual(item.signal_ids.state, "sent")
 
     def test_each_failure_waits_longer(self):
-        """1 min, 5 min, 30 min, 2 h, 6 h, then every 12 h, up to 20 % more; after twenty it is an error."""
+        """1 min, 5 min, 30 min, 2 h, 6 h, then every 12 h, up to 20 % more; after twenty failures it is an error."""
         for status in (500, 404, 403):
             with self.subTest(status):
                 name = f"bad {status}"
@@ -229,7 +229,7 @@ class TestOwnFault(DeliveryCase):
                 self.assertGreater(self.moment - started, timedelta(days=7))
                 self.assertEqual(bad.item_id.attention, "expired")
                 self.assertIn("was not delivered in 7 days", bad.item_id.message_ids[0].preview)
-                # a user may insist
+                # a user may send it nevertheless
                 self.server.behave()
                 with freeze_time(self.moment):
                     bad.with_user(self.manager).action_send()
@@ -237,7 +237,7 @@ class TestOwnFault(DeliveryCase):
                 self.assertEqual(bad.state, "sent")
 
     def test_its_order_is_taken_apart(self):
-        """Every bundle with one certain signal fails: its neighbours are delivered within minutes."""
+        """Every bundle with one certain signal fails: the other signals of the bundle are delivered within minutes."""
         for status in (500, 404, 409, 413, 422, 403):
             with self.subTest(status):
                 order = self.env["cloudprinter.order"].create({"name": f"{status}", "accepted_date": "2026-01-01"})
@@ -257,7 +257,7 @@ class TestOwnFault(DeliveryCase):
                 self.send()
 
     def test_many_hold_no_other(self):
-        """Thirty older orders fail each time: what is new goes out, and the thirty are not hammered."""
+        """Thirty older orders fail each time: new signals are sent, and the thirty are not retried too often."""
         self.given_good()
         bad = self.accept(*(f"bad {number}" for number in range(30))).signal_ids
         self.server.misbehave(status=500, match=lambda body: '"bad' in json.dumps(body))
@@ -270,7 +270,7 @@ class TestOwnFault(DeliveryCase):
         self.assertLessEqual(max(bad.mapped("attempt_count")), 4)
 
     def test_its_item_waits_and_then_goes_on(self):
-        """What comes later of the item does not overtake it."""
+        """Later signals of the item do not overtake the failing one."""
         self.given_good()
         bad = self.accept("bad")
         self.server.misbehave(status=500, match=names("ItemRegistered"))
@@ -286,7 +286,7 @@ class TestOwnFault(DeliveryCase):
         self.assert_received(bad, ["ItemRegistered", "ItemDelay"])
 
     def test_process_that_never_came_back(self):
-        """Each of twenty posts ended the process: the signal is given up."""
+        """Each of twenty posts ended the process: the signal becomes an error."""
         signal = self.accept("1").signal_ids
         signal.write({"fault_count": FAULTS_AT_MOST, "attempt_count": FAULTS_AT_MOST})
         self.send()
@@ -297,7 +297,7 @@ class TestOwnFault(DeliveryCase):
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestKey(DeliveryCase):
     def test_refused_for_three_orders(self):
-        """The company stops until the key is another one, or an administrator resumes."""
+        """The company stops until the key changes or an administrator resumes."""
         items = self.accept(*"12345")
         self.server.misbehave(status=401)
         self.send()
@@ -324,7 +324,7 @@ class TestKey(DeliveryCase):
         self.assertEqual(set(items.signal_ids.mapped("state")), {"sent"})
 
     def test_one_order_that_a_firewall_dislikes(self):
-        """403 to one order, 200 to all others: it backs off and the key is not blamed."""
+        """403 for one order and 200 for all others: the order backs off and the key is not blamed."""
         self.server.misbehave(status=403, match=names("bad"))
         bad = self.accept("bad")
         for number in range(5):
@@ -337,7 +337,7 @@ class TestKey(DeliveryCase):
         self.assertLessEqual(bad.signal_ids.attempt_count, 4)
 
     def test_one_order_and_a_refused_key(self):
-        """Nothing else is queued: it is asked once more, and then another order has to come."""
+        """Nothing else is queued: the order is retried once, then waits for a post of another order."""
         self.accept("1")
         self.server.misbehave(status=401)
         for _hour in range(30):
@@ -346,7 +346,7 @@ class TestKey(DeliveryCase):
         self.assertEqual(self.get_posted(), ["1", "1"])
 
     def test_answer_to_a_key_that_was_replaced_meanwhile(self):
-        """What is known of the new key does not come from the old one."""
+        """An answer to the old key changes nothing that is known of the new key."""
         self.accept("1")
         ledger = type(self.env["cloudprinter.ledger"])
         record = ledger._record
@@ -374,7 +374,7 @@ class TestRefusals(DeliveryCase):
         return items
 
     def test_twenty_orders_stop_the_company(self):
-        """It is not about single orders: the others stay queued, and Resume queues the refused ones again."""
+        """The cause is not a single order: the others stay queued, and Resume queues the refused ones again."""
         items = self.refuse(60)
         self.assertLess(len(self.server.requests), REFUSED_ORDERS + 16)
         self.assertIn("refused the last 20 orders", self.company.cloudprinter_status()["reason"])
@@ -403,7 +403,7 @@ class TestRefusals(DeliveryCase):
         self.assertFalse(self.company.cloudprinter_status()["reason"])
 
     def test_one_order_with_many_refused_items(self):
-        """Its items are refused, the others go on."""
+        """The items are refused; other orders continue."""
         order = self.env["cloudprinter.order"].create({"name": "1", "accepted_date": "2026-01-01"})
         items = self.env["cloudprinter.item"].create(
             [{"name": f"1-{number}", "order_id": order.id} for number in range(25)]
@@ -419,7 +419,7 @@ class TestRefusals(DeliveryCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestUsersRetry(DeliveryCase):
-    """Resume, another key, the end of a hold, Send: it is tried again at once."""
+    """Resume, another key, the end of a hold, and Send lead to a new attempt at once."""
 
     def test_wakes_the_sender(self):
         self.env["ir.cron.trigger"].search([]).unlink()
@@ -455,7 +455,7 @@ class TestUsersRetry(DeliveryCase):
         self.assertEqual(set(items.signal_ids.mapped("state")), {"outgoing"})
 
     def test_send_now(self):
-        """One post at once, however long the outage; when it is accepted all go."""
+        """Send makes one post at once, however long the outage; once it is accepted, all signals are sent."""
         items = self.break_down(*"12345")
         self.wait(seconds=5)
         with freeze_time(self.moment):
@@ -471,10 +471,10 @@ class TestUsersRetry(DeliveryCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestWrongRows(DeliveryCase):
-    """What another program wrote into the tables, or a clock that was wrong."""
+    """Rows with values that another program wrote, or from a time when the clock was wrong."""
 
     def test_dates_beyond_all_calendars(self):
-        """A row that Odoo cannot read is not sent, and does not hold the others."""
+        """A row that Odoo cannot read is not sent and does not hold the others."""
         event, attempt, good = self.accept("1", "2", "3").signal_ids.sorted("id")
         self.env.cr.execute("UPDATE cloudprinter_signal SET event_date = '12000-01-01' WHERE id = %s", [event.id])
         self.env.cr.execute(
@@ -487,7 +487,7 @@ class TestWrongRows(DeliveryCase):
         self.assertEqual((attempt | good).filtered_domain([("state", "=", "sent")]), attempt | good)
 
     def test_count_beyond_all_numbers(self):
-        """It cannot be claimed, and the others go."""
+        """A row that cannot be claimed does not hold the others."""
         bad, good = self.accept("1", "2").signal_ids.sorted("id")
         self.env.cr.execute("UPDATE cloudprinter_signal SET attempt_count = 2147483647 WHERE id = %s", [bad.id])
         self.env.invalidate_all()
@@ -507,7 +507,7 @@ class TestWrongRows(DeliveryCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestLeftOver(DeliveryCase):
-    """What a run has to leave is done by the next one, and nothing is posted again."""
+    """The next run completes what a run had to leave, and nothing is posted again."""
 
     def test_answer_while_others_hold_the_rows(self):
         signal = self.accept("1").signal_ids
@@ -522,7 +522,7 @@ class TestLeftOver(DeliveryCase):
         self.assertEqual(len(self.server.requests), 1)
 
     def test_answer_that_cannot_be_applied(self):
-        """One row that the database refuses does not hold the answers of others."""
+        """A row that the database refuses does not hold the answers of others."""
         one, two = self.accept("1", "2").signal_ids.sorted("id")
         ledger = type(self.env["cloudprinter.ledger"])
         settle = ledger._settle
@@ -539,7 +539,7 @@ class TestLeftOver(DeliveryCase):
         self.assertEqual((one.state, len(self.server.requests)), ("sent", 2))
 
     def test_chatter(self):
-        """A restart came before it was written."""
+        """Odoo was restarted before the chatter was written."""
         item = self.accept("1")
         before = item.message_ids
         with patch.object(type(self.env["cloudprinter.chatter"]), "_tell", lambda self, run=None: None):
@@ -549,4 +549,4 @@ class TestLeftOver(DeliveryCase):
         [message] = item.message_ids - before
         self.assertIn("accepted", message.body)
         self.send()
-        self.assertEqual(item.message_ids - before, message, "told once")
+        self.assertEqual(item.message_ids - before, message, "written once")

@@ -1,4 +1,4 @@
-"""The API and its client, against the stand-in server over loopback; nothing of Odoo but its test classes."""
+"""The API and its client, against the stand-in server over loopback; of Odoo only its test classes are used."""
 
 import datetime as dt
 import email.utils
@@ -95,7 +95,7 @@ def raw_server(handle, tls=None):
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestSignals(BaseCase):
     def test_examples(self):
-        """Every example of the API's page comes out as it is printed there, keys in the same order."""
+        """Every example in the API documentation is reproduced as printed there, with keys in the same order."""
         for example in EXAMPLES:
             members = example.get("items") or [example]
             signals = []
@@ -110,7 +110,7 @@ class TestSignals(BaseCase):
         self.assertEqual(EXAMPLES[0]["apikey"], KEY)
 
     def test_types_and_causes(self):
-        """The add-on and the stand-in, written apart, know the same words."""
+        """The add-on and the stand-in, written independently, have the same signal types and causes."""
         self.assertEqual(len(cloudsignal.SIGNAL_TYPES), 8)
         self.assertEqual(len(cloudsignal.CANCEL_CAUSES), 21)
         self.assertEqual(set(cloudsignal.CANCEL_CAUSES), cloudsignal_server.CAUSES)
@@ -250,7 +250,7 @@ def wire_date(value):
 
 
 ALL_FIELDS = ("type", "order", "item", "datetime", "tracking", "shipping_option", "cause", "message", "delay")
-# (what the caller gives, what a careless caller would write)
+# (what the caller gives, what a caller without checks would write)
 wild_dates = st.one_of(
     st.datetimes().map(lambda value: (value, wire_date(value))),
     st.sampled_from([(None, ""), (WHEN.date(), "2016-01-20"), ("2016-02-30", "2016-02-30 13:00:00 GMT")]),
@@ -265,7 +265,7 @@ wild_values = {
 
 @st.composite
 def wild_signals(draw):
-    """Return a Signal with some odd fields, and the JSON that somebody would post who checks nothing."""
+    """Return a Signal with some odd fields, and the JSON that a client without checks would post."""
     good = draw(good_signals())
     wire, value = good.to_dict(), good.datetime
     for field in draw(st.lists(st.sampled_from(ALL_FIELDS), max_size=2)):
@@ -319,7 +319,7 @@ class TestAgreement(BaseCase):
             self.assertEqual(made, wire)
 
         check()
-        # it was not for nothing
+        # ensure that the test had cases
         self.assertIn(("", Outcome.ACCEPTED), seen)
         self.assertGreater(len({field for field, outcome in seen if outcome is Outcome.REFUSED}), 3)
 
@@ -376,7 +376,7 @@ class TestStandIn(BaseCase):
                     self.assertEqual(answer.status_code, status, answer.text)
                     if words:
                         self.assertIn(words, answer.json()["error"]["info"])
-            # nothing of a bundle with one bad member, and never the key
+            # nothing of a bundle with one bad member is kept, and never the key
             self.assertEqual(len(server.accepted), 3)
             self.assertEqual([signal["bundle"] for signal in server.accepted], [1, 2, 2])
             self.assertEqual(len(server.requests), len(cases))
@@ -394,11 +394,11 @@ class TestStandIn(BaseCase):
             self.assertEqual(server.accepted, [])
             server.behave()
             self.assertEqual(client.post(PRODUCED.to_dict(), KEY).status_code, 200)
-            # what is cut on a kept-alive connection is posted once more
+            # what is cut on a kept-alive connection is posted again once
             self.assertEqual([request["status"] for request in server.requests], [500, 503, 503, None, None, 200])
 
     def test_misbehaviour_by_order_and_item(self):
-        """Each order and item may get an answer of its own, also where it is one of several."""
+        """Each order and item may get its own answer, also within a bundle."""
         bodies = {
             item: cloudsignal.body([changed(order=item[0], item=name) for name in item.split()])
             for item in ("a1", "a2", "b1 b2", "b3", "c1")
@@ -447,7 +447,7 @@ class TestClient(BaseCase):
 
     @classmethod
     def _request_handler(cls, s, r, /, **kw):
-        # a name that nobody has, to be asked for at a proxy on loopback
+        # a host name that does not exist, to be requested from a proxy on loopback
         if r.url.startswith("https://cloudprinter.invalid"):
             return original_send(s, r, **kw)
         return super()._request_handler(s, r, **kw)
@@ -586,7 +586,7 @@ class TestClient(BaseCase):
             self.assertEqual(result.message, "the connection was cut before an answer came")
         self.assertEqual(len(self.server.accepted), 1)
 
-    def test_nobody_there(self):
+    def test_nothing_listens(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         result = self.post(f"http://127.0.0.1:{port}/")
@@ -602,7 +602,7 @@ class TestClient(BaseCase):
         self.assertTrue(200 <= result.duration_ms < 4000, result)
 
     def test_dripping(self):
-        """The status is the answer; a body that drips is cut off at the deadline, and what came of it is kept."""
+        """The status is the answer; a slow body is cut off at the deadline, and what was received is kept."""
         self.server.misbehave(1, drip=True, body="words")
         result = self.post(deadline=1.5)
         self.assertIs(result.outcome, Outcome.ACCEPTED)
@@ -637,7 +637,7 @@ class TestClient(BaseCase):
         with raw_server(flood) as port:
             result = self.post(f"http://127.0.0.1:{port}/")
         self.assertEqual((result.outcome, len(result.response)), (Outcome.TRY_LATER, 4000))
-        # what the two sockets buffer, and no more
+        # only what the two sockets buffer
         self.assertLess(sum(sent), 16 * 2**20)
 
         with Client(self.server.url, "test") as client:

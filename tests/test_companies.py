@@ -1,4 +1,4 @@
-"""Companies that share a database: with a key, with the parent's, with none."""
+"""Companies that share a database: with their own key, with the parent's, or without a key."""
 
 from odoo import Command
 from odoo.tests import new_test_user, tagged
@@ -14,7 +14,7 @@ MADE = ["ItemRegistered", "ItemProduce", "ItemProduced"]
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestManyCompanies(CloudprinterCase):
     def test_one_person_works_for_all_of_them(self):
-        """All manufacturing orders in one click; each company's signals go to its own endpoint."""
+        """One click completes all manufacturing orders; each company's signals go to its own endpoint."""
         other_server = CloudSignalServer(OTHER_KEY)
         other_server.start()
         self.addCleanup(other_server.stop)
@@ -32,7 +32,7 @@ class TestManyCompanies(CloudprinterCase):
             ]
         )
         everybody = companies | self.company
-        # Odoo's mrp_account reads journal entries in the name of who produces
+        # Odoo's mrp_account reads journal entries with the rights of the user who produces
         groups = "base.group_user,mrp.group_mrp_user,account.group_account_readonly"
         person = new_test_user(
             self.env,
@@ -42,7 +42,7 @@ class TestManyCompanies(CloudprinterCase):
             company_ids=[Command.set(everybody.ids)],
         )
         env = self.env(user=person, context={"allowed_company_ids": (stranger | everybody).ids})
-        # the same ids at all that are apart: they are each company's own
+        # ids may be equal, as each company has its own
         ids = dict.fromkeys(self.company | other | waiting, ("1", "2")) | {branch: ("3", "4"), stranger: (False, False)}
         productions = env["mrp.production"].create(
             [

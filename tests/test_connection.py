@@ -1,4 +1,4 @@
-"""An administrator tests the connection in the settings, and is told what was tested and what was not."""
+"""An administrator tests the connection in the settings and sees what was tested and what was not."""
 
 from contextlib import nullcontext
 from unittest.mock import patch
@@ -18,13 +18,13 @@ class TestConnection(CloudprinterCase):
         cls.administrator = new_test_user(cls.env, login="cp_system", groups="base.group_user,base.group_system")
 
     def press_test(self, order=False, item=False):
-        """The administrator enters ids, or none, and presses Test; returns what the dialog shows."""
+        """Enter ids, or none, press Test as an administrator and return what the dialog shows."""
         form = Form(self.env["cloudprinter.connection.test"].with_user(self.administrator))
         form.order_ref = order
         form.item_ref = item
         dialog = form.save()
         mode = nullcontext() if isinstance(self, HttpCase) else self.enter_registry_test_mode()
-        # it commits before it posts, so that nothing is locked meanwhile
+        # the dialog commits before it posts, so that no rows are locked meanwhile
         with mode, self.registry.cursor() as cr:
             dialog.with_env(self.env(cr=cr, user=self.administrator)).action_test()
         self.env.invalidate_all()
@@ -42,7 +42,7 @@ class TestConnection(CloudprinterCase):
         self.assertFalse(self.env["cloudprinter.signal"].search([("company_id", "=", self.company.id)]))
 
     def test_right_key(self):
-        """Cloudprinter refuses a request without a signal, and one with a made-up key for its key."""
+        """Cloudprinter refuses a request without a signal for its content, and one with an invalid key for the key."""
         dialog = self.press_test()
         self.assert_result(dialog, "passed", "Reached", "Accepted", "Not tested")
         self.assertEqual([request["body"] for request in self.server.requests], [{}, {}])
@@ -56,7 +56,7 @@ class TestConnection(CloudprinterCase):
         self.assertFalse(self.company.cloudprinter_status()["reason"], "a test stops nothing")
 
     def test_key_that_cannot_be_told_from_another(self):
-        """Some other server may refuse what it does not understand before it looks at the key."""
+        """Another server may refuse the request before it looks at the key."""
         self.server.misbehave(status=400)
         self.assert_result(self.press_test(), "unclear", "Reached", "Not certain", "Not tested")
         with patch("odoo.addons.cloudprinter.dev.cloudsignal_server.judge", return_value=(200, None, [])):
@@ -77,7 +77,7 @@ class TestConnection(CloudprinterCase):
             self.assert_result(self.press_test(), "failed", "no answer within 0.2 s", "Not tested", "Not tested")
 
     def test_real_signal(self):
-        """With a test order's ids ItemRegistered is sent, also on hold, and is in the ledger."""
+        """With the ids of a test order, ItemRegistered is sent, even on hold, and is in the ledger."""
         self.company.cloudprinter_hold = True
         dialog = self.press_test(" T1 ", "T2")
         self.assert_result(dialog, "passed", "Reached", "Accepted", "Accepted: ItemRegistered T2, No. 1")
@@ -86,7 +86,7 @@ class TestConnection(CloudprinterCase):
         self.assertTrue(item.order_id.is_test)
         self.assertEqual((item.signal_ids.state, item.signal_ids.user_id), ("sent", self.administrator))
         self.assertEqual(item.signal_ids.request_ids.outcome, "accepted")
-        with self.assertRaisesRegex(UserError, "reported already"):
+        with self.assertRaisesRegex(UserError, "already been reported"):
             self.press_test("T1", "T2")
 
     def test_real_signal_that_is_refused(self):
@@ -94,7 +94,7 @@ class TestConnection(CloudprinterCase):
         dialog = self.press_test("T1", "T2")
         self.assert_result(dialog, "failed", "Reached", "Accepted", "Not accepted: unknown order")
         item = self.env["cloudprinter.item"].search([("name", "=", "T2")])
-        self.assertFalse(item.attention, "nobody is asked about a test")
+        self.assertFalse(item.attention, "a test asks no user")
         self.assertEqual(self.press_test("T1", "T2").verdict, "passed", "it can be tested again")
 
     def test_no_real_order_is_touched(self):
@@ -103,7 +103,7 @@ class TestConnection(CloudprinterCase):
         with self.assertRaisesRegex(UserError, "not a test order"):
             self.press_test(item.order_id.name, "T2")
         item.order_id.is_test = True
-        with self.assertRaisesRegex(UserError, "queued already"):
+        with self.assertRaisesRegex(UserError, "already queued"):
             self.press_test(item.order_id.name, "T2")
         with self.assertRaisesRegex(UserError, "both ids"):
             self.press_test("T1")

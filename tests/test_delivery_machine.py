@@ -1,47 +1,30 @@
 """Delivery without a database: named scenarios, the table, and sentences that hold in generated scenarios."""
 
-import random
 from collections import Counter
 from contextlib import ExitStack, nullcontext
 from dataclasses import fields
 from datetime import timedelta
 from unittest.mock import patch
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from odoo.tests import BaseCase, tagged
 
-from ..cloudsignal import Outcome, Result
 from ..delivery import (
-    CIRCUIT_FARTHEST,
     FAULTS_AT_MOST,
-    SIGNAL_FARTHEST,
-    Bundle,
     Circuit,
     Outage,
     Row,
-    Verdict,
-    allow,
     circuit,
-    decide,
     schedule,
-    settle,
     verdict,
 )
 from ..dev.simulator import queue
-from ..dev.simulator.queue import Queued, claim, get_wake_date
-from ..dev.simulator.scenarios import Scenario
-from ..dev.simulator.world import DAY, HOUR, MINUTE, START, Rule, World
+from ..dev.simulator.world import DAY, HOUR, MINUTE, Rule, World
 
-thoroughly = settings(deadline=None, derandomize=True, database=None, max_examples=200)
-
-FIRST_SEED, SCENARIOS = 1, 150
-A_DAY = DAY / 5000  # between orders of a shop that has 5,000 a day
+A_DAY = DAY / 5000  # seconds between orders of a shop with 5,000 orders a day
 
 
 def get_posts(world, since=0, until=float("inf"), order_id=None, company=None):
-    """Return what was posted meanwhile, of this order or company if it is given."""
+    """Return what was posted meanwhile, optionally of this order or company."""
     return [
         post
         for post in world.posts
@@ -74,12 +57,12 @@ def get_last(world, order_ids):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestDeliveryScenarios(BaseCase):
-    """What happens in situations that have a name; the latency of a post is 0.05 s unless it is said."""
+    """Named situations; a post takes 0.05 s unless stated otherwise."""
 
     # === outages === #
 
     def test_one_signal_for_a_month(self):
-        """One signal, and no endpoint for 30 days."""
+        """One signal is queued, and the endpoint is unavailable for 30 days."""
         world = World(Rule(None, until=30 * DAY))
         order = world.order()
         world.run(31 * DAY)
@@ -88,7 +71,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertEqual(world.orders[order][0].fault_count, 1, "the accepted post")
 
     def test_one_order_a_day(self):
-        """The endpoint is out for 10 days."""
+        """The endpoint is unavailable for 10 days."""
         world = World(Rule(500, until=10 * DAY))
         orders = [world.order(day * DAY) for day in range(10)]
         world.run(20 * DAY)
@@ -96,7 +79,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(get_last(world, orders), 10 * DAY + 12 * MINUTE)
 
     def test_an_hour_of_outage(self):
-        """5,000 orders a day: some posts of those in flight and witnesses, then fewer and fewer."""
+        """A shop with 5,000 orders a day posts the signals in flight and a few witnesses, then less and less often."""
         world = World(Rule(500, since=HOUR, until=2 * HOUR))
         orders = [world.order(number * A_DAY) for number in range(410)]
         world.run(4 * HOUR)
@@ -113,7 +96,7 @@ class TestDeliveryScenarios(BaseCase):
                 self.assertLess(get_last(world, [order]), HOUR + seconds + 80)
 
     def test_one_post_a_minute(self):
-        """An outage with Retry-After: 1 is no reason to post each second."""
+        """In an outage, Retry-After: 1 does not lead to one post a second."""
         world = World(Rule(503, since=HOUR, until=2 * HOUR, retry_after=1))
         orders = [world.order(number * A_DAY) for number in range(400)]
         world.run(4 * HOUR)
@@ -132,7 +115,7 @@ class TestDeliveryScenarios(BaseCase):
                 self.assertLess(abs(get_last(world, [order]) - HOUR), MINUTE)
 
     def test_404_for_all(self):
-        """Bundles that meet it stay bundles: 16 with 100 signals each do not come back as 1,600 posts."""
+        """Bundles that meet the outage stay bundles: 16 with 100 signals each do not come back as 1,600 posts."""
         world = World(Rule(404, since=HOUR, until=3 * HOUR), latency=9)
         world.order()
         orders = [world.order(HOUR, items=100) for _number in range(16)]
@@ -141,7 +124,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(get_last(world, orders), 3 * HOUR + 15 * MINUTE)
 
     def test_twenty_companies(self):
-        """Six hours of outage: few posts of each, not all at once, and all are back in 12 minutes."""
+        """In six hours of outage each company makes few posts, not all at once, and all recover in 12 minutes."""
         world = World(Rule(None, since=HOUR, until=7 * HOUR))
         for company in range(1, 21):
             for at in (0, HOUR, HOUR + 1, 2 * HOUR):
@@ -153,7 +136,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(get_last(world, world.orders), 7 * HOUR + 12 * MINUTE)
 
     def test_no_outage_expires_anything(self):
-        """A signal that fails once a month of its own is accepted, however often it meets the outage."""
+        """A signal that fails once a month on its own is accepted, however often it meets the outage."""
         world = World(Rule(500, since=HOUR, until=31 * DAY))
         world.order()
         order, *_others = [world.order(MINUTE), world.order(5 * MINUTE), world.order(10 * MINUTE)]
@@ -163,7 +146,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertGreater(len(get_posts(world, order_id=order)), 50)
 
     def test_known_to_fail(self):
-        """Three signals have failed of their own when the endpoint stops to answer: no reason to post more."""
+        """Three signals have failed on their own when the outage begins: this does not lead to more posts."""
         world = World(Rule(500, since=HOUR, until=2 * HOUR))
         orders = [world.order(number * MINUTE) for number in range(70)]
         world.rules.insert(0, Rule(500, until=HOUR, orders=frozenset(orders[10:40:10])))
@@ -171,7 +154,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(len(get_posts(world, HOUR, 2 * HOUR)), 25)
 
     def test_a_killed_bundle_meets_an_outage(self):
-        """Twelve signals may each be the one that fails: the first that does may be so, the second is an outage."""
+        """Twelve signals may each be the failing one: the first failure may be its own, the second is an outage."""
         world = World(Rule(500, since=100, until=110), Rule(500, since=210, until=HOUR))
         world.order()
         order = world.order(100, items=12)
@@ -183,7 +166,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertEqual(get_states(world, order), {"sent": 12})
 
     def test_bundles_that_met_an_outage_meet_another_one(self):
-        """Each bundle may be the reason for its failure: again, the second is an outage."""
+        """Each bundle may be the cause of its failure: again, the second failure is an outage."""
         world = World(Rule(500, since=100, until=110), Rule(500, since=150, until=2 * HOUR), latency=0.01)
         world.order()
         orders = [world.order(100, items=2) for _number in range(100)]
@@ -196,7 +179,7 @@ class TestDeliveryScenarios(BaseCase):
     # === one of them is bad === #
 
     def test_bad_signal_in_a_busy_shop(self):
-        """It expires after 20 posts and 7.4 days; others wait for nothing; then its item goes on."""
+        """The signal expires after 20 posts and 7.4 days; others do not wait; then its item continues."""
         for status in (500, 403):
             with self.subTest(status):
                 world = World()
@@ -212,7 +195,7 @@ class TestDeliveryScenarios(BaseCase):
                 self.assertLess(get_delays(world, orders)[-1], 1)
 
     def test_it_takes_20_failures_and_7_days(self):
-        """Also when all waits are as short as they can be, and something is answered every five minutes."""
+        """This holds even if all waits are as short as possible and something is answered every five minutes."""
         with patch.object(schedule, "JITTER", 0):
             world = World()
             bad = world.order()
@@ -226,7 +209,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertGreater(signal.finished, 7 * DAY)
 
     def test_bad_signal_in_a_quiet_shop(self):
-        """One order a day: it expires after 20 days, as it takes an answer to another order to count a failure."""
+        """With one order a day it expires after 20 days, as a failure counts only after an answer to another order."""
         for status, posts in ((500, 560), (403, 430)):
             with self.subTest(status):
                 world = World()
@@ -239,7 +222,7 @@ class TestDeliveryScenarios(BaseCase):
                 self.assertLess(get_delays(world, orders)[-1], 1)
 
     def test_bad_signal_in_a_bundle(self):
-        """D-2: its 29 neighbours are accepted, it alone expires, whatever the status is."""
+        """D-2: the other 29 signals are accepted and it alone expires, whatever the status."""
         for status in (500, 404, 409, 413, 422, 302, None):
             with self.subTest(status):
                 world = World(Rule(status, signals=frozenset([(2, 3)])))
@@ -253,7 +236,7 @@ class TestDeliveryScenarios(BaseCase):
                 self.assertLess(get_delays(world, orders[2:])[-1], 1)
 
     def test_bad_signal_in_the_only_order(self):
-        """Its neighbours do not wait for another order."""
+        """The other signals of the bundle do not wait for another order."""
         world = World(Rule(500, signals=frozenset([(1, 3)])))
         world.order(items=10)
         world.run(HOUR)
@@ -261,7 +244,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(max(signal.finished or 0 for signal in world.orders[1]), 3 * MINUTE)
 
     def test_bundles_that_are_too_large(self):
-        """Those that fail together a second time are all taken apart."""
+        """Bundles that fail together a second time are all taken apart."""
         world = World(Rule(413, rows_at_least=3))
         world.order()
         orders = [world.order(HOUR, items=3 + number % 4) for number in range(40)]
@@ -269,7 +252,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(get_last(world, orders), HOUR + 5 * MINUTE)
 
     def test_bad_order_after_a_good_one(self):
-        """The order that was tried least recently is the next probe: ten signals do not wait behind twelve bad ones."""
+        """The order tried least recently is the next probe: ten signals do not wait behind twelve bad ones."""
         world = World(Rule(500, since=100, until=HOUR))
         world.order()
         good, bad = world.order(100, items=10), world.order(101, items=12)
@@ -278,7 +261,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(get_last(world, [good]), HOUR + 30 * MINUTE)
 
     def test_a_tenth_of_all_orders(self):
-        """5,000 orders a day, and a tenth of them always fails: 99 % of the others wait less than 10 seconds."""
+        """5,000 orders a day, of which a tenth always fails: 99 % of the others wait less than 10 seconds."""
         world = World()
         orders = [world.order(number * A_DAY) for number in range(600)]
         bad = frozenset(orders[5::10])
@@ -288,7 +271,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(delays[int(0.99 * len(delays))], 10)
 
     def test_signal_that_kills_the_process(self):
-        """It is posted 20 times and expires; the others are done soon, and only those in flight are repeated."""
+        """It is posted 20 times and expires; the others are sent soon, and only those in flight are repeated."""
         world = World(Rule(kills=True, orders=frozenset([5])))
         orders = [world.order() for _number in range(100)]
         world.run(20 * DAY)
@@ -307,7 +290,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertEqual(len(get_posts(world, order_id=2)), 11)
 
     def test_order_with_25_refused_items(self):
-        """D-4: it does not stop the company."""
+        """D-4: refused items of one order do not stop the company."""
         world = World()
         bad, *orders = world.order(items=25), world.order(1), world.order(HOUR)
         world.rules.append(Rule(400, orders=frozenset([bad])))
@@ -316,7 +299,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(get_delays(world, orders)[-1], 10)
 
     def test_all_orders_are_refused(self):
-        """After 20 orders the company stops; what is answered 200 while it stops lets it go on."""
+        """After 20 orders the company stops; a 200 that arrives while it stops resumes it."""
         world = World(Rule(400, since=100, until=DAY))
         world.order()
         orders = [world.order(HOUR, items=2) for _number in range(100)]
@@ -329,7 +312,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(get_last(world, orders), 2 * DAY + MINUTE)
 
     def test_refusals_in_flight_when_the_company_stops(self):
-        """They stay queued, so that they are not lost if all was wrong."""
+        """They stay queued, so that they are not lost if the cause is a general one."""
         world = World(Rule(400, since=100), connections=32)
         world.order()
         for _number in range(60):
@@ -340,7 +323,7 @@ class TestDeliveryScenarios(BaseCase):
     # === the key === #
 
     def test_wrong_key(self):
-        """Three orders tell that it is refused; with another key all go."""
+        """Three orders show that the key is refused; with another key all are sent."""
         world = World(Rule(401, key=0))
         orders = [world.order() for _number in range(100)]
         world.at(DAY, world.change_key)
@@ -359,7 +342,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(get_last(world, orders[:6]), 6.5 * DAY + MINUTE)
 
     def test_wrong_key_and_one_order(self):
-        """It is tried once more, then it waits for another order."""
+        """The order is retried once, then it waits for another order."""
         world = World(Rule(403))
         world.order()
         world.run(30 * DAY)
@@ -372,7 +355,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(get_last(world, [order]), 12 * MINUTE)
 
     def test_key_is_revoked(self):
-        """With signals in between that fail for other reasons."""
+        """The key is revoked; signals in between fail for other reasons."""
         world = World()
         orders = [world.order(number * MINUTE) for number in range(200)]
         world.rules += [Rule(401, since=HOUR), Rule(500, orders=frozenset(orders[5:50:5]))]
@@ -381,7 +364,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(len(get_posts(world, HOUR)), 8)
 
     def test_key_is_refused_for_one_order(self):
-        """D-8: a firewall dislikes it. It backs off, and the key is not blamed."""
+        """D-8: a firewall blocks one order. It backs off, and the key is not blamed."""
         world = World()
         orders = [world.order(number * MINUTE) for number in range(100)]
         bad = orders.pop(50)
@@ -392,7 +375,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(get_delays(world, orders)[-1], 1)
 
     def test_key_is_refused_for_some_orders(self):
-        """Six, who are known one by one: they do not stop the company when they come together."""
+        """Six orders whose refusals are known one by one do not stop the company when they come together."""
         world = World()
         orders = [world.order(number * HOUR) for number in range(8 * 24)]
         bad = frozenset(orders[1:60:10])
@@ -404,7 +387,7 @@ class TestDeliveryScenarios(BaseCase):
     # === 429 === #
 
     def test_rate_limit(self):
-        """Three posts a second, Retry-After: 1. What was in flight does not prolong the wait."""
+        """Three posts a second, Retry-After: 1. Posts that were in flight do not prolong the wait."""
         world = World(Rule(429, a_second=3, retry_after=1))
         orders = [world.order() for _number in range(100)]
         world.run(DAY)
@@ -412,7 +395,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(len(world.posts), 800)
 
     def test_told_to_wait(self):
-        """No other order is tried meanwhile."""
+        """No other order is tried while the company waits."""
         world = World(Rule(429, since=HOUR, until=2 * HOUR, retry_after=10 * MINUTE))
         orders = [world.order(number * MINUTE) for number in range(100)]
         world.run(DAY)
@@ -422,7 +405,7 @@ class TestDeliveryScenarios(BaseCase):
     # === companies, users, rows, clocks, processes === #
 
     def test_slow_company(self):
-        """D-7: one answers in 9 s and has 300 orders; the other one does not wait for them."""
+        """D-7: one company's endpoint takes 9 s and has 300 orders; the other company does not wait for them."""
         world = World(latency={1: 9, 2: 0.05})
         for company in (1, 2):
             world.order(company=company)
@@ -444,7 +427,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(get_delays(world, fast)[-1], 80)
 
     def test_rows_that_a_user_holds(self):
-        """D-9: the answer is kept, applied when they are free, and nothing is posted again."""
+        """D-9: the answer is kept and applied when the rows are free; nothing is posted again."""
         world = World(latency=9)
         world.order()
         order = world.order(HOUR, each=2)
@@ -455,7 +438,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(get_last(world, [order]), HOUR + 3 * MINUTE)
 
     def test_user_sends_now(self):
-        """In an outage each request is one post; nothing else is changed."""
+        """In an outage each request of a user is one post; nothing else changes."""
         world = World(Rule(500, until=DAY))
         order = world.order()
         world.run(12 * HOUR)
@@ -467,7 +450,7 @@ class TestDeliveryScenarios(BaseCase):
         self.assertLess(get_last(world, [order]), DAY + 12 * MINUTE)
 
     def test_user_discards_what_is_in_flight(self):
-        """An acceptance counts more."""
+        """The acceptance takes precedence."""
         for status, state in ((200, "sent"), (500, "canceled")):
             world = World(Rule(status), latency=9)
             order = world.order()
@@ -476,7 +459,7 @@ class TestDeliveryScenarios(BaseCase):
             self.assertEqual((world.orders[order][0].state, len(world.posts)), (state, 1))
 
     def test_clock_is_30_hours_ahead(self):
-        """D-14: what fails meanwhile does not wait for 30 hours."""
+        """D-14: signals that fail meanwhile do not wait for 30 hours."""
         for status in (500, 429):
             with self.subTest(status):
                 world = World(Rule(status, since=100, until=200), clocks=[(90, 200, 30)])
@@ -486,7 +469,7 @@ class TestDeliveryScenarios(BaseCase):
                 self.assertLess(get_last(world, orders), HOUR + MINUTE)
 
     def test_outage_begins_by_a_clock_that_is_ahead(self):
-        """It is probed at the usual intervals when the clock is right again."""
+        """When the clock is right again, the endpoint is probed at the usual intervals."""
         world = World(Rule(500, since=100, until=20 * HOUR), clocks=[(90, 400, 10)])
         orders = [world.order(number) for number in range(300)]
         world.run(DAY)
@@ -495,7 +478,7 @@ class TestDeliveryScenarios(BaseCase):
 
 
 def without_line(name):
-    """Its answers are taken as any failure."""
+    """Treat the answers of this line as any other failure."""
     lines = {key: line for key, line in verdict.LINES.items() if key != name}
     if name != "failed":
         lines["failed"] = lines["failed"]._replace(answers="200 400 key wait failed")
@@ -507,7 +490,7 @@ def without_column(name):
 
 
 def without_constant(name, value, *modules):
-    """Give a constant a value that makes it useless, in all modules that have it."""
+    """Give a constant an unusable value in all modules that have it."""
     stack = ExitStack()
     for module in modules:
         stack.enter_context(patch.object(module, name, value))
@@ -517,7 +500,7 @@ def without_constant(name, value, *modules):
 NEVER = 10**6
 FAR = timedelta(days=10000)
 
-# What there is, how to be without it, and the scenario that fails then.
+# each element, how to disable it, and the scenario that fails then
 NEEDED = {
     # lines of the table
     "accepted": (lambda: without_line("accepted"), "wrong_key"),
@@ -584,12 +567,12 @@ class TestDeliveryNeedsAll(BaseCase):
             case = TestDeliveryScenarios(method)
             case.subTest = nullcontext
             with self.subTest(name), be_without(), patch.object(World, "posts_at_most", 3000):
-                # without a line no other may apply
+                # without a line no other line may apply instead
                 with self.assertRaises((AssertionError, StopIteration)):
                     getattr(case, method)()
 
     def test_each_has_its_scenario(self):
-        """What is added later is here, too."""
+        """Elements that are added later must be listed here, too."""
         columns = [f"circuit.{name}" for name in get_names(Circuit)] + [f"outage.{name}" for name in get_names(Outage)]
         columns += [f"signal.{name}" for name in get_names(Row) if name not in ("id", "signal")]
         constants = [
@@ -599,281 +582,3 @@ class TestDeliveryNeedsAll(BaseCase):
             if name.isupper() and name != "LINES"
         ]
         self.assertFalse({*verdict.LINES, *columns, *constants}.difference(NEEDED))
-
-
-DATE = START + timedelta(days=30)
-GOOD = Circuit(answered_id=5)
-FAILING = Outage(DATE - timedelta(minutes=2), DATE - timedelta(seconds=1), (1,))
-NEW, TRIED = Row(1), Row(1, last_attempt_id=3)
-KNOWN = Row(1, fault_count=3, last_attempt_id=4, key_fault=True)
-MINUTE_LATER = DATE + timedelta(seconds=MINUTE)
-
-# what it is called: (HTTP status, rows that were posted, the circuit, verdict, the circuit then)
-CASES = {
-    "accepted": (200, [NEW], Circuit(), "accepted", Circuit(10)),
-    "accepted while the company is stopped": (
-        200,
-        [NEW],
-        Circuit(5, key_order_ids=(1, 2, 3)),
-        "accepted",
-        Circuit(10),
-    ),
-    "accepted in an outage": (200, [NEW, NEW], Circuit(5, outage=FAILING), "accepted", Circuit(10)),
-    "refused": (400, [NEW], Circuit(5, outage=FAILING), "refused", Circuit(10, refused_order_ids=(9,))),
-    "refused again": (
-        400,
-        [TRIED],
-        Circuit(5, refused_order_ids=(8, 9)),
-        "refused",
-        Circuit(10, refused_order_ids=(8, 9)),
-    ),
-    "refused bundle": (400, [NEW, NEW], GOOD, "apart", Circuit(10, refused_order_ids=(9,))),
-    "refused while the company is stopped": (
-        400,
-        [NEW],
-        Circuit(5, refused_order_ids=tuple(range(10, 30))),
-        "apart",
-        Circuit(10, refused_order_ids=tuple(range(10, 30))),
-    ),
-    "first failure": (500, [NEW], GOOD, "outage", Circuit(5, outage=Outage(DATE, MINUTE_LATER, (9,)))),
-    "first failure, answered before the last answer": (500, [TRIED], GOOD, "own", Circuit(5, doubt_id=1)),
-    "the same with 404": (404, [TRIED], GOOD, "own", Circuit(5, doubt_id=1)),
-    "the same without an answer": (None, [TRIED], GOOD, "own", Circuit(5, doubt_id=1)),
-    "the same with 403": (403, [TRIED], GOOD, "own", Circuit(5, doubt_id=1)),
-    "the same in a bundle": (500, [NEW, TRIED], GOOD, "apart", Circuit(5, doubt_id=1)),
-    "bundle that was answered before, second failure since an answer": (
-        404,
-        [NEW, TRIED],
-        Circuit(5, doubt_id=7),
-        "apart",
-        Circuit(5, 7, Outage(DATE, MINUTE_LATER, (9,))),
-    ),
-    "bundle that was never answered": (
-        404,
-        [NEW, NEW],
-        GOOD,
-        "outage",
-        Circuit(5, outage=Outage(DATE, MINUTE_LATER, (9,))),
-    ),
-    "second failure since an answer": (
-        500,
-        [TRIED],
-        Circuit(5, doubt_id=7),
-        "outage",
-        Circuit(5, 7, Outage(DATE, MINUTE_LATER, (9,))),
-    ),
-    "failure after its own last answer": (
-        500,
-        [Row(1, last_attempt_id=5)],
-        GOOD,
-        "outage",
-        Circuit(5, outage=Outage(DATE, MINUTE_LATER, (9,))),
-    ),
-    "failure in an outage": (
-        500,
-        [TRIED],
-        Circuit(5, outage=FAILING),
-        "outage",
-        Circuit(5, outage=Outage(FAILING.since, MINUTE_LATER, (1, 9))),
-    ),
-    "key refused": (
-        401,
-        [NEW],
-        GOOD,
-        "outage",
-        Circuit(5, outage=Outage(DATE, DATE + timedelta(minutes=10), (9,)), key_order_ids=(9,)),
-    ),
-    "key refused again": (
-        403,
-        [NEW],
-        Circuit(5, outage=FAILING, key_order_ids=(9,)),
-        "outage",
-        Circuit(5, outage=Outage(FAILING.since, DATE + timedelta(minutes=10), (1, 9)), key_order_ids=(9, 9)),
-    ),
-    "key refused for one that is known for it": (
-        403,
-        [KNOWN],
-        Circuit(5, 7),
-        "outage",
-        Circuit(5, 7, Outage(DATE, MINUTE_LATER, (9,))),
-    ),
-    "told to wait": (
-        429,
-        [TRIED],
-        GOOD,
-        "outage",
-        Circuit(5, outage=Outage(DATE, MINUTE_LATER, (9,), told_to_wait=True)),
-    ),
-}
-
-statuses = st.sampled_from((None, 200, 302, 400, 401, 403, 404, 413, 429, 500, 503))
-orders = st.integers(1, 6)
-dates = st.integers(-40 * HOUR, 40 * HOUR).map(lambda seconds: DATE + timedelta(seconds=seconds))
-order_ids = st.lists(orders, max_size=6).map(tuple)
-outages = st.builds(Outage, dates, dates, st.lists(orders, max_size=5, unique=True).map(tuple), st.booleans())
-circuits = st.builds(
-    Circuit,
-    st.integers(0, 20),
-    st.integers(0, 5),
-    st.none() | outages,
-    order_ids,
-    st.lists(st.integers(1, 30), max_size=20, unique=True).map(tuple),
-)
-rows = st.builds(Row, st.integers(1, 9), st.integers(1, 20), st.booleans(), st.integers(0, 20), st.booleans())
-bundles = st.builds(Bundle, orders, st.just(1), st.lists(rows, min_size=1, max_size=4).map(tuple), dates)
-results = st.builds(
-    lambda status, retry_after: Result(Outcome.TRY_LATER, status, retry_after=retry_after),
-    statuses,
-    st.none() | st.floats(0, 3600),
-)
-
-
-@tagged("post_install", "-at_install", "cloudprinter")
-class TestDeliveryTable(BaseCase):
-    @patch.object(schedule, "JITTER", 0)
-    def test_cases(self):
-        for name, (status, posted, before, word, after) in CASES.items():
-            with self.subTest(name):
-                bundle = Bundle(9, 1, tuple(posted), DATE)
-                decision = decide(before, bundle, 10, Result(Outcome.TRY_LATER, status), DATE)
-                self.assertEqual((decision.verdict.value, decision.circuit), (word, after))
-
-    @patch.object(schedule, "JITTER", 0)
-    def test_signals(self):
-        """What becomes of a signal, by verdict and failures of its own, this one counted."""
-        for word, fault_count, expected in (
-            ("accepted", 1, ("sent", False, 1, None, False)),
-            ("refused", 1, ("error", "refused", 1, None, False)),
-            ("own", 1, ("outgoing", "own", 1, DATE + timedelta(minutes=1), False)),
-            ("own", 5, ("outgoing", "own", 5, DATE + timedelta(hours=6), False)),
-            ("own", 20, ("error", "expired", 20, None, False)),
-            ("apart", 1, ("outgoing", "apart", 0, DATE, True)),
-            ("outage", 1, ("outgoing", "outage", 0, DATE + timedelta(minutes=1), False)),
-            ("outage", 20, ("outgoing", "outage", 19, DATE + timedelta(hours=12), False)),
-        ):
-            with self.subTest(word, fault_count=fault_count):
-                self.assertEqual(settle(Verdict(word), fault_count, DATE), expected)
-
-    @thoroughly
-    @given(circuits, bundles, results)
-    def test_anything_may_happen(self, before, bundle, result):
-        random.seed(1)
-        decision = decide(before, bundle, 21, result, DATE)
-        after = decision.circuit
-        answered = result.status_code in (200, 400)
-        self.assertEqual(after.answered_id, 21 if answered else before.answered_id)
-        self.assertFalse(answered and (after.outage or after.doubt_id or after.key_order_ids))
-        if decision.verdict is Verdict.OUTAGE:
-            self.assertIsNotNone(after.outage)
-            self.assertLessEqual(after.outage.since, DATE)
-        if decision.verdict in (Verdict.OWN, Verdict.REFUSED):
-            self.assertEqual(len(bundle.rows), 1, "its failure alone")
-        if decision.verdict is Verdict.OWN:
-            self.assertFalse(before.outage or before.doubt_id)
-        if result.status_code == 429:
-            self.assertTrue(after.outage.told_to_wait)
-        if before.stopped and result.status_code != 200:
-            self.assertTrue(after.stopped or result.status_code == 400)
-        for row in bundle.rows:
-            change = settle(decision.verdict, row.fault_count, DATE)
-            self.assertEqual(change.state == "outgoing", change.next_attempt_date is not None)
-            self.assertLessEqual(change.fault_count, row.fault_count)
-            if change.next_attempt_date:
-                self.assertLessEqual(change.next_attempt_date, DATE + SIGNAL_FARTHEST)
-        if after.outage and after.outage != before.outage:
-            self.assertLessEqual(len(after.outage.order_ids), circuit.WITNESSES)
-        allowance = allow(after, [], DATE)
-        if allowance.look_again:
-            self.assertLessEqual(allowance.look_again, DATE + CIRCUIT_FARTHEST)
-            self.assertGreater(allowance.look_again, DATE)
-        self.assertFalse(after.stopped and (allowance.bundles or allowance.single))
-
-
-queued = st.lists(
-    st.builds(
-        Queued,
-        st.just(0),
-        st.integers(1, 3),
-        st.integers(1, 4),
-        st.just(1),
-        st.sampled_from((0, 0, 1, 3)),
-        st.sampled_from((False, False, True)),
-        st.integers(0, 9),
-        st.none() | dates,
-        st.sampled_from(("outgoing", "outgoing", "sent")),
-        st.sampled_from((False, False, False, True)),
-    ),
-    max_size=12,
-)
-
-
-def number(rows):
-    """Give rows their ids, and items that are of one order."""
-    for position, row in enumerate(rows, 1):
-        row.id, row.item_id = position, row.order_id * 10 + row.item_id
-    return rows
-
-
-@tagged("post_install", "-at_install", "cloudprinter")
-class TestDeliveryQueue(BaseCase):
-    """The rules of the queue on plain rows, which the SQL is compared with."""
-
-    @thoroughly
-    @given(queued.map(number), circuits, st.lists(orders, max_size=2), st.integers(1, 5))
-    def test_claims(self, rows, before, busy, bundle_size):
-        allowance = allow(before, [], DATE)
-        claims = claim(rows, allowance, busy, DATE, bundle_size)
-        claimed_orders = [row.order_id for claimed in claims for row in claimed[:1]]
-        self.assertEqual(len(claimed_orders), len({*claimed_orders}), "one post of an order")
-        self.assertFalse({*claimed_orders}.intersection(busy))
-        for claimed in claims:
-            self.assertLessEqual(len(claimed), bundle_size)
-            self.assertEqual(len({row.order_id for row in claimed}), 1)
-            for row in claimed:
-                earlier = [e for e in rows if e.item_id == row.item_id and e.id < row.id and e.state == "outgoing"]
-                self.assertTrue(all(e in claimed for e in earlier), "nothing is overtaken")
-                self.assertFalse(row.unapplied)
-        if not allowance.bundles:
-            self.assertLessEqual(len(claims), 1)
-        if claims and allowance.single == "any":
-            self.assertEqual(len(claims[0]), 1)
-
-    @thoroughly
-    @given(queued.map(number), circuits)
-    def test_wakes_in_time(self, rows, before):
-        """Asleep, nothing could be claimed; awake, it does not wake again at once."""
-        allowance = allow(before, [], DATE)
-        if claim(rows, allowance, [], DATE):
-            return
-        wake_date = get_wake_date(rows, allowance, DATE)
-        self.assertTrue(wake_date is None or wake_date > DATE)
-        dates = [row.next_attempt_date for row in rows if row.next_attempt_date]
-        for date in (*dates, before.outage.retry_date if before.outage else DATE):
-            for now in (date, date + timedelta(seconds=1), date - SIGNAL_FARTHEST, date - CIRCUIT_FARTHEST):
-                if DATE < now and (wake_date is None or now < wake_date):
-                    self.assertFalse(claim(rows, allow(before, [], now), [], now), "it sleeps too long")
-
-    def test_choice_of_one(self):
-        """Asked for, no failure of its own, the order tried least recently, the newest, the signal so, the oldest."""
-        for better, worse in (
-            ({"next_attempt_date": None, "fault_count": 3}, {}),
-            ({}, {"fault_count": 1}),
-            ({"last_attempt_id": 3}, {"last_attempt_id": 4}),
-            ({"order_id": 2}, {"order_id": 1}),
-        ):
-            rows = [
-                Queued(id=1, item_id=1, **{"order_id": 1, "next_attempt_date": DATE, **worse}),
-                Queued(id=2, item_id=2, **{"order_id": 2, "next_attempt_date": DATE, **better}),
-            ]
-            with self.subTest(f"{better} before {worse}"):
-                self.assertEqual(claim(rows, allow(Circuit(), [], DATE), [], DATE), [[rows[1]]])
-
-
-@tagged("post_install", "-at_install", "cloudprinter")
-class TestDeliverySentences(BaseCase):
-    def test_generated_scenarios(self):
-        """`make simulate` looks at more of them, and shows all posts of one: --only SEED."""
-        for seed in range(FIRST_SEED, FIRST_SEED + SCENARIOS):
-            scenario = Scenario(seed)
-            with self.subTest(scenario.title):
-                self.assertEqual(scenario.run(), {})

@@ -1,4 +1,4 @@
-"""What people see on Odoo's own documents, and on paper."""
+"""The add-on's fields on Odoo's own documents, on screen and in print."""
 
 from unittest.mock import patch
 
@@ -61,14 +61,14 @@ class TestDocuments(CloudprinterCase):
         self.assertEqual(pickings.search([*both, ("cloudprinter_item_ids.name", "like", "780001")]), linked)
         self.assertEqual(pickings.search([*both, ("cloudprinter_item_ids", "not in", [999999])]), linked | other)
 
-    def test_refusal_is_told_in_cloudprinters_words(self):
+    def test_refusal_is_shown_in_cloudprinters_words(self):
         item = self.sell_one()
         self.server.misbehave(times=1, status=400, body="Unknown item")
         self.send()
         self.assert_banner(item.production_ids, "Refused by Cloudprinter", "ItemRegistered", user=self.operator)
         self.assertFalse(item.production_ids.cloudprinter_stop)
 
-    def test_red_while_a_cancelled_item_is_still_made(self):
+    def test_red_while_a_canceled_item_is_still_made(self):
         item = self.sell_one(self.poster)
         item.with_user(self.manager).report_cancel("CancelUserRequest", "Not needed any more")
         self.send()
@@ -98,7 +98,7 @@ class TestDocuments(CloudprinterCase):
         self.assertEqual(len(production.cloudprinter_attention.splitlines()), 1)
 
     def test_the_most_urgent_comes_first(self):
-        """Whichever of the items that are printed together it is about."""
+        """The most urgent of the items that are printed together is shown first."""
         sale = self.sell((self.poster, 1, "123456780001"), (self.poster, 1, "123456780002"))
         refused, canceled = sale.cloudprinter_item_ids.sorted("id")
         production = refused.production_ids
@@ -117,7 +117,7 @@ class TestDocuments(CloudprinterCase):
         item.order_id.is_test = True
         self.assert_banner(item.production_ids, "Test order 123456780000. Do not print.", user=self.operator)
 
-    def test_copy_of_the_database_says_so_where_people_work(self):
+    def test_copy_of_the_database_says_so_where_users_work(self):
         item = self.sell_one()
         self.company.cloudprinter_fingerprint = "another"
         self.assert_banner(item.production_ids, "copy of the database", user=self.operator)
@@ -132,9 +132,9 @@ class TestDocuments(CloudprinterCase):
         self.assertEqual(sale.cloudprinter_reported, "1 of 2 Produced")
 
     def print(self, user, report, record):
-        """The printed page as HTML."""
+        """Return the printed page as HTML."""
         reports = self.env["ir.actions.report"].with_user(user)
-        # drawing barcodes takes a C library that few machines have
+        # drawing barcodes needs a C library that few machines have
         with patch.object(type(reports), "barcode", lambda *args, **kwargs: b""):
             return reports._render_qweb_html(report, record.ids)[0].decode()
 
@@ -164,7 +164,7 @@ class TestDocuments(CloudprinterCase):
         self.assertNotIn("Cloudprinter", html)
 
     def test_order_without_rights_to_items(self):
-        """A reader of manufacturing orders alone sees the texts that he needs."""
+        """A user who may read manufacturing orders but not items sees the texts that they need."""
         item = self.sell_one()
         with Form(item.production_ids.with_user(self.operator)) as form:
             self.assertEqual(form.cloudprinter_reported, "New")

@@ -1,4 +1,4 @@
-"""What Cloudprinter has accepted stays, and what has failed is deleted after a time."""
+"""What Cloudprinter has accepted is kept; failed attempts are deleted after a time."""
 
 import psycopg2
 from freezegun import freeze_time
@@ -13,7 +13,7 @@ from .common import DeliveryCase
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestEvidence(DeliveryCase):
-    """What Cloudprinter has accepted cannot be changed or deleted, whatever rights somebody has."""
+    """Accepted signals and attempts cannot be changed or deleted, whatever the rights of the user."""
 
     def setUp(self):
         super().setUp()
@@ -47,7 +47,7 @@ class TestEvidence(DeliveryCase):
             with self.assertRaises(AccessError):
                 request.unlink()
 
-    def test_nobody_makes_up_an_acceptance(self):
+    def test_acceptance_cannot_be_made_up(self):
         waiting = self.accept("2").signal_ids
         for env in self.envs:
             with self.assertRaises(AccessError):
@@ -70,7 +70,7 @@ class TestEvidence(DeliveryCase):
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestVacuum(DeliveryCase):
     def vacuum(self):
-        """Odoo's daily clean-up, which calls it as long as there is more."""
+        """Run Odoo's daily clean-up until nothing is left to delete."""
         calls = 0
         with freeze_time(self.moment):
             while self.env["cloudprinter.request"]._gc_requests()[1]:
@@ -103,7 +103,7 @@ class TestVacuum(DeliveryCase):
         self.assertFalse(signal.request_ids)
         self.assertEqual((signal.state, signal.number), ("sent", 1), "the signal itself is kept for ever")
 
-    def test_what_waits_for_a_person_is_kept(self):
+    def test_what_needs_attention_is_kept(self):
         self.server.misbehave(status=400)
         signal = self.accept("1").signal_ids
         self.send()
@@ -118,7 +118,7 @@ class TestVacuum(DeliveryCase):
         self.assertFalse(signal.request_ids)
 
     def test_company_is_still_stopped(self):
-        """What keeps it from sending does not depend on the attempts."""
+        """A company stays stopped when its attempts are deleted."""
         self.company.cloudprinter_retention_days = 0
         self.server.misbehave(status=401)
         items = self.accept("1", "2", "3")

@@ -1,4 +1,4 @@
-"""Going live with orders in progress: linking them, saying what was reported before Odoo, releasing what was held."""
+"""Going live with orders in progress: link them, record what was reported before Odoo, release held signals."""
 
 import base64
 
@@ -15,11 +15,11 @@ from .common import ALL_BUT_PACKED, KEY, ORDER, CloudprinterCase
 
 class GoingLiveCase(CloudprinterCase):
     def sell_before(self, *lines, **values):
-        """A sales order of the time before: Cloudprinter's order id is its reference, nothing is linked."""
+        """Create an unlinked sales order from before the add-on, with Cloudprinter's order id as its reference."""
         return self.sell(*(lines or [(self.book, 5, None)]), order=False, client_order_ref=ORDER, **values)
 
     def open_link(self, documents, user=None):
-        """The manager chooses *Link to Cloudprinter* in a list; returns the dialog."""
+        """Choose *Link to Cloudprinter* in a list as the manager and return the dialog."""
         xmlid = f"cloudprinter.cloudprinter_link_action_{documents._name.replace('.', '_')}"
         action = self.env.ref(xmlid).with_user(user or self.manager)
         action = action.with_context(
@@ -63,7 +63,7 @@ class TestLink(GoingLiveCase):
         self.assertEqual(lines.mapped("known"), ["registered"] * 2)
 
     def test_confirmed_first_and_id_typed_later(self):
-        """What was reported before is not sent, what happens later is."""
+        """Milestones reported before are not sent; those that happen later are."""
         sale = self.sell_before()
         item = self.link(sale, "123456780001")
         self.assertEqual((item.name, item.order_id.name, item.order_id.sale_order_id), ("123456780001", ORDER, sale))
@@ -78,7 +78,7 @@ class TestLink(GoingLiveCase):
         self.assert_received(item, ["ItemProduce", "ItemProduced", "ItemShipped"])
 
     def test_half_produced(self):
-        # Odoo's mrp_account reads analytic lines in the name of who makes a backorder
+        # Odoo's mrp_account reads analytic lines with the rights of the user who makes a backorder
         self.operator.group_ids += self.env.ref("account.group_account_readonly")
         sale = self.sell_before()
         self.produce(sale.mrp_production_ids, 2, backorder=True)
@@ -101,7 +101,7 @@ class TestLink(GoingLiveCase):
         self.assert_received(item, ["ItemShipped"])
 
     def test_delivered(self):
-        """Nothing is sent any more, whatever is typed afterwards."""
+        """Nothing more is sent, whatever is typed afterwards."""
         sale = self.sell_before()
         self.produce(sale.mrp_production_ids)
         with self.later(days=-2):
@@ -111,7 +111,7 @@ class TestLink(GoingLiveCase):
         self.assertEqual(self.get_outbox(item)[-1].event_date, sale.picking_ids.date_done)
         self.assertEqual(item.reported_stage, "shipped")
         sale.picking_ids.with_user(self.packer).carrier_tracking_ref = "LATE"
-        self.assert_outbox(item, ALL_BUT_PACKED, "nobody knows which code was reported")
+        self.assert_outbox(item, ALL_BUT_PACKED, "the reported code is unknown")
         self.assertFalse(self.env["stock.picking"].search([("cloudprinter_waits_for_tracking", "=", True)]))
         self.send()
         self.assertFalse(self.server.requests)
@@ -137,8 +137,8 @@ class TestLink(GoingLiveCase):
         self.send()
         self.assert_received(item, ["ItemShipped"])
 
-    def test_cancelled_at_cloudprinter_long_ago(self):
-        """A person sees it on the item, and *Cancel Here Too* ends what is open."""
+    def test_canceled_at_cloudprinter_long_ago(self):
+        """A user sees it on the item, and *Cancel Here Too* cancels the open documents."""
         sale = self.sell_before()
         item = self.link(sale, "1", known="canceled")
         self.assertEqual(item.attention, "canceled_open")
@@ -154,7 +154,7 @@ class TestLink(GoingLiveCase):
         self.assert_received(item, ["ItemRegistered"])
 
     def test_linked_before_and_said_later(self):
-        """Typed on the sales order first; what was recorded meanwhile and never posted becomes reported before."""
+        """The sales order was linked first; signals recorded meanwhile and never posted become reported before."""
         self.company.cloudprinter_hold = True
         sale = self.sell((self.book, 5, "1"))
         item = sale.order_line.cloudprinter_item_id
@@ -172,7 +172,7 @@ class TestLink(GoingLiveCase):
         self.assertEqual(self.get_before(self.link(sale, "1")), ["ItemRegistered", "ItemProduced"])
 
     def test_in_the_ledger(self):
-        """It is there as what it is: without number, answer and attempt, and untouchable."""
+        """The ledger has an entry without number, answer and attempt, which cannot be changed."""
         item = self.link(self.sell_before(), "1")
         signal = self.get_outbox(item)
         self.assertEqual((signal.state, signal.number, signal.http_status, signal.sent_date), ("sent", 0, 0, False))
@@ -185,7 +185,7 @@ class TestLink(GoingLiveCase):
         self.assertEqual(self.get_outbox(item).mapped("number"), [0, 1, 2], "numbers have no gap")
 
     def test_wrong_id_is_corrected(self):
-        """A person said what was reported before; Cloudprinter has accepted nothing with the wrong id."""
+        """A user recorded what was reported before; Cloudprinter has accepted nothing with the wrong id."""
         sale = self.sell_before()
         item = self.link(sale, "wrong")
         sale.order_line.with_user(self.salesman).cloudprinter_item_ref = "right"
@@ -215,10 +215,10 @@ class TestLink(GoingLiveCase):
         self.assertEqual(one.order_line[0].cloudprinter_item_ref, "a")
         self.assertEqual((wizard.linked_count, wizard.problem_count), (1, 5))
         for lines, part in (
-            (by_sale[one][1:], "Item b is that of another line too."),
-            (by_sale[two], f"Order taken is that of {taken.name} too."),
-            (by_sale[three], "shortened by Excel"),
-            (by_sale[taken], f"Order taken is that of {two.name} too."),
+            (by_sale[one][1:], "Item b is already used by another line."),
+            (by_sale[two], f"Order taken is already used by {taken.name}."),
+            (by_sale[three], "Excel shortened"),
+            (by_sale[taken], f"Order taken is already used by {two.name}."),
         ):
             for line in lines:
                 self.assertIn(part, line.problem)
@@ -227,7 +227,7 @@ class TestLink(GoingLiveCase):
         by_sale[three].item_ref = "3"
         by_sale[two].unlink()
         wizard.action_link()
-        self.assertEqual(by_sale[taken].problem, "This line is linked to item 1 already.")
+        self.assertEqual(by_sale[taken].problem, "This line is already linked to item 1.")
         by_sale[taken].item_ref = "1"
         action = wizard.action_link()
         self.assertEqual(action["tag"], "display_notification", "nothing is left")
@@ -263,7 +263,7 @@ class TestLink(GoingLiveCase):
         wizard = self.open_link(sold)
         wizard.line_ids.write({"order_ref": "X", "item_ref": "1"})
         wizard.action_link()
-        self.assertIn("Link the line of its sales order", wizard.line_ids.problem)
+        self.assertIn("Link the line of sales order", wizard.line_ids.problem)
 
     # === from a file === #
 
@@ -297,14 +297,14 @@ class TestLink(GoingLiveCase):
         for problem, part in zip(
             wizard.line_ids.mapped("problem"),
             (
-                "No sales order or manufacturing order is called S-NONE",
-                "Several lines can be meant",
-                "has no line with 9",
+                "There is no sales order or manufacturing order named S-NONE",
+                "Several lines match",
+                "has no line that matches 9",
                 "The item id is missing",
                 "The order id is missing",
                 "The sales order or manufacturing order is missing",
-                "printed is no stage",
-                "shortened by Excel",
+                "printed is not a valid stage",
+                "Excel shortened",
             ),
             strict=True,
         ):
@@ -330,11 +330,11 @@ class TestLink(GoingLiveCase):
         self.assertIn("Link to Cloudprinter", [action["name"] for action in bindings["action"]])
 
     def test_manager_without_rights_to_documents(self):
-        """Of what he may not see nothing is found."""
+        """Documents that a manager may not see are not found."""
         only = new_test_user(self.env, login="cp_only", groups="base.group_user,cloudprinter.group_manager")
         sale = self.sell_before()
         wizard = self.read_file(f"{sale.name};{ORDER};;1", user=only)
-        self.assertIn("No sales order", wizard.line_ids.problem)
+        self.assertIn("There is no sales order", wizard.line_ids.problem)
         line = wizard.line_ids.create({"link_id": wizard.id, "sale_line_id": sale.order_line.id, "item_ref": "1"})
         with mute_logger("odoo.addons.base.models.ir_model"), self.assertRaises(AccessError):
             line.link_id.action_link()
@@ -343,8 +343,8 @@ class TestLink(GoingLiveCase):
         sale = self.sell_before()
         stranger = self.given_stranger("mrp.group_mrp_manager")
         wizard = self.read_file(f"{sale.name};{ORDER};;1", user=stranger)
-        self.assertIn("No sales order", wizard.line_ids.problem)
-        # the same ids in two companies are two orders
+        self.assertIn("There is no sales order", wizard.line_ids.problem)
+        # equal ids in two companies are two orders
         self.env["cloudprinter.order"].create({"name": ORDER, "company_id": stranger.company_id.id})
         self.assertEqual(self.link(sale, "1").company_id, self.company)
 
@@ -388,11 +388,11 @@ class TestRelease(GoingLiveCase):
         self.key_date = self.company.cloudprinter_key_date
 
     def at(self, **delta):
-        """Some time before or after the key was saved."""
+        """Return a time relative to the saving of the key."""
         return freeze_time(fields.Datetime.add(self.key_date, **delta))
 
     def open_release(self, company=None):
-        """The administrator presses *Release* in the settings."""
+        """Press *Release* in the settings as an administrator."""
         settings = self.env["res.config.settings"].with_user(self.admin)
         if company:
             settings = settings.with_company(company)
@@ -407,9 +407,9 @@ class TestRelease(GoingLiveCase):
         return action
 
     def sell_old(self, *steps, **values):
-        """An item that was sold before the key was saved; later the ids are typed, and `steps` happen.
+        """Sell an item before the key was saved; later the ids are typed and `steps` happen.
 
-        :param steps: of (hours since the key was saved, what is done with the sales order)
+        :param steps: of (hours since the key was saved, call on the sales order)
         """
         with self.at(days=-5):
             sale = self.sell_before(**values)
@@ -455,13 +455,13 @@ class TestRelease(GoingLiveCase):
         self.assert_received(item, ALL_BUT_PACKED)
 
     def test_older_ones_were_reported_elsewhere(self):
-        """An item is at each stage when the key is saved, and goes on afterwards."""
+        """An item is at each stage when the key is saved, and progresses afterwards."""
         ordered = self.sell_old((3, self.make_all))
         made = self.sell_old((-2, self.make_all), (3, self.deliver_all))
         shipped = self.sell_old((-3, self.make_all), (-2, self.deliver_all))
         new = self.sell_one(order="new")
         action = self.release()
-        self.assertIn("4 signals are on their way, 8 were already reported", action["params"]["message"])
+        self.assertIn("4 signals are being sent, 8 were already reported", action["params"]["message"])
         self.assertEqual(self.get_before(ordered), ["ItemRegistered"])
         self.assertEqual(self.get_before(made), ["ItemRegistered", "ItemProduce", "ItemProduced"])
         self.assertEqual(self.get_before(shipped), ALL_BUT_PACKED)
@@ -483,7 +483,7 @@ class TestRelease(GoingLiveCase):
         self.assert_received(made, ["ItemShipped"])
 
     def test_nothing_earlier_follows(self):
-        """What an item did before the newest that was reported elsewhere was reported too."""
+        """Everything before the newest milestone that was reported elsewhere counts as reported too."""
         with self.at(days=1):
             made = self.sell_one()
             made.with_user(self.operator).report_delay(24, "Late")
@@ -497,8 +497,8 @@ class TestRelease(GoingLiveCase):
         self.release()
         self.assertEqual(set(self.get_outbox(made).mapped("origin")), {"before"})
 
-    def test_what_waits_for_a_person(self):
-        """A delivery of before does not ask for its code any more; one of after still does."""
+    def test_what_needs_attention(self):
+        """A delivery from before no longer asks for its tracking code; a later one still does."""
         deliver_without = lambda sale: self.deliver(sale.picking_ids, tracking=None)  # noqa: E731
         old = self.sell_old((-3, self.make_all), (-2, deliver_without))
         recent = self.sell_old((-2, self.make_all), (2, deliver_without))
@@ -509,7 +509,7 @@ class TestRelease(GoingLiveCase):
         self.assertEqual(recent.attention, "missing_tracking")
 
     def test_what_was_posted_is_final(self):
-        """Held in the middle of an outage: Cloudprinter may have it."""
+        """Signals were held in the middle of an outage: Cloudprinter may have received them."""
         self.company.cloudprinter_hold = False
         self.server.misbehave(status=500)
         with self.at(days=-1), mute_logger("odoo.addons.cloudprinter.models.cloudprinter_ledger"):
@@ -531,7 +531,7 @@ class TestRelease(GoingLiveCase):
         self.assertEqual(company.cloudprinter_key_date, fields.Datetime.add(self.key_date, days=3))
 
     def test_branches(self):
-        """What the hold covers: branches that use the key, but not those that are held themselves."""
+        """The hold covers branches that use the key, except those on hold themselves."""
         values = {"parent_id": self.company.id}
         free, held = self.env["res.company"].create(
             [{"name": "Free", **values}, {"name": "Held", "cloudprinter_hold": True, **values}]
@@ -563,7 +563,7 @@ class TestRelease(GoingLiveCase):
         items = self.env["cloudprinter.item"].create(
             [{"name": f"bulk{number}", "order_id": order.id} for number in range(200)]
         )
-        # so that these, which no document says, are not withdrawn
+        # so that these signals, which no document justifies, are not withdrawn
         self.env.cr.flush()
         self.env["cloudprinter.signal"].create(
             [
@@ -594,7 +594,7 @@ class TestRelease(GoingLiveCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestMilestones(BaseCase):
-    """What Cloudprinter was told of an item that it knows to be at a stage."""
+    """Signals that were reported of an item that Cloudprinter knows to be at a stage."""
 
     def test_all_stages(self):
         self.assertEqual(get_milestones("new"), [])
@@ -605,7 +605,7 @@ class TestMilestones(BaseCase):
         self.assertEqual(get_milestones("shipped", reported=()), ["ItemRegistered", "ItemShipped"])
 
     def test_nothing_of_it_is_planned_again(self):
-        """Whatever Odoo shows then, and whatever follows: only what is beyond what Cloudprinter knows."""
+        """Whatever Odoo shows then, only milestones beyond what Cloudprinter knows are planned."""
         ranks = {signal_type: STAGES.index(stage) for stage, signal_type in MILESTONES.items()}
         for known in STAGES:
             told = set(get_milestones(known))

@@ -20,7 +20,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def make_answer(item, status=200, headers=b""):
-    """An answer from whose body can be seen whose it is."""
+    """Return an answer whose body names its request."""
     return b"HTTP/1.1 %d OK\r\n%bContent-Length: %d\r\n\r\n%b" % (status, headers, len(item), item)
 
 
@@ -61,7 +61,7 @@ class HttpCase(BaseCase):
             for number in range(count):
                 sent.clear()
                 results.append(client.post(changed(item=str(number)).to_dict(), KEY))
-                # what is more than an answer has arrived before the next post
+                # anything beyond the answer has arrived before the next post
                 self.assertTrue(sent.wait(10))
         return results, len(connections)
 
@@ -72,10 +72,10 @@ class HttpCase(BaseCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestAnswers(HttpCase):
-    """Whose answer it is."""
+    """Each answer is attributed to the right request."""
 
     def test_interim_answers_are_read_over(self):
-        """Any number of them, in one packet and in several, and the connection is used again."""
+        """Any number of them, in one packet or in several, are skipped, and the connection is used again."""
         for name, packets in {
             "one before each": lambda item: [EARLY_HINTS, make_answer(item)],
             "in one packet": lambda item: [EARLY_HINTS + make_answer(item)],
@@ -111,7 +111,7 @@ class TestAnswers(HttpCase):
                 self.assertLess(result.duration_ms, 4000)
 
     def test_what_follows_an_answer_belongs_to_no_post(self):
-        """The connection is not used again where more than the answer came, or less."""
+        """The connection is not used again if more than the answer arrived, or less."""
         for name, packets in {
             "two answers in one packet": lambda item: [make_answer(item) + make_answer(b"other")],
             "two answers": lambda item: [make_answer(item), make_answer(b"other")],
@@ -130,7 +130,7 @@ class TestAnswers(HttpCase):
                 self.assertEqual(connections, len(results))
 
     def test_what_follows_in_a_record_of_tls(self):
-        """It is no longer in the socket, and not yet in the reader's buffer, of 8 KB."""
+        """The rest has left the socket but is not yet in the reader's 8 KB buffer."""
         path = make_certificate(self.enterContext(tempfile.TemporaryDirectory()))
 
         def answer(item):
@@ -147,7 +147,7 @@ class TestAnswers(HttpCase):
         self.assertEqual(connections, len(results))
 
     def test_the_status_line_is_the_answer(self):
-        """Whatever is wrong with the headers behind it, and for all statuses; then the connection is not used again."""
+        """The status counts for all statuses, whatever is wrong with the headers; the connection is not used again."""
         for name, headers in {
             "many": b"".join(b"X-%d: 1\r\n" % number for number in range(150)),
             "large": b"X-Large: %b\r\n" % (b"x" * 70_000),
@@ -164,7 +164,7 @@ class TestAnswers(HttpCase):
                     self.assertEqual(connections, 2)
 
     def test_headers_that_stall(self):
-        """Until the time-out or the deadline; what came of them is no body."""
+        """Reading ends at the time-out or the deadline; partial headers are not taken for a body."""
         for limits in ({"read_timeout": 0.2}, {"deadline": 0.2}):
             with self.subTest(**limits):
                 results, connections = self.post_all(
@@ -196,14 +196,14 @@ class TestAnswers(HttpCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestKeptConnection(BaseCase):
-    """The remote closes connections that it kept alive, and does not say so."""
+    """The remote closes connections that it kept alive without saying so."""
 
     def setUp(self):
         super().setUp()
         self.server = self.enterContext(CloudSignalServer(KEY))
 
     def given_client(self, **limits):
-        """A client with a connection that is kept alive."""
+        """Return a client with a connection that is kept alive."""
         client = self.enterContext(Client(self.server.url, "test", **limits))
         self.assertIs(self.post(client, "first").outcome, Outcome.ACCEPTED)
         return client
@@ -216,7 +216,7 @@ class TestKeptConnection(BaseCase):
         self.assertEqual(len(self.server.requests), 1 + posts)
 
     def test_closed_while_idle(self):
-        """Each signal arrives, and arrives once."""
+        """Each signal arrives exactly once."""
         self.server.misbehave(close_idle=True)
         client = self.given_client()
         results = [self.post(client, str(number)) for number in range(50)]
@@ -232,7 +232,7 @@ class TestKeptConnection(BaseCase):
         self.assertEqual([item for _type, _order, item in self.server.signals()], ["first", "a", "b"])
 
     def test_closed_when_it_had_accepted_the_request(self):
-        """This looks the same from here: the signal is repeated, and that can be counted."""
+        """This case cannot be distinguished: the signal is repeated, and the repeat is counted."""
         client = self.given_client()
         self.server.misbehave(cut="after", reused=True)
         result = self.post(client, "a")
@@ -266,7 +266,7 @@ class TestKeptConnection(BaseCase):
             self.assertEqual(self.post(client, "a").posts, 1)
         self.assertEqual(len(self.server.requests), 1)
 
-    def test_once_more_only(self):
+    def test_only_one_retry(self):
         client = self.given_client()
         self.server.misbehave(cut="before")
         self.assert_no_answer(self.post(client, "a"), posts=2)
@@ -285,7 +285,7 @@ class TestKeptConnection(BaseCase):
         self.assert_no_answer(self.post(client, "a"), posts=1)
 
     def test_the_client_closes_it(self):
-        """At once, though there was an error, whose traceback refers to all that was used."""
+        """The connection is closed at once, although the error's traceback refers to everything that was used."""
         ended = threading.Event()
 
         def handle(connection, request):

@@ -1,4 +1,4 @@
-"""What people read about an order that came in."""
+"""What users see of an incoming order."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from .test_intake import BOOK, IntakeCase
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestIncomingScreens(IntakeCase):
     def test_operator_reads_what_was_ordered(self):
-        """On the manufacturing order, without a click; printed together, the same is said once."""
+        """It is on the manufacturing order, without a click; items printed together show equal texts once."""
         items = self.take_in().order_id.item_ids
         book = items.filtered(lambda item: item.name == BOOK)
         [production] = book.production_ids.with_user(self.operator)

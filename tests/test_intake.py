@@ -1,4 +1,4 @@
-"""From an order document to a sales order, and what a person decides where that is not possible."""
+"""From an order document to a sales order, and what users decide where that is not possible."""
 
 import copy
 import json
@@ -26,7 +26,7 @@ METHOD = "fedex_national_2_day"
 
 
 class IntakeCase(CloudprinterCase):
-    """Given: a shop that takes incoming orders, all mapped, and confirms them by itself."""
+    """Given: a shop that imports incoming orders, with everything mapped, and confirms them automatically."""
 
     @classmethod
     def setUpClass(cls):
@@ -55,7 +55,7 @@ class IntakeCase(CloudprinterCase):
         cls.content = json.loads((DOCUMENTS / "order_v2.2.json").read_bytes())
 
     def document(self, **changes):
-        """The public example, with other values at the paths in `changes`, for example `items__0__count=3`."""
+        """Return the public example with other values at the paths in `changes`, for example `items__0__count=3`."""
         content = copy.deepcopy(self.content)
         for path, value in changes.items():
             *path, last = [int(part) if part.isdecimal() else part for part in path.split("__")]
@@ -66,14 +66,14 @@ class IntakeCase(CloudprinterCase):
         return json.dumps(content).encode()
 
     def receive(self, content=None, **changes):
-        """Cloudprinter sends a document; returns what is stored."""
+        """Receive a document from Cloudprinter and return what is stored."""
         document = order_document.read(content or self.document(**changes))
         documents = self.env["cloudprinter.order.document"]
         documents._receive(self.company, document)
         return documents.search([("name", "=", document.order.id)], limit=1)
 
     def take_in(self, content=None, **changes):
-        """Cloudprinter sends a document, and the worker runs."""
+        """Receive a document from Cloudprinter and run the worker."""
         document = self.receive(content, **changes)
         self.run_worker()
         return document
@@ -92,7 +92,7 @@ class TestRules(BaseCase):
         st.lists(st.floats(0, 1e6, allow_subnormal=False), min_size=1, max_size=30).filter(lambda w: sum(w) > 1e-6),
     )
     def test_no_cent_is_lost(self, cents, weights):
-        """The parts are together the total, none is negative, and none is off by more than a cent."""
+        """The parts add up to the total, none is negative, and none is off by more than a cent."""
         total = cents / 100
         parts = share_out(total, weights, lambda amount: float_round(amount, 2))
         self.assertAlmostEqual(sum(parts), total, 2)
@@ -102,7 +102,7 @@ class TestRules(BaseCase):
 
     @given(st.data())
     def test_changes_are_found(self, data):
-        """What was changed is found at its place, and nothing else."""
+        """A change is found at its place, and nothing else."""
         order = order_document.read((DOCUMENTS / "order_v2.2.json").read_bytes()).order
         self.assertEqual(find_changes(order, order), [])
         name = data.draw(st.sampled_from(["priority", "version"]))
@@ -148,7 +148,7 @@ class TestIntake(IntakeCase):
             self.assert_outbox(item, ["ItemRegistered"])
 
     def test_nothing_but_the_key_is_lost(self):
-        """What nobody knows stays in the stored document, the key does not."""
+        """Unknown keys stay in the stored document; the API key does not."""
         document = self.receive(novelty={"a": [1, "2"]})
         self.assertIn("novelty", document.content)
         self.assertNotIn(json.loads(self.document())["order"]["apikey"], document.content)
@@ -160,7 +160,7 @@ class TestIntake(IntakeCase):
                 sale = self.take_in(content).sale_order_id
                 self.assertEqual(sale.state, "sale")
                 self.assertEqual(len(self.get_lines(sale)), 3)
-                self.assertEqual(sale.amount_untaxed, 1012 + 4.2, "prices as agreed, freight as told")
+                self.assertEqual(sale.amount_untaxed, 1012 + 4.2, "prices as agreed, freight as stated")
 
     def test_items_are_described(self):
         item = self.take_in().order_id.item_ids.filtered(lambda item: item.name == BOOK)
@@ -176,7 +176,7 @@ class TestIntake(IntakeCase):
         self.assertTrue(cover.md5sum and cover.size and cover.url)
 
     def test_not_confirmed_by_itself(self):
-        """A person confirms, and that registers the items."""
+        """A user confirms the order, and that registers the items."""
         self.company.cloudprinter_confirm_orders = False
         document = self.take_in()
         sale = document.sale_order_id
@@ -205,7 +205,7 @@ class TestIntake(IntakeCase):
         content["order"]["items"][0]["count"] = int(content["order"]["items"][0]["count"])
         self.assertEqual(self.receive(json.dumps(content, indent=3).encode()), document, "written another way")
 
-    def test_other_content_waits_for_a_person(self):
+    def test_other_content_needs_a_decision(self):
         first = self.take_in()
         second = self.take_in(shipping_date="2016-07-20 08:00:00", items__1__count="12", addresses__0__city="Elsewhere")
         self.assertNotEqual(second, first)
@@ -222,7 +222,7 @@ class TestIntake(IntakeCase):
         self.assertEqual(set(first.order_id.item_ids.mapped("promised_date")), {sale.commitment_date})
         self.assertEqual(sale.partner_shipping_id.city, "Elsewhere")
         self.assertEqual(sale.picking_ids.partner_id, sale.partner_shipping_id)
-        self.assertEqual(self.get_lines(sale)[POSTER].product_uom_qty, 5, "a person changes the lines")
+        self.assertEqual(self.get_lines(sale)[POSTER].product_uom_qty, 5, "a user changes the lines")
         self.assertIn("12", sale.message_ids[0].body)
         self.assertNotIn("Elsewhere", str(sale.message_ids.mapped("body")))
 
@@ -300,10 +300,10 @@ class TestIntake(IntakeCase):
         (self.book | self.poster).default_code = "textbook_cw_a4_p_fc"
         document = self.take_in()
         self.assertEqual(document.failure_type, "unmatched")
-        self.assertIn("Several products", document.problem)
+        self.assertIn("several products", document.problem)
 
     def test_settings_address_and_currency(self):
-        """Each reason by itself: (what is wrong, part of the reason)."""
+        """Each reason on its own: (what is wrong, part of the reason)."""
         dollar = self.env.ref("base.USD")
         cases = [
             ({"addresses__0__country": "XQ"}, "XQ"),
@@ -355,7 +355,7 @@ class TestIntake(IntakeCase):
         self.assertEqual((document.state, document.failure_type), ("waiting", "error"))
 
     def test_odoo_refuses_to_confirm(self):
-        """Nothing of the order is left behind."""
+        """No record of the order is left behind."""
         message = "The warehouse is on fire"
 
         def refuse(_sale):
@@ -413,7 +413,7 @@ class TestIntake(IntakeCase):
         self.assertEqual(set(items.production_ids.mapped("priority")), {"1"}, "marked as urgent")
 
     def test_fiscal_position_is_the_customers(self):
-        """Where the reader lives has nothing to do with what Cloudprinter is billed."""
+        """The recipient's country has no influence on what Cloudprinter is billed."""
         positions = self.env["account.fiscal.position"].create(
             [
                 {"name": "Readers", "auto_apply": True, "country_id": self.env.ref("base.us").id},
@@ -435,7 +435,7 @@ class TestIntake(IntakeCase):
         self.assert_outbox(document.order_id.item_ids, ["ItemRegistered"] * len(document.order_id.item_ids))
         self.assertFalse(document.order_id.item_ids.production_ids)
 
-    # === orders that somebody typed === #
+    # === orders that were entered by hand === #
 
     def test_typed_with_all_ids(self):
         sale = self.sell((self.book, 1, BOOK), (self.poster, 5, POSTER), (self.flyer, 500, FLYER))
@@ -447,7 +447,7 @@ class TestIntake(IntakeCase):
         self.assertEqual(self.env["sale.order"].search_count([("cloudprinter_order_id.name", "=", document.name)]), 1)
 
     def test_typed_without_item_ids(self):
-        """Lines are found by product and quantity, two equal ones one after the other."""
+        """Lines are matched by product and quantity, two equal ones one after the other."""
         sale = self.sell((self.flyer, 500, None), (self.book, 1, None), (self.poster, 5, None))
         document = self.take_in()
         self.assertEqual(document.sale_order_id, sale)
@@ -458,7 +458,7 @@ class TestIntake(IntakeCase):
         self.assert_outbox(document.order_id.item_ids, ["ItemRegistered"] * 3)
 
     def test_typed_with_the_reference_alone(self):
-        """As shops did it before the add-on; of another customer it is another order."""
+        """Shops did this before the add-on; for another customer it is another order."""
         other = self.env["res.partner"].create({"name": "Another Customer"})
         values = {"order": False, "client_order_ref": "123456780000"}
         lines = [(self.book, 1, None), (self.poster, 5, None), (self.flyer, 500, None)]
@@ -482,7 +482,7 @@ class TestIntake(IntakeCase):
         self.assertEqual((document.state, document.sale_order_id), ("done", sale))
 
     def test_typed_by_reference_alone_and_differently(self):
-        """A person decides; what is the same is linked."""
+        """A user decides; equal parts are linked."""
         sale = self.sell((self.book, 1, None), (self.poster, 7, None), order=False, client_order_ref="123456780000")
         document = self.take_in()
         self.assertEqual(document.failure_type, "changed")
@@ -511,13 +511,13 @@ class TestIntake(IntakeCase):
         )
 
     def test_order_made_by_hand_in_the_app(self):
-        """Nothing is made of it yet: the sales order follows."""
+        """No sales order is created yet; it is linked later."""
         order = self.env["cloudprinter.order"].with_user(self.manager).create({"name": "123456780000"})
         document = self.take_in()
         self.assertEqual(document.order_id, order.sudo())
         self.assertEqual(document.sale_order_id.state, "sale")
 
-    # === readers === #
+    # === recipients === #
 
     def test_address_is_an_archived_child_found_again(self):
         address = self.take_in().sale_order_id.partner_shipping_id
@@ -535,7 +535,7 @@ class TestIntake(IntakeCase):
         sale = self.take_in(addresses__0__name=name).sale_order_id
         self.assertEqual(sale.partner_shipping_id.name, name)
 
-    def test_readers_are_forgotten_when_the_company_says_so(self):
+    def test_recipients_are_forgotten_when_the_company_says_so(self):
         self.company.cloudprinter_anonymize_months = 3
         document = self.take_in(id="1")
         shared = self.take_in(id="2")

@@ -1,4 +1,4 @@
-"""People of many languages and time zones: what is sent is English and UTC all the same."""
+"""Users of many languages and time zones: what is sent is English and UTC nevertheless."""
 
 from freezegun import freeze_time
 
@@ -8,7 +8,7 @@ from .common import ALL_BUT_PACKED
 from .test_accounting import AccountingCase
 
 PEOPLE = (("de_DE", "Europe/Berlin"), ("da_DK", "America/Los_Angeles"), ("ar_001", "Asia/Tokyo"))
-# in Tokyo it is the next day, and the next month
+# in Tokyo this is the next day and the next month
 MOMENT = "2027-11-30 15:30:00"
 
 
@@ -25,7 +25,7 @@ class TestLanguages(AccountingCase):
             cls.carrier.with_context(lang=lang).name = f"Name in {lang}"
 
     def speak(self, lang, zone):
-        """Who acts from here on uses Odoo in this language and time zone, as his browser says with each call."""
+        """Have the acting user work in this language and time zone, as the browser says with each call."""
         people = self.salesman | self.operator | self.packer | self.manager | self.accountant
         people.write({"lang": lang, "tz": zone})
         self.env = self.env(context={**self.env.context, "lang": lang, "tz": zone})
@@ -36,7 +36,7 @@ class TestLanguages(AccountingCase):
                 self.server.accepted.clear()
                 self.speak(lang, zone)
                 item = self.sell_one(order=lang)
-                # an Arabic keyboard types these
+                # an Arabic keyboard types these digits
                 item.with_user(self.operator).report_delay("٠٣٦", "Machine breakdown")
                 self.produce(item.production_ids)
                 self.deliver(item.sale_line_id.order_id.picking_ids)
@@ -48,7 +48,7 @@ class TestLanguages(AccountingCase):
                 self.assertEqual(sent["ItemShipped"]["shipping_option"], "Parcel to the Door")
 
     def test_what_is_printed(self):
-        """The company's time, whatever the reader's is."""
+        """Times are printed in the company's time zone, not the user's."""
         with freeze_time(MOMENT):
             item = self.sell_one()
         for lang, zone in PEOPLE:
@@ -58,7 +58,7 @@ class TestLanguages(AccountingCase):
                 self.assertIn("16:30:00 CET (15:30:00 UTC)", page)
 
     def test_date_in_an_imported_file(self):
-        """It is in the zone of who imports it."""
+        """The date is in the time zone of the importing user."""
         self.speak("de_DE", "Asia/Tokyo")
         orders = self.env["cloudprinter.order"].with_user(self.manager)
         result = orders.load(["name", "shipping_date"], [["77", "2027-12-01 00:30:00"]])

@@ -1,4 +1,4 @@
-"""What happens to a database beside the flows: upgraded from an older version, exported, uninstalled."""
+"""What happens to a database beside the flows: upgrades from an older version, export, uninstallation."""
 
 import runpy
 from pathlib import Path
@@ -15,8 +15,8 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestLifeCycle(CloudprinterCase):
-    def test_uninstalling_keeps_what_people_saved(self):
-        """Only what names a field of the add-on goes: not a word like it, nor a field that somebody made himself."""
+    def test_uninstalling_keeps_what_users_saved(self):
+        """Only what names a field of the add-on is removed: not similar words, nor custom fields."""
         domains = {
             "of ours": "[('cloudprinter_item_ids.name', '=', '1')]",
             "of theirs": "[('x_cloudprinter_id', '!=', False)]",
@@ -37,7 +37,7 @@ class TestLifeCycle(CloudprinterCase):
         self.assertEqual(lines.exists().mapped("name"), ["name", "x_cloudprinter_id"])
 
     def test_uninstalling_removes_the_type_of_to_dos(self):
-        """Also when people have planned with it."""
+        """This also works if users have planned activities of this type."""
         kind = self.env.ref("cloudprinter.mail_activity_type_cloudprinter")
         step = {"activity_type_id": kind.id, "summary": "Ask"}
         self.env["mail.activity.plan"].create(
@@ -54,7 +54,7 @@ class TestLifeCycle(CloudprinterCase):
         self.assertTrue(before.exists())
 
     def test_upgrading_dates_the_key_of_branches(self):
-        """The first version wrote down attempts, not when the key was entered; a branch posts with its parent's."""
+        """The first version recorded attempts, not when the key was entered; a branch posts with its parent's key."""
         branch = self.env["res.company"].create({"name": "Branch", "parent_id": self.company.id})
         production = self.env["mrp.production"].create(
             {

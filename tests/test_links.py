@@ -1,4 +1,4 @@
-"""How Cloudprinter's ids are typed and corrected."""
+"""Entering and correcting Cloudprinter's ids."""
 
 from contextlib import contextmanager
 
@@ -23,13 +23,13 @@ class LinkCase(CloudprinterCase):
 
     @contextmanager
     def refused(self, exception, message):
-        """A request is refused with a sentence, and leaves nothing behind."""
+        """Assert that a request is refused with a message and leaves nothing behind."""
         with self.assertRaises(exception) as caught:
             yield
         self.assertRegex(str(caught.exception), message)
 
     def make(self, order=ORDER, item=ITEM, **values):
-        """A manufacturing order without a sales order, by the operator."""
+        """Create a manufacturing order without a sales order, as the operator."""
         production = (
             self.env["mrp.production"]
             .with_user(self.operator)
@@ -47,13 +47,13 @@ class LinkCase(CloudprinterCase):
         return production
 
     def type_item(self, line, ref):
-        """The salesman types an item id into a line."""
+        """Type an item id into a line as the salesman."""
         line.with_user(self.salesman).cloudprinter_item_ref = ref
         self.env.cr.flush()
         return line.cloudprinter_item_id
 
     def get_links(self, record):
-        """The order id and item ids as the user reads them."""
+        """Return the order id and item ids as the user reads them."""
         if record._name == "sale.order":
             return record.cloudprinter_order_ref, record.order_line.mapped("cloudprinter_item_ref")
         return record.cloudprinter_order_ref, record.cloudprinter_item_ref
@@ -62,7 +62,7 @@ class LinkCase(CloudprinterCase):
         return items.move_ids.picking_id.filtered(lambda picking: picking.state not in ("done", "cancel"))
 
     def deliver_all(self, items):
-        """Every transfer of the route, one after the other."""
+        """Validate every transfer of the route, one after the other."""
         while pickings := self.get_open_pickings(items):
             self.deliver(pickings[0])
 
@@ -133,7 +133,7 @@ class TestTypedIds(LinkCase):
         self.assertFalse(self.make("", " ").cloudprinter_item_ids)
 
     def test_ids_are_opaque(self):
-        """No zero, sign or letter is lost, and an id does not tell its order."""
+        """Zeros, signs and letters are kept, and an item id does not identify its order."""
         sale = self.sell((self.book, 5, "0007"), (self.book, 5, "-1/ä"), order="00")
         self.assertEqual(self.get_links(sale), ("00", ["0007", "-1/ä"]))
 
@@ -150,7 +150,7 @@ class TestTypedIds(LinkCase):
             self.sell((self.book, 5, ITEM), (self.book, 5, f" {ITEM}"))
 
     def test_links_written_directly(self):
-        """By an import or another add-on: the manufacturing orders follow, and the same refusals hold."""
+        """An import or another add-on writes them: they reach the manufacturing orders and are validated alike."""
         sale = self.sell((self.book, 1, "1"), (self.book, 1, None))
         one, two = sale.order_line.filtered(lambda line: line.product_id == self.book)
         item = self.env["cloudprinter.item"].create({"name": "2", "order_id": sale.cloudprinter_order_id.id})
@@ -173,7 +173,7 @@ class TestTypedIds(LinkCase):
     # === attached to what exists === #
 
     def test_first_the_manufacturing_order(self):
-        """The sales order follows: its line gets the same item, and its own manufacturing order makes it too."""
+        """The sales order comes later: its line gets the same item, and its own manufacturing order makes it too."""
         production = self.make()
         item = production.cloudprinter_item_ids
         sale = self.sell((self.book, 5, ITEM))
@@ -217,7 +217,7 @@ class TestTypedIds(LinkCase):
         self.assert_outbox(item, REGISTERED)
 
     def test_correction_to_an_item_that_exists(self):
-        """The link moves, on the line and on what is made for it; nothing is said of the wrong item any more."""
+        """The link moves on the line and its manufacturing orders; nothing more is reported of the wrong item."""
         right = self.make().cloudprinter_item_ids
         sale = self.sell((self.book, 5, "wrong"))
         wrong = sale.order_line.cloudprinter_item_id
@@ -229,7 +229,7 @@ class TestTypedIds(LinkCase):
         self.assert_outbox(right, REGISTERED)
 
     def test_correction_of_one_of_two_manufacturing_orders(self):
-        """The other one was right: its item keeps its id."""
+        """Only the other one was wrong: the first item keeps its id."""
         first, second = self.make(), self.make()
         item = first.cloudprinter_item_ids
         self.send()
@@ -263,7 +263,7 @@ class TestTypedIds(LinkCase):
         self.assertEqual(other.cloudprinter_item_ids.order_id, sale.cloudprinter_order_id)
 
     def test_correction_to_an_order_that_exists(self):
-        """An order without items is exchanged; of two orders with items nobody knows which is meant."""
+        """An order without items is exchanged; with items on both orders it is ambiguous and refused."""
         made = self.make()
         sale = self.sell((self.book, 5, None), order="typo").with_user(self.salesman)
         sale.cloudprinter_order_ref = ORDER
@@ -272,11 +272,11 @@ class TestTypedIds(LinkCase):
         self.assertIn(made, sale.order_line.cloudprinter_item_id.production_ids)
         other = self.sell((self.book, 5, ITEM), order="typo").with_user(self.salesman)
         self.make("third")
-        with self.refused(UserError, "Order third exists already, and order typo has items of its own"):
+        with self.refused(UserError, "Order third already exists, and order typo has its own items"):
             other.cloudprinter_order_ref = "third"
 
     def test_emptied(self):
-        """A mistake: line, manufacturing order and moves are free again, and nothing is said."""
+        """The ids were a mistake: line, manufacturing order and moves are unlinked, and nothing is reported."""
         sale = self.sell((self.book, 5, ITEM))
         item = sale.order_line.cloudprinter_item_id
         production = item.production_ids
@@ -299,7 +299,7 @@ class TestTypedIds(LinkCase):
         self.assert_outbox(item, [])
 
     def test_odd_ids(self):
-        """From another program or a paste: a number is an id, what cannot be one is refused with a sentence."""
+        """From another program or a paste, a number is an id; what cannot be an id is refused with a message."""
         production = self.make(order=123456780000, item=123456780001)
         self.assertEqual(self.get_links(production), (ORDER, ITEM))
         for odd in ("x" * 256, "1\0002", "1\ud800", "1\n2"):
@@ -307,7 +307,7 @@ class TestTypedIds(LinkCase):
                 self.make(item=odd)
 
     def test_quantity_of_a_hand_made_delivery(self):
-        """Without a sales order the manufacturing order tells how many there are."""
+        """Without a sales order the manufacturing order gives the quantity."""
         production = self.make()
         self.produce(production)
         item = production.cloudprinter_item_ids
@@ -316,7 +316,7 @@ class TestTypedIds(LinkCase):
     # === companies === #
 
     def test_another_companys_item(self):
-        """Nobody reports another company's item by linking a document of his own to it."""
+        """A user cannot report another company's item by linking it to a document of their own."""
         stranger = self.env["res.company"].create({"name": "Stranger"})
         item = self.sell_one()
         move = {
@@ -334,7 +334,7 @@ class TestTypedIds(LinkCase):
             sale.cloudprinter_order_id = item.order_id
 
     def test_companies(self):
-        """An order of the same house may make the item, one of another house may not."""
+        """An order of a related company may make the item, one of another company may not."""
         item = self.sell_one()
         branch, stranger = self.env["res.company"].create(
             [{"name": "Branch", "parent_id": self.company.id}, {"name": "Stranger"}]

@@ -1,4 +1,4 @@
-"""The main job: what happens in Odoo arrives at Cloudprinter."""
+"""The main flow: what happens in Odoo reaches Cloudprinter."""
 
 from odoo.tests import tagged
 
@@ -8,7 +8,7 @@ from .common import ALL_BUT_PACKED, KEY, ORDER, CloudprinterCase
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestMainWay(CloudprinterCase):
     def test_from_sale_to_shipped(self):
-        """An item is sold, produced, packed and shipped by people with their own rights only."""
+        """An item is sold, produced, packed and shipped by users with only the rights of their role."""
         item = self.sell_one(self.poster)
         self.assertEqual(item.stage, "registered")
         self.assert_outbox(item, ["ItemRegistered"])
@@ -54,7 +54,7 @@ class TestMainWay(CloudprinterCase):
         self.assertNotIn(KEY, str(signals.request_ids.read()))
 
     def test_odoo_skips_states(self):
-        """Produce All on a confirmed order: what was skipped is filled in, in order, but packing is never assumed."""
+        """Produce All on a confirmed order: skipped milestones are filled in, in order, except packing."""
         item = self.sell_one()
         self.produce(item.production_ids)
         self.deliver(item.sale_line_id.order_id.picking_ids)

@@ -1,4 +1,4 @@
-"""Every way in which Odoo makes something: which signals are in the outbox afterwards, each of them once."""
+"""Every way to manufacture in Odoo, and the signals in the outbox afterwards, each exactly once."""
 
 from odoo import Command
 from odoo.tests import Form, tagged
@@ -12,7 +12,7 @@ CANCELED = [*REGISTERED, "ItemCanceled"]
 
 
 class ManufacturingCase(CloudprinterCase):
-    """Given: an operator without any right on sales, who types Cloudprinter's ids on manufacturing orders."""
+    """Given: an operator without rights on sales, who types Cloudprinter's ids on manufacturing orders."""
 
     @classmethod
     def setUpClass(cls):
@@ -22,7 +22,7 @@ class ManufacturingCase(CloudprinterCase):
         cls.operator.group_ids += cls.env.ref("account.group_account_readonly")
 
     def make(self, item="123456780001", product=None, quantity=5, confirm=True):
-        """A manufacturing order without a sales order, entered in the form."""
+        """Create a manufacturing order without a sales order, entered in the form."""
         form = Form(self.env["mrp.production"].with_user(self.operator))
         form.product_id = product or self.book
         form.product_qty = quantity
@@ -36,7 +36,7 @@ class ManufacturingCase(CloudprinterCase):
         return production
 
     def split(self, production, size):
-        """The dialog *Split*, with a maximum batch size."""
+        """Use the *Split* dialog with a maximum batch size."""
         wizard = Form.from_action(production.env, production.action_split())
         wizard.max_batch_size = size
         wizard.save().action_split()
@@ -45,7 +45,7 @@ class ManufacturingCase(CloudprinterCase):
         return productions.browse(productions.action_merge()["res_id"])
 
     def scrap(self, production, product, quantity=1):
-        """The dialog *Scrap* of a manufacturing order, with *Replenish* ticked."""
+        """Use the *Scrap* dialog of a manufacturing order with *Replenish* ticked."""
         # the button in the form is for stock users
         self.operator.group_ids += self.env.ref("stock.group_stock_user")
         scrap = Form.from_action(production.env, production.button_scrap())
@@ -93,7 +93,7 @@ class TestManufacturingStates(ManufacturingCase):
     # === started === #
 
     def test_start_of_a_work_order(self):
-        """By the button, the status list, the typed duration; a second start adds nothing."""
+        """Button, status list and typed duration all start production; a second start adds nothing."""
         ways = {
             "button": lambda order: order.button_start(),
             "status": lambda order: order.set_state("progress"),
@@ -111,7 +111,7 @@ class TestManufacturingStates(ManufacturingCase):
                 self.assert_outbox(production.cloudprinter_item_ids, STARTED)
 
     def test_all_work_orders_done(self):
-        """The last work order does not put anything into stock: produced is said when the order is done."""
+        """The last work order moves nothing into stock: produced is reported when the order is done."""
         production = self.make(product=self.poster)
         item = production.cloudprinter_item_ids
         production.workorder_ids.button_start()
@@ -122,7 +122,7 @@ class TestManufacturingStates(ManufacturingCase):
         self.assert_outbox(item, PRODUCED)
 
     def test_all_work_orders_canceled(self):
-        """Odoo says *To Close*, but nobody has started anything."""
+        """Odoo shows *To Close*, but production has not started."""
         production = self.make(product=self.poster)
         item = production.cloudprinter_item_ids
         production.workorder_ids.action_cancel()
@@ -149,7 +149,7 @@ class TestManufacturingStates(ManufacturingCase):
             form.qty_producing = quantity
 
     def test_quantity_changed_while_work_order_is_done(self):
-        """Odoo opens the work order again: nothing goes back, nothing is said twice."""
+        """Odoo reopens the work order: nothing goes back, nothing is reported twice."""
         production = self.make(product=self.poster)
         item = production.cloudprinter_item_ids
         production.workorder_ids.button_start()
@@ -191,7 +191,7 @@ class TestManufacturingStates(ManufacturingCase):
         self.assert_outbox(production.cloudprinter_item_ids, PRODUCED)
 
     def test_backorder(self):
-        """Produced is said after the last backorder, asked for or always made."""
+        """Produced is reported after the last backorder, whether Odoo asks for it or always creates it."""
         for answer in ("ask", "always"):
             with self.subTest(answer):
                 production = self.make(f"backorder-{answer}")
@@ -214,7 +214,7 @@ class TestManufacturingStates(ManufacturingCase):
             self.assert_outbox(item, expected)
 
     def test_merge(self):
-        """The merged order makes all the items; that Odoo cancels the two old orders cancels no item."""
+        """The merged order makes all items; no item is canceled although Odoo cancels the two merged orders."""
         for confirm, expected in ((True, REGISTERED), (False, [])):
             with self.subTest(confirm=confirm):
                 names = (f"first-{confirm}", f"second-{confirm}")
@@ -242,10 +242,10 @@ class TestManufacturingStates(ManufacturingCase):
         self.assertEqual(production.unbuild_ids.state, "done")
         self.assert_outbox(production.cloudprinter_item_ids, PRODUCED)
 
-    # === cancelled === #
+    # === canceled === #
 
     def test_cancel(self):
-        """The only order of an item without a delivery is cancelled: a person must say why."""
+        """The only order of an item without a delivery is canceled: a user must give the cause."""
         production = self.make()
         production.action_cancel()
         item = production.cloudprinter_item_ids
@@ -265,7 +265,7 @@ class TestManufacturingStates(ManufacturingCase):
         self.assertEqual(item.attention, "production_canceled")
 
     def test_cancel_of_a_partly_consumed_order(self):
-        """Odoo calls it done when some of it was made before."""
+        """Odoo marks it as done when a part was made before."""
         for made, state, expected in ((0, "cancel", [*STARTED, "ItemCanceled"]), (2, "done", PRODUCED)):
             with self.subTest(made=made):
                 production = self.make(f"consumed-{made}")
@@ -283,7 +283,7 @@ class TestManufacturingStates(ManufacturingCase):
                 self.assert_outbox(item, expected)
 
     def test_cancel_with_the_delivery(self):
-        """`stock.cancel_moves_origin`: only a recomputation tells that the manufacturing order is cancelled."""
+        """`stock.cancel_moves_origin`: only a recomputation shows that the manufacturing order is canceled."""
         self.env["ir.config_parameter"].set_param("stock.cancel_moves_origin", "True")
         self.mto.rule_ids.propagate_cancel = True
         item = self.sell_one()
@@ -299,7 +299,7 @@ class TestManufacturingStates(ManufacturingCase):
         self.assertEqual(item.attention, "delivery_canceled")
 
     def test_unlink(self):
-        """A deleted order was a mistake: nothing is said of it, unless it was said before."""
+        """A deleted order was a mistake: nothing is reported of it, unless something was reported before."""
         for confirm in (False, True):
             with self.subTest(confirm=confirm):
                 production = self.make(f"unlink-{confirm}", confirm=confirm)
@@ -321,7 +321,7 @@ class TestManufacturingStates(ManufacturingCase):
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestManufacturingRoutes(ManufacturingCase):
     def test_cover_and_block(self):
-        """Two orders make one item: started with the first, produced with the last."""
+        """Two orders make one item: it is started with the first and produced with the last."""
         cover = self.make(product=self.poster)
         block = self.make()
         item = cover.cloudprinter_item_ids
@@ -332,7 +332,7 @@ class TestManufacturingRoutes(ManufacturingCase):
         self.assert_outbox(item, PRODUCED)
 
     def test_gang_run(self):
-        """One order makes several items, of two Cloudprinter orders: each has its own signals."""
+        """One order makes several items of two Cloudprinter orders: each has its own signals."""
         production = self.make("gang-1")
         others = self.env["cloudprinter.item"]
         for order in (ORDER, "another"):
@@ -351,7 +351,7 @@ class TestManufacturingRoutes(ManufacturingCase):
             self.assert_outbox(item, PRODUCED)
 
     def test_reprint_after_scrap(self):
-        """What is printed again is made for the same item, and cancelling the first attempt cancels no item."""
+        """The reprint is made for the same item, and canceling the first attempt does not cancel the item."""
         item = self.sell_one()
         first = item.production_ids.with_user(self.operator)
         self.produce(first)
@@ -383,7 +383,7 @@ class TestManufacturingRoutes(ManufacturingCase):
         self.assert_outbox(other, PRODUCED)
 
     def test_scrapped_component(self):
-        """A spoiled component is made again, but not for the item itself."""
+        """A spoiled component is made again, but is not linked to the item."""
         plate = self._create_product("Plate", routes=self.manufacture)
         self.env["stock.quant"]._update_available_quantity(plate, self.warehouse.lot_stock_id, 100)
         self.book.bom_ids.bom_line_ids = [Command.create({"product_id": plate.id, "product_qty": 1})]
@@ -395,7 +395,7 @@ class TestManufacturingRoutes(ManufacturingCase):
         self.assert_outbox(production.cloudprinter_item_ids, REGISTERED)
 
     def test_sub_assembly_is_not_linked(self):
-        """Neither when the item is typed before confirmation, nor late, nor by a backorder."""
+        """This holds if the item is typed before confirmation, later, or on a backorder."""
         block = self._create_product("Block")
         self.book.bom_ids.bom_line_ids = [Command.create({"product_id": block.id, "product_qty": 1})]
         for late in (False, True):
@@ -416,7 +416,7 @@ class TestManufacturingRoutes(ManufacturingCase):
                 self.assert_outbox(item, PRODUCED)
 
     def _subcontract(self, product):
-        """The product is bought from a binder, to order."""
+        """Have the product bought to order from a binder."""
         binder = self.env["res.partner"].create({"name": "Binder"})
         product.bom_ids.write({"type": "subcontract", "subcontractor_ids": [Command.set(binder.ids)]})
         product.seller_ids = [Command.create({"partner_id": binder.id, "price": 1})]
@@ -432,7 +432,7 @@ class TestManufacturingRoutes(ManufacturingCase):
         self.env.cr.flush()
 
     def test_subcontracted(self):
-        """An unlinked receipt tells nothing; a linked item's middle milestones are filled in when it is shipped."""
+        """An unlinked receipt reports nothing; a linked item's middle milestones are filled in when it is shipped."""
         if "purchase.order" not in self.env or "subcontractor_ids" not in self.env["mrp.bom"]:
             self.skipTest("needs mrp_subcontracting_purchase")
         self._subcontract(self.book)

@@ -1,4 +1,4 @@
-"""Order documents: what is read from the examples, what is tolerated, what is refused; nothing of Odoo but its test
+"""Order documents: reading the examples, what is tolerated and what is refused; of Odoo only its test
 classes."""
 
 import copy
@@ -125,7 +125,7 @@ class OrderDocumentCase(BaseCase):
         self.assertTrue(str(caught.exception).startswith(message), caught.exception)
 
     def check(self, content):
-        """Read anything; what comes is a document that can be stored and read again, or says what is wrong.
+        """Read any content; check that the result can be stored and read again, or that the error says what is wrong.
 
         :return: the Document, or None
         """
@@ -162,13 +162,13 @@ class TestOrderDocument(OrderDocumentCase):
         self.assertEqual(read_example("order_v2.1.json"), replace(V22, version="2.1", costs=Costs()))
 
     def test_xml_v21(self):
-        """No shipping date, no files of the order; one address and many items without a list around them."""
+        """No shipping date, no files of the order; one address and many items without an enclosing list."""
         client = Client("999", "YourCompany", V22.client.reference, V22.client.other)
         expected = replace(V22, version="2.1", shipping_date=None, client=client, costs=Costs(), files=())
         self.assertEqual(read_example("order_v2.1.xml"), expected)
 
     def test_xml_test_order(self):
-        """Files and options without a list around them."""
+        """Files and options without an enclosing list."""
         order = read_example("test_order_v2.1.xml")
         self.assertTrue(order.is_test)
         self.assertEqual(order.id, "123456800000")
@@ -266,7 +266,7 @@ class TestOrderDocument(OrderDocumentCase):
     # === lists and objects === #
 
     def test_lists(self):
-        """One or many, with or without a list around them: the same."""
+        """One or many, with or without an enclosing list: the result is the same."""
         one, two = {"url": "a"}, {"url": "b"}
         for value, urls in [
             ({"files": [one, two]}, ["a", "b"]),
@@ -298,7 +298,7 @@ class TestOrderDocument(OrderDocumentCase):
                 self.assertEqual([address.name for address in read_xml(inner).addresses], names)
 
     def test_options(self):
-        """An option has a text `option`: no list of options."""
+        """An option has a text `option`, which is not a list of options."""
         one = {"option": "paper", "desc": "Paper", "count": 2, "type": "kind"}
         paper = Option("paper", "Paper", "kind", "2")
         for value, expected in [
@@ -426,12 +426,12 @@ class TestOrderDocument(OrderDocumentCase):
             self.assertEqual(address and address.name, expected)
 
     def test_composed(self):
-        """What looks the same is the same: an address is found again."""
+        """Texts that look the same become equal, so that an address is found again."""
         self.assertEqual(read_changed("addresses", 0, "city", value="Mu\u0308nchen").addresses[0].city, "M\u00fcnchen")
         self.assertEqual(read_changed("addresses", 0, "city", value="e\0\u0301").addresses[0].city, "\u00e9")
 
     def test_reorder_of_the_order(self):
-        """Said for the order, it holds for the items that say nothing themselves."""
+        """A reorder of the whole order applies to the items without a value of their own."""
         document = json.loads(JSON)
         document["order"]["reorder_cause"] = "reorder_print_quality"
         document["order"]["items"][1]["reorder_item_id"] = "7"
@@ -465,7 +465,7 @@ class TestOrderDocument(OrderDocumentCase):
         self.assertEqual(read(dict(ODD)["XML with a prefix"]).key, KEY)
 
     def test_key_is_masked(self):
-        """Wherever it is and however it is written, it is not stored."""
+        """The key is never stored, wherever it is and however it is written."""
         document = json.loads(JSON)
         order = document["order"]
         document["log"] = [f"key={KEY}"]
@@ -485,13 +485,13 @@ class TestOrderDocument(OrderDocumentCase):
         self.assertEqual(document.order.other["c"], "***")
 
     def test_short_key(self):
-        """It would mask half of the document, ids first."""
+        """A short key would mask half of the document, ids first."""
         document = read(changed(["apikey"], "1"))
         self.assertEqual(document.key, "1")
         self.assertEqual(document.order, V22)
 
     def test_errors_do_not_tell(self):
-        """Neither values nor names of keys that are not known."""
+        """Errors contain neither values nor names of unknown keys."""
         for content in (
             changed(["Anna Example"], 2001 * "a"),
             changed(["x"], {"Anna": {"1 Street": float("nan")}}),
@@ -531,7 +531,7 @@ class TestOrderDocument(OrderDocumentCase):
         self.assertEqual(read(re.sub(rb">\s+<", b"><", XML)).digest, read(XML).digest)
 
     def test_digest_of_another(self):
-        """Every change of a value counts."""
+        """Every change of a value changes the digest."""
         document = json.loads(JSON)
         digests, refused = {read(JSON).digest}, []
         leaves = [path for path, value in walk(document) if not isinstance(value, (dict, list))]
@@ -548,7 +548,7 @@ class TestOrderDocument(OrderDocumentCase):
             value = get(document, ["order", *path])
             digests |= {read(changed(path, value[::-1])).digest, read(changed(path, value[:1])).digest}
         self.assertEqual(len(digests), 1 + len(leaves) - len(refused) + 6)
-        # another document with the same order, but for a test
+        # another document with the same order, except for a test
         self.assertNotIn(read(changed(["creator", "test"], True)).digest, digests)
 
     # === limits === #
@@ -563,17 +563,17 @@ class TestOrderDocument(OrderDocumentCase):
         self.check(xml(deepest * "<a>" + "b" + deepest * "</a>"))
         self.check(changed(["files", 0, "url"], order_document.URL_AT_MOST * "u"))
         self.check(changed(["files"], order_document.ENTRIES_AT_MOST * [{"url": "u"}]))
-        # composed, it would be longer than it may be
+        # composed, the text would exceed the limit
         self.assertTrue(self.check(changed(["items", 0, "title"], order_document.TEXT_AT_MOST * "\U0001d15e")))
 
     def test_composing_costs(self):
-        """A long text is left as it is: the costs of composing it grow with the square of its length."""
+        """A long text is left unchanged, as the cost of composing it grows with the square of its length."""
         text = "a" + 150 * "\u0301\u0316"
         self.assertEqual(read_changed("x", value=text).other["x"], text)
         self.assertEqual(read_changed("x", value=text[:9]).other["x"][0], "\u00e1")
 
 
-# -- Anything at all
+# -- Arbitrary content
 
 
 def walk(value, path=()):
@@ -609,7 +609,7 @@ EXAMPLES = [json.loads((FOLDER / name).read_bytes()) for name in ("order_v2.2.js
 
 @st.composite
 def mutated(draw):
-    """An example with a few values gone, replaced or repeated."""
+    """Return an example with a few values removed, replaced or repeated."""
     document = copy.deepcopy(draw(st.sampled_from(EXAMPLES)))
     for _change in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from([path for path, _value in walk(document) if len(path) > 1] or [()]))
@@ -639,7 +639,7 @@ xml_names = st.sampled_from("a test id count item items file url address option 
 
 @st.composite
 def elements(draw, depth=0):
-    """An element of anything, with attributes and texts between its children."""
+    """Return an element with arbitrary attributes, and texts between its children."""
     name = draw(xml_names)
     attributes = draw(st.dictionaries(xml_names, xml_text, max_size=2))
     children = [escape(draw(xml_text))]
@@ -651,7 +651,7 @@ def elements(draw, depth=0):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestAnyOrderDocument(OrderDocumentCase):
-    """What comes is a Document or a DocumentError, never anything else."""
+    """The result is a Document or a DocumentError, never anything else."""
 
     @generated
     @given(values)
@@ -666,7 +666,7 @@ class TestAnyOrderDocument(OrderDocumentCase):
     @generated
     @given(st.dictionaries(names, values, max_size=4), st.dictionaries(names, values, max_size=4))
     def test_any_keys(self, order, item):
-        """The ids and the count are right: most of these are read."""
+        """The ids and the count are right, so most of these are read."""
         item = {**item, "id": "2", "count": 1}
         self.check(to_json({"order": {"apikey": KEY, **order, "id": "1", "items": [item], "item": []}}))
 
@@ -685,7 +685,7 @@ class TestAnyOrderDocument(OrderDocumentCase):
                 self.assertNotIn(key.lower(), repr(document.order).lower())
 
         check()
-        # it was not for nothing
+        # ensure that the test had cases
         self.assertGreater(seen.count(True), 20)
         self.assertGreater(seen.count(False), 20)
 

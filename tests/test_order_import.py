@@ -1,4 +1,4 @@
-"""Order documents that somebody has as files."""
+"""Import of order documents from files."""
 
 import json
 from datetime import timedelta
@@ -27,7 +27,7 @@ class TestOrderImport(IntakeCase):
         cls.content["order"]["apikey"] = ORDER_KEY
 
     def drop(self, *contents, user=None, **context):
-        """Somebody drops files into the dialog, as the widget uploads them; returns the dialog."""
+        """Drop files into the dialog, as the widget uploads them, and return the dialog."""
         env = self.env(user=user or self.manager, context={**self.env.context, **context})
         files = env["ir.attachment"].create(
             [
@@ -38,7 +38,7 @@ class TestOrderImport(IntakeCase):
         return env["cloudprinter.order.import"].create({"attachment_ids": [Command.set(files.ids)]})
 
     def import_files(self, *contents, **options):
-        """Somebody drops files and presses Import; returns the lines."""
+        """Drop files, press Import and return the lines."""
         wizard = self.drop(*contents, **options)
         action = wizard.action_import()
         self.assertEqual((action["res_id"], action["target"]), (wizard.id, "new"), "the result is shown")
@@ -63,7 +63,7 @@ class TestOrderImport(IntakeCase):
         self.assertEqual(self.import_files(xml.replace(key, ORDER_KEY).encode()).document_id.format, "xml")
 
     def test_one_line_for_each_file(self):
-        """One is right, one is not mapped, one comes twice, and the others are no orders."""
+        """One file is valid, one is not mapped, one comes twice, and the others are no orders."""
         lines = self.import_files(
             self.document(),
             self.document(id="2", items__0__product="calendar_a3"),
@@ -103,8 +103,8 @@ class TestOrderImport(IntakeCase):
         with patch.object(dialog, "FILES_AT_MOST", 2), self.assertRaisesRegex(UserError, "3 files"):
             self.import_files(b"1", b"2", b"3")
 
-    def test_person_does_not_wait_for_many(self):
-        """What is not made in time is stored, and the worker makes it."""
+    def test_user_does_not_wait_for_many(self):
+        """Orders that are not made in time are stored, and the worker makes them."""
         with patch.object(dialog, "SECONDS", -1):
             line = self.import_files(self.document())
         self.assertEqual((line.result, line.document_id.sudo().state), ("received", "received"))
@@ -120,7 +120,7 @@ class TestOrderImport(IntakeCase):
         self.assertFalse(line.document_id)
 
     def test_key_of_another_company_here(self):
-        """Also where the company that imports has none."""
+        """This holds even if the importing company has no key."""
         other = self.env["res.company"].create({"name": "Other Shop", "cloudprinter_order_api_key": "other-key"})
         line = self.import_files(self.document(apikey="other-key"))
         self.assertEqual(line.result, "refused")
@@ -149,7 +149,7 @@ class TestOrderImport(IntakeCase):
 
     # === the files === #
 
-    def test_files_are_nobody_elses(self):
+    def test_files_are_private(self):
         self.drop(self.document())
         [file] = self.get_files()
         another = new_test_user(self.env, login="cp_another", groups="base.group_user,mrp.group_mrp_manager")
@@ -176,7 +176,7 @@ class TestOrderImport(IntakeCase):
     def test_closed_dialog_leaves_no_file(self):
         self.drop(self.document())
         self.env["cloudprinter.order.import"]._gc_files()
-        self.assertTrue(self.get_files(), "somebody may be at it")
+        self.assertTrue(self.get_files(), "an import may be running")
         past = fields.Datetime.now() - timedelta(hours=2)
         self.env.cr.execute(
             "UPDATE ir_attachment SET create_date = %s WHERE id IN %s", [past, tuple(self.get_files().ids)]
@@ -188,7 +188,7 @@ class TestOrderImport(IntakeCase):
         self.assertTrue(other.exists())
 
     def test_failure_of_one_is_its_own(self):
-        """An error that nobody has foreseen: the others are imported, nothing of it is left, no file is."""
+        """After an unexpected error the other files are imported, and nothing of the failed one is left."""
         documents = type(self.env["cloudprinter.order.document"])
         receive = documents._receive
 
@@ -205,7 +205,7 @@ class TestOrderImport(IntakeCase):
         self.assertEqual(self.env["cloudprinter.order.document"].search([]).mapped("name"), [ORDER])
 
     def test_order_that_is_received_at_this_moment(self):
-        """Odoo repeats the import from the beginning, so the files have to be there still."""
+        """Odoo repeats the import from the beginning, so the files must still exist."""
         documents = type(self.env["cloudprinter.order.document"])
         wizard = self.drop(self.document())
         with (
@@ -239,7 +239,7 @@ class TestOrderImport(IntakeCase):
                 record.with_user(another).read(["create_date"])
 
     def test_forged_line_shows_nothing(self):
-        """A line of one's own may name any document; it is read with one's own rights."""
+        """A user's line may name any document; it is read with the user's own rights."""
         other = self.env["res.company"].create({"name": "Other Shop"})
         self.env["cloudprinter.order.document"]._receive(other, order_document.read(self.document()))
         foreign = self.env["cloudprinter.order.document"].search([("company_id", "=", other.id)])

@@ -1,4 +1,4 @@
-"""The outbox is part of the user's transaction: what is not saved is not said."""
+"""The outbox is part of the user's transaction: what is rolled back is not reported."""
 
 from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
@@ -49,7 +49,7 @@ class TestOutbox(ManufacturingCase):
         self.assertFalse(self.env["cloudprinter.order"].search([("name", "=", "unsaved")]))
 
     def test_deleted_item(self):
-        """Deleted in the transaction that made something due: the others are not harmed."""
+        """The item is deleted in the transaction that made something due: the others are not affected."""
         order = self.env["cloudprinter.order"]._get_or_create(ORDER, self.company)
         item = self.env["cloudprinter.item"].create({"order_id": order.id, "name": "deleted"})
         self.env.cr.flush()
@@ -71,7 +71,7 @@ class TestOutbox(ManufacturingCase):
         self.assert_outbox(item, REGISTERED)
 
     def test_the_errors_of_others_are_theirs(self):
-        """Another add-on refuses the transaction in its own hook: that is not swallowed."""
+        """Another add-on refuses the transaction in its own hook: this is not suppressed."""
         production = self.make()
 
         def refuse():
@@ -93,7 +93,7 @@ class TestOutbox(ManufacturingCase):
         self.assertEqual(item.stage, "registered")
 
     def test_linked_when_already_done(self):
-        """All milestones at once, with what was seen and what is filled in, and the document's own time."""
+        """All milestones at once, observed or filled in, with the document's own time."""
         production = self.make(item=None)
         with self.later(days=-1):
             self.produce(production)
@@ -107,7 +107,7 @@ class TestOutbox(ManufacturingCase):
         self.assertEqual(set(signals.mapped("event_date")), {production.date_finished})
 
     def test_import(self):
-        """Many linked orders in one create: one signal each, made together."""
+        """Many linked orders in one create: one signal each, created together."""
         productions = (
             self.env["mrp.production"]
             .with_user(self.operator)

@@ -8,7 +8,7 @@ from .test_transfers import MADE, WITH_PACKED, TransferCase
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestPacking(TransferCase):
-    """However goods come into packages: one ItemPacked, when all that is to leave is in them."""
+    """However goods come into packages: one ItemPacked when everything that is to leave is in them."""
 
     PACKED = WITH_PACKED[:-1]
 
@@ -40,7 +40,7 @@ class TestPacking(TransferCase):
         self.assert_outbox(item, self.PACKED)
 
     def test_whole_package_moved(self):
-        """Packed at the binding line: the goods are in a package before they are reserved."""
+        """The goods were packed at the binding line and are in a package before they are reserved."""
         atlas = self.env["product.product"].create({"name": "Atlas", "is_storable": True})
         self.put_on_stock(atlas, 5, package_id=self.create_package())
         item = self.sell_one(atlas)
@@ -49,7 +49,7 @@ class TestPacking(TransferCase):
         self.assert_outbox(item, self.PACKED)
 
     def test_container_and_unpack(self):
-        """A container changes nothing; what is taken out before it was sent is packed again later."""
+        """A container changes nothing; goods unpacked before the signal was sent are packed again later."""
         item = self.sell_one()
         self.pack(self.get_open(item))
         package = item.move_ids.move_line_ids.result_package_id.with_user(self.packer)
@@ -73,7 +73,7 @@ class TestPacking(TransferCase):
         self.assert_received(item, self.PACKED)
 
     def test_part_of_it(self):
-        """2 of 4 reserved and packed is not packed."""
+        """With 2 of 4 reserved and packed the item is not packed."""
         atlas = self.env["product.product"].create({"name": "Atlas", "is_storable": True})
         self.put_on_stock(atlas, 2)
         item = self.sell_one(atlas, 4)
@@ -96,7 +96,7 @@ class TestPacking(TransferCase):
         self.assert_outbox(item, self.PACKED)
 
     def test_in_the_pick_step(self):
-        """Put in pack while picking: packed then, and still when the package moves on."""
+        """Goods packed while picking are packed then, and still are when the package moves on."""
         self.warehouse.delivery_steps = "pick_ship"
         item = self.sell_one()
         self.pack(self.get_open(item))
@@ -119,7 +119,7 @@ class TestPacking(TransferCase):
         self.assert_outbox(item, self.PACKED)
 
     def test_one_of_two_packages_left(self):
-        """What is still to leave is packed, so ItemPacked is not taken back."""
+        """Everything that is still to leave is packed, so ItemPacked is not withdrawn."""
         kit = self._create_kit_of_two()
         item = self.sell_one(kit)
         picking = self.get_open(item)

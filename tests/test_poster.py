@@ -36,7 +36,7 @@ class TestPoster(BaseCase):
         self.server.accepted.clear()
 
     def post(self, *bundles, connections=1, deadline=None):
-        """Return what came of the bundles, in the order in which they ended."""
+        """Return the results of the bundles, in the order in which they ended."""
         deadline = time.monotonic() + 60 if deadline is None else deadline
         poster = Poster(connections, "tests", timeout=10, deadline=deadline)
         self.addCleanup(poster.close)
@@ -47,7 +47,7 @@ class TestPoster(BaseCase):
         return finished
 
     def test_companies_take_turns(self):
-        """One company has many orders and a slow endpoint: another one waits for a free connection only."""
+        """One company has many orders and a slow endpoint: another one waits only for a free connection."""
         self.server.misbehave(delay=0.1)
         slow = [make_bundle(number, 1, self.endpoint) for number in range(6)]
         fast = [make_bundle(number, 2, self.endpoint) for number in (10, 11)]
@@ -56,7 +56,7 @@ class TestPoster(BaseCase):
         self.assertLess(max(arrived.index("10"), arrived.index("11")), 5, arrived)
 
     def test_deadline(self):
-        """Nothing is posted after it."""
+        """Nothing is posted after the deadline."""
         [(bundle, attempt)] = self.post(make_bundle(1, 1, self.endpoint), deadline=time.monotonic() - 1)
         self.assertEqual((bundle.order_id, attempt), (1, None))
         self.assertEqual(self.server.accepted, [])
@@ -65,7 +65,7 @@ class TestPoster(BaseCase):
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestSlots(BaseCase):
     def test_least_in_flight_goes_first(self):
-        """Given what is in flight, the slots are shared evenly, whoever has more to send."""
+        """Slots are shared evenly, given what is in flight, whichever company has more to send."""
         for in_flight, waiting, room, expected in (
             ({}, {1: 300, 2: 5}, 16, {1: 11, 2: 5}),
             ({}, {1: 300, 2: 300}, 16, {1: 8, 2: 8}),

@@ -1,4 +1,4 @@
-"""The SQL of the queue claims what its rules say, on generated rows; the rules are those that the simulator runs on."""
+"""The SQL of the queue claims what its rules say, on generated rows; the simulator uses the same rules."""
 
 import random
 from datetime import timedelta
@@ -33,7 +33,7 @@ class TestQueue(DeliveryCase):
         cls.queue = Queue(cls.env.cr)
 
     def given_rows(self, dice):
-        """Write random states into the signals, and return them as the rules know them."""
+        """Write random states to the signals and return them as the rules see them."""
         rows = [
             Queued(
                 signal.id,

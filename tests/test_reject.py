@@ -1,4 +1,4 @@
-"""An order that cannot be made: a person says so, Cloudprinter is told, and nothing of it goes on here."""
+"""An order that cannot be made is rejected: it is reported to Cloudprinter, and nothing of it continues in Odoo."""
 
 from odoo import Command
 from odoo.exceptions import AccessError, UserError, ValidationError
@@ -15,11 +15,11 @@ UNKNOWN = {"items__0__product": "calendar_a3"}
 
 class RejectCase(IntakeCase):
     def open_dialog(self, record, user=None):
-        """Somebody presses Reject on an incoming order or on an order."""
+        """Press Reject on an incoming order or on an order."""
         return record.with_user(user or self.manager).action_reject()
 
     def reject(self, record, cause="CancelMiscError", user=None):
-        """Somebody rejects, with a cause of his own or with the one that is proposed (None)."""
+        """Reject with the given cause, or with the proposed one (None)."""
         form = Form.from_action(self.env(user=user or self.manager), self.open_dialog(record, user))
         if cause:
             form.cause = cause
@@ -34,7 +34,7 @@ class RejectCase(IntakeCase):
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestReject(RejectCase):
     def test_document_that_waits(self):
-        """Nothing was made of it. Cloudprinter is told for each of its items, and is told nothing else."""
+        """Nothing was created from it. Each of its items is reported as canceled, and nothing else is reported."""
         document = self.take_in(**UNKNOWN)
         self.assertEqual((document.state, document.order_id.id), ("waiting", False))
         self.reject(document, "CancelPageCount")
@@ -48,7 +48,7 @@ class TestReject(RejectCase):
         self.assertEqual({signal["cause"] for signal in self.server.accepted}, {"CancelPageCount"})
         self.assertTrue(all(signal["message"] for signal in self.server.accepted), "the text is proposed")
         self.assertFalse(document.sale_order_id)
-        # what was not made is not made later
+        # nothing is created later, either
         self.run_worker()
         self.assertEqual(document.state, "rejected")
 
@@ -60,7 +60,7 @@ class TestReject(RejectCase):
         self.assertEqual(set(self.get_outbox(document.order_id.item_ids).mapped("type")), {"ItemCanceled"})
 
     def test_quotation(self):
-        """It was made and not confirmed."""
+        """The sales order was created and not confirmed."""
         self.company.cloudprinter_confirm_orders = False
         document = self.take_in()
         sale = document.sale_order_id
@@ -89,7 +89,7 @@ class TestReject(RejectCase):
         self.assertEqual((item.stage, item.sale_line_id.order_id.state), ("canceled", "cancel"))
         self.assertEqual(item.cancel_cause, "CancelMiscError")
 
-    def test_order_typed_by_hand_is_cancelled_too(self):
+    def test_order_typed_by_hand_is_canceled_too(self):
         """It has Cloudprinter's id as the customer's reference, and differs from the document."""
         sale = self.sell((self.book, 1, None), (self.poster, 7, None), order=False, client_order_ref=ORDER)
         document = self.take_in()
@@ -103,7 +103,7 @@ class TestReject(RejectCase):
         self.assertEqual(set(self.get_outbox(document.order_id.item_ids).mapped("type")), {"ItemCanceled"})
 
     def test_changed_document_with_a_new_item(self):
-        """It says more than the order, which is being made: all of it is given up."""
+        """The document contains more than the order in production: all of it is canceled."""
         first = self.take_in(items=self.content["order"]["items"][:2])
         second = self.take_in()
         self.assertEqual((first.state, second.state, second.failure_type), ("done", "waiting", "changed"))
@@ -115,7 +115,7 @@ class TestReject(RejectCase):
         self.assert_outbox(items.filtered(lambda item: item.name == FLYER), ["ItemCanceled"])
 
     def test_partly_shipped(self):
-        """What has left the house stays shipped; the rest is rejected."""
+        """Shipped items stay shipped; the rest is rejected."""
         document = self.take_in()
         items, sale = document.order_id.item_ids, document.sale_order_id
         book = items.filtered(lambda item: item.name == BOOK)
@@ -135,11 +135,11 @@ class TestReject(RejectCase):
         self.assertEqual(document.state, "done", "something of it was made")
 
     def test_item_that_left_in_part(self):
-        """It can neither be shipped nor cancelled by this dialog, and then nothing is."""
+        """It can neither be shipped nor canceled by this dialog, so nothing is."""
         item = self.sell_one(quantity=5)
         self.produce(item.production_ids)
         self.deliver(item.move_ids.picking_id, quantity=2)
-        with self.assertRaisesRegex(ValidationError, "left the house"), self.env.cr.savepoint():
+        with self.assertRaisesRegex(ValidationError, "already been shipped"), self.env.cr.savepoint():
             self.reject(item.order_id)
         self.assertNotEqual(item.stage, "canceled")
 
@@ -147,12 +147,12 @@ class TestReject(RejectCase):
         document = self.take_in(**UNKNOWN)
         opened = Form.from_action(self.env(user=self.manager), self.open_dialog(document))
         self.reject(document)
-        with self.assertRaisesRegex(UserError, "does not wait any more"):
+        with self.assertRaisesRegex(UserError, "already been handled"):
             self.reject(document)
         opened.cause = "CancelMiscError"
-        with self.assertRaisesRegex(UserError, "does not wait any more"):
+        with self.assertRaisesRegex(UserError, "already been handled"):
             opened.save().action_reject()
-        with self.assertRaisesRegex(UserError, "Nothing of this order is open"):
+        with self.assertRaisesRegex(UserError, "This order has no open items"):
             self.reject(document.order_id)
         self.assertFalse(document.order_id.has_open_items, "so there is no button")
 
@@ -171,7 +171,7 @@ class TestReject(RejectCase):
         document = self.take_in(**UNKNOWN)
         self.assertFalse(self.get_proposed(document))
         wizard = self.env["cloudprinter.reject"].with_user(self.manager).create({"document_id": document.id})
-        with self.assertRaisesRegex(UserError, "Choose the cause"):
+        with self.assertRaisesRegex(UserError, "Choose a cause"):
             wizard.action_reject()
 
     def test_test_order(self):
@@ -234,7 +234,7 @@ class TestRejectRights(RejectCase):
         self.assert_refused(lambda: wizard.with_user(another).action_reject())
 
     def test_forged_ids(self):
-        """Of another company; and an order that is not the document's."""
+        """Ids of another company, or of an order that does not belong to the document, are refused."""
         other = self.env["res.company"].create({"name": "Other Shop"})
         documents = self.env["cloudprinter.order.document"]
         documents._receive(other, order_document.read(self.document()))
@@ -255,5 +255,5 @@ class TestRejectRights(RejectCase):
         ).action_reject()
         self.assertEqual((waiting.state, waiting.order_id.name), ("rejected", ORDER))
         self.assertFalse(mine.cancel_cause, "the document says which order it is")
-        # the worker had nothing to make it with
+        # the worker lacked data to create it
         self.assertEqual((foreign.state, order.item_ids.cancel_cause), ("waiting", False))

@@ -1,4 +1,4 @@
-"""The dialog in which people report by hand, and what they decide about items."""
+"""The dialog for manual reports, and decisions about items."""
 
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
@@ -9,7 +9,7 @@ from .common import ALL_BUT_PACKED, CloudprinterCase
 
 class DialogCase(CloudprinterCase):
     def open(self, records, kind, user=None):
-        """Press the button of that kind; returns the dialog's form."""
+        """Press the button of that kind and return the dialog's form."""
         records = records.with_user(user or self.manager).with_context(default_kind=kind)
         action = (
             records.action_report() if records._name == "cloudprinter.item" else records.action_cloudprinter_report()
@@ -18,7 +18,7 @@ class DialogCase(CloudprinterCase):
         return Form(report)
 
     def choose(self, form, **values):
-        """Fill in the dialog and press its button; returns what the button returned."""
+        """Fill in the dialog, press its button and return the button's result."""
         for name, value in values.items():
             setattr(form, name, value)
         return form.save().action_report()
@@ -30,7 +30,7 @@ class DialogCase(CloudprinterCase):
                     line.is_chosen = False
 
     def get_problem(self, form):
-        """Why the first item cannot be ticked."""
+        """Return why the first item cannot be ticked."""
         with form.line_ids.edit(0) as line:
             self.assertFalse(line.is_chosen)
             return line.problem
@@ -38,7 +38,7 @@ class DialogCase(CloudprinterCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestDelay(DialogCase):
-    def test_operator_reports_a_delay_of_his_order(self):
+    def test_operator_reports_a_delay_of_their_order(self):
         item = self.sell_one()
         form = self.open(item.production_ids, "delay", self.operator)
         form.reason = "Machine breakdown"
@@ -78,16 +78,16 @@ class TestDelay(DialogCase):
         self.send()
         form = self.open(item, "delay", self.operator)
         self.assertIn("final", self.get_problem(form))
-        with self.assertRaisesRegex(UserError, "Tick at least one"):
+        with self.assertRaisesRegex(UserError, "Select at least one"):
             self.choose(form, reason="Public holiday")
 
     def test_nothing_follows_a_queued_cancellation(self):
-        """Cloudprinter gets it first, and would refuse the delay."""
+        """Cloudprinter receives the cancellation first and would refuse the delay."""
         item = self.sell_one()
         item.with_user(self.manager).report_cancel("CancelUserRequest", "Not needed any more")
         self.env.cr.flush()
         form = self.open(item.production_ids, "delay", self.operator)
-        self.assertIn("ItemCanceled goes first", self.get_problem(form))
+        self.assertIn("ItemCanceled is sent first", self.get_problem(form))
 
     def test_button_is_only_for_those_who_may(self):
         for user, expected in ((self.operator, 1), (self.packer, 1), (self.salesman, 0)):
@@ -100,7 +100,7 @@ class TestDelay(DialogCase):
         form = self.open(item, "delay", self.operator)
         self.produce(item.production_ids)
         self.deliver(item.move_ids.picking_id)
-        with self.assertRaisesRegex(UserError, "on its way"):
+        with self.assertRaisesRegex(UserError, "already queued"):
             self.choose(form, reason="Public holiday")
 
     def test_a_reason_is_needed(self):
@@ -116,8 +116,8 @@ class TestDelay(DialogCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestCancel(DialogCase):
-    def test_sales_order_is_cancelled_with_all_that_belongs_to_it(self):
-        """The customer calls: nothing is printed, nothing delivered, Cloudprinter knows."""
+    def test_sales_order_is_canceled_with_all_that_belongs_to_it(self):
+        """The customer calls: nothing is printed or delivered, and Cloudprinter is informed."""
         sale = self.sell((self.book, 5, "123456780001"), (self.poster, 2, "123456780002"))
         form = self.open(sale, "cancel", self.manager)
         self.assertEqual(form.cause, "CancelUserRequest")
@@ -140,8 +140,8 @@ class TestCancel(DialogCase):
         self.assertEqual((sale.state, book.product_uom_qty, poster.product_uom_qty), ("sale", 0, 2))
         self.assertNotIn("cancel", poster.move_ids.mapped("state"))
 
-    def test_only_what_is_cancelled_is_settled(self):
-        """The button is pressed on a page that is old."""
+    def test_only_what_is_canceled_is_settled(self):
+        """The button is pressed on an outdated page."""
         item = self.sell_one()
         with self.assertRaisesRegex(UserError, "None of these items is canceled"):
             item.with_user(self.manager).action_cancel_open_documents()
@@ -161,7 +161,7 @@ class TestCancel(DialogCase):
         self.assertEqual(sale.state, "sale")
         self.assertEqual(sale.picking_ids.move_ids.filtered(lambda m: m.state != "cancel").product_id, self.poster)
 
-    def test_only_what_is_ticked_is_cancelled_here(self):
+    def test_only_what_is_ticked_is_canceled_here(self):
         item = self.sell_one()
         form = self.open(item, "cancel")
         self.choose(form, cause="CancelMiscError", settle_productions=False, settle_sale_lines=False)
@@ -201,7 +201,7 @@ class TestCancel(DialogCase):
         self.deliver(item.move_ids.picking_id)
         self.assert_outbox(item, ALL_BUT_PACKED)
 
-    def test_nothing_is_made_again_of_what_was_cancelled_meanwhile(self):
+    def test_nothing_is_made_again_of_what_was_canceled_meanwhile(self):
         item = self.sell_one()
         production = item.production_ids
         form = self.open(production, "cancel")
@@ -227,7 +227,7 @@ class TestCancel(DialogCase):
             with self.assertRaisesRegex(UserError, "no document"):
                 report.action_report()
 
-    def test_operator_cancels_only_his_document(self):
+    def test_operator_cancels_only_their_document(self):
         item = self.sell_one()
         form = self.open(item.production_ids, "cancel", self.operator)
         self.assertEqual(form.scope, "document")
@@ -237,9 +237,9 @@ class TestCancel(DialogCase):
         with self.assertRaises(AccessError):
             report.action_report()
 
-    def test_salesperson_cancels_his_order_and_a_manager_decides(self):
+    def test_salesperson_cancels_their_order_and_a_manager_decides(self):
         sale = self.sell((self.book, 5, "123456780001"))
-        # Odoo's purchase_stock lets nobody cancel a sales order who may not read purchase orders
+        # Odoo's purchase_stock requires access to purchase orders to cancel a sales order
         self.salesman.group_ids += self.env.ref("stock.group_stock_user")
         self.choose(self.open(sale, "cancel", self.salesman))
         self.assertEqual(sale.state, "cancel")
@@ -251,7 +251,7 @@ class TestCancel(DialogCase):
         self.assertEqual(item.production_ids.state, "cancel")
         self.assertEqual(self.get_outbox(item, type="ItemCanceled").state, "outgoing")
 
-    def test_cancelled_before_needs_no_dialog(self):
+    def test_canceled_before_needs_no_dialog(self):
         item = self.sell_one()
         form = self.open(item, "cancel")
         self.choose(form, cause="CancelMiscError", settle_productions=False)
@@ -264,7 +264,7 @@ class TestCancel(DialogCase):
         self.produce(item.production_ids)
         self.deliver(item.move_ids.picking_id, tracking=False)
         form = self.open(item, "cancel")
-        self.assertIn("left the house", self.get_problem(form))
+        self.assertIn("already been shipped", self.get_problem(form))
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
@@ -295,8 +295,8 @@ class TestByHand(DialogCase):
         self.choose(self.open(item, "step"), step="packed")
         form = self.open(item, "step")
         form.step = "in_production"
-        self.assertIn("reported already", self.get_problem(form))
-        with self.assertRaisesRegex(UserError, "beyond"):
+        self.assertIn("already been reported", self.get_problem(form))
+        with self.assertRaisesRegex(UserError, "already past"):
             item.with_user(self.manager).report_step("ItemProduce")
 
     def test_shipped_by_hand_completes_what_waits(self):

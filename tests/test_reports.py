@@ -1,4 +1,4 @@
-"""What the manager of the app sees of the past: lead times and signals, without test orders."""
+"""Reports for the manager of the app: lead times and signals, without test orders."""
 
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from .common import ALL_BUT_PACKED, CloudprinterCase
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestLeadTime(CloudprinterCase):
     def ship(self, name, registered, shipped, promised=None, product=None, **values):
-        """An item whose signals say that it was registered and shipped then; returns its row, or none."""
+        """Create an item whose signals say that it was registered and shipped then; return its row, if any."""
         order = self.env["cloudprinter.order"].create({"name": name, "shipping_date": promised, **values})
         item = self.env["cloudprinter.item"].create(
             {"name": name, "order_id": order.id, "product_id": (product or self.book).id}
@@ -59,7 +59,7 @@ class TestLeadTime(CloudprinterCase):
         shipped.state = "outgoing"
         registered.origin = "before"
         self.env.flush_all()
-        self.assertFalse(self.get_lead_time(item), "nobody observed when it was registered")
+        self.assertFalse(self.get_lead_time(item), "its registration was not observed")
 
     def test_real_item(self):
         item = self.sell_one()
@@ -70,7 +70,7 @@ class TestLeadTime(CloudprinterCase):
         self.assertAlmostEqual(self.get_lead_time(item).lead_days, 1, places=2)
 
     def test_reads_a_period_by_index(self):
-        """Years of ledger are not read to tell about a week."""
+        """The years before are not read to report on a week."""
         self.fill_ledger(4000)
         lead_time = self.env["cloudprinter.lead.time"].with_user(self.manager)
         query = lead_time._search([("shipped_date", ">=", "2024-03-01"), ("shipped_date", "<", "2024-03-08")])
@@ -80,7 +80,7 @@ class TestLeadTime(CloudprinterCase):
         self.assertGreater(len(lead_time.search(Domain("id", "in", query))), 5)
 
     def fill_ledger(self, count):
-        """So many items, in orders of one, with the signals of each of them in the last ten years."""
+        """Create `count` items, each in an order of its own, with signals spread over the last ten years."""
         self.env.cr.execute(
             """
             INSERT INTO cloudprinter_order (name, company_id)

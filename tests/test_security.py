@@ -1,4 +1,4 @@
-"""Who may see and do what."""
+"""Which users may see and do what."""
 
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, new_test_user, tagged
@@ -18,7 +18,7 @@ class TestSecurity(CloudprinterCase):
         self.assertNotIn(KEY, str(caught.exception))
         return str(caught.exception)
 
-    def test_everybody_reads_and_nobody_writes_the_ledger(self):
+    def test_ledger_is_read_only(self):
         item = self.sell_one()
         self.send()
         records = [item.order_id, item, item.signal_ids, item.signal_ids.request_ids]
@@ -36,7 +36,7 @@ class TestSecurity(CloudprinterCase):
                     mine = record.with_user(user)
                     if record._name in readable:
                         fields = self.env[record._name].with_user(user).fields_get(attributes=["type"])
-                        # what is shown to everybody, without documents that have rights of their own
+                        # models that all internal users may read, without documents that have rights of their own
                         names = [n for n, f in fields.items() if f["type"] not in ("many2many", "one2many")]
                         mine.read(names)
                     else:
@@ -66,7 +66,7 @@ class TestSecurity(CloudprinterCase):
             self.assert_refused(lambda: company.action_cloudprinter_this_is_live())
 
     def test_address_is_for_the_administrator_alone(self):
-        """Whoever could change it would be sent the key."""
+        """A user who could change the address would receive the key."""
         rights = new_test_user(self.env, login="cp_rights", groups="base.group_user,base.group_erp_manager")
         company = self.company.with_user(rights)
         self.assert_refused(lambda: company.write({"cloudprinter_signal_url": "https://example.com/"}))
@@ -80,7 +80,7 @@ class TestSecurity(CloudprinterCase):
             self.assert_refused(lambda: item.create({"name": "x", "order_id": item.order_id.id, **values}), UserError)
 
     def test_defaults_of_the_caller_reach_no_ledger_row(self):
-        """Keys in the context are anybody's to send."""
+        """Any client can send keys in the context."""
         forged = {"default_state": "sent", "default_origin": "before", "default_number": 99, "default_tracking": "X"}
         item = self.sell_one()
         item.with_user(self.operator).with_context(**forged).report_delay(24, "Late")
@@ -118,7 +118,7 @@ class TestSecurity(CloudprinterCase):
         self.assertEqual(other.company_id.with_user(other).cloudprinter_status()["outgoing"], 0)
 
     def accept(self, company):
-        """An order that the company has accepted, with one item; returns the item."""
+        """Return the item of an order that the company has accepted."""
         values = {"name": "900", "company_id": company.id, "accepted_date": "2026-01-01"}
         order = self.env["cloudprinter.order"].create(values)
         return self.env["cloudprinter.item"].create({"name": "901", "order_id": order.id})
@@ -147,7 +147,7 @@ class TestSecurity(CloudprinterCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestIncomingRights(IntakeCase):
-    """An incoming order has the reader's address, and what is decided about it is final at Cloudprinter."""
+    """An incoming order has the recipient's address, and decisions about it are final at Cloudprinter."""
 
     def assert_refused(self, call, error=AccessError):
         with (
@@ -175,7 +175,7 @@ class TestIncomingRights(IntakeCase):
                 self.assert_refused(lambda: self.waiting.with_user(user).read(["content"]))
                 self.assert_refused(lambda: self.waiting.search([]).with_user(user).mapped("name"))
 
-    def test_nobody_writes(self):
+    def test_incoming_orders_cannot_be_written(self):
         for user in self.workers | self.manager:
             document = self.waiting.with_user(user)
             with self.subTest(user.login):
@@ -227,7 +227,7 @@ class TestIncomingRights(IntakeCase):
             self.assertNotIn(ORDER_KEY, document.content)
 
     def test_what_is_not_for_the_screen_is_not_for_rpc(self):
-        """All public methods of the new models are known, and each was looked at."""
+        """All public methods of the new models are listed, and each was reviewed."""
         for name, expected in {
             "cloudprinter.order.document": {
                 "action_ignore",
@@ -272,11 +272,11 @@ class TestSettings(CloudprinterCase):
             form.cloudprinter_signal_api_key = KEY[::-1]
             self.assertFalse(form.cloudprinter_hold, "only the first key")
 
-    def test_wrong_settings_are_told_where_they_are_typed(self):
+    def test_wrong_settings_are_shown_where_they_are_typed(self):
         for field, value, words in (
             ("cloudprinter_signal_url", "http://api.cloudprinter.com/", "https"),
-            ("cloudprinter_signal_url", "nonsense", "cannot be used"),
-            ("cloudprinter_signal_url", "https://user:secret@api.cloudprinter.com/", "cannot be used"),
+            ("cloudprinter_signal_url", "nonsense", "is not valid"),
+            ("cloudprinter_signal_url", "https://user:secret@api.cloudprinter.com/", "is not valid"),
             ("cloudprinter_signal_api_key", "two words", "characters"),
             ("cloudprinter_signal_api_key", "ключ", "characters"),
             ("cloudprinter_short_tolerance", 101, "percentage"),
@@ -299,6 +299,6 @@ class TestSettings(CloudprinterCase):
         settings.read(["cloudprinter_reason", "cloudprinter_obstacle"])
         self.assertEqual(self.company.with_user(user).cloudprinter_status()["outgoing"], 0)
 
-    def test_missing_cron_is_told(self):
+    def test_missing_cron_is_shown(self):
         self.env.ref("cloudprinter.ir_cron_send").active = False
         self.assertIn("not active", self.company.cloudprinter_status()["reason"])

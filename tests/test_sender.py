@@ -1,4 +1,4 @@
-"""The sender: bundles, order, answers, attempts, and what the people see of it."""
+"""The sender: bundles, order, answers, attempts, and what users see of it."""
 
 import json
 from datetime import timedelta
@@ -19,11 +19,11 @@ from .common import ALL_BUT_PACKED, KEY, ORDER, CloudprinterCase
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestSender(CloudprinterCase):
     def assert_states(self, items, expected):
-        """`expected`: of (type, state, reason), oldest first."""
+        """Assert the `expected` signals of (type, state, reason), oldest first."""
         signals = self.get_outbox(items)
         self.assertEqual([(s.type, s.state, s.failure_type) for s in signals], expected)
 
-    # === what goes out === #
+    # === what is sent === #
 
     def test_single_signal_is_flat(self):
         item = self.sell_one()
@@ -40,7 +40,7 @@ class TestSender(CloudprinterCase):
         self.assertEqual(self.get_outbox(item).request_ids.outcome, "accepted")
 
     def test_bundle_per_order(self):
-        """Two orders: each gets its own POST, oldest first within it."""
+        """With two orders each gets its own POST, oldest signal first."""
         first = self.sell((self.book, 1, "1"), (self.book, 1, "2"), order="100")
         second = self.sell((self.book, 1, "1"), order="200")
         items = first.order_line.cloudprinter_item_id
@@ -96,7 +96,7 @@ class TestSender(CloudprinterCase):
         self.assertTrue(signal.sent_date)
 
     def test_refused_alone(self):
-        """The server's words are on the row and in the chatter; a person corrects and sends again."""
+        """The server's words are on the row and in the chatter; a user corrects and sends again."""
         item = self.sell_one()
         self.server.misbehave(times=1, status=400, body='{"error": {"info": "item is unknown"}}')
         self.send()
@@ -130,7 +130,7 @@ class TestSender(CloudprinterCase):
 
     @mute_logger(cloudprinter_ledger.__name__)
     def test_try_again_later(self):
-        """Every other answer, and none, is tried again, later each time."""
+        """Any other answer, or none, leads to a retry, later each time."""
         for number, failure in enumerate(
             [{"status": 500}, {"status": 302, "redirect": "http://127.0.0.1:1/"}, {"status": 404}, {"cut": "before"}]
         ):
@@ -162,7 +162,7 @@ class TestSender(CloudprinterCase):
 
     @mute_logger(cloudprinter_ledger.__name__)
     def test_nothing_overtakes(self):
-        """What comes after a signal that waits for its next attempt waits with it; other items go on."""
+        """Later signals of the item wait for the retry of an earlier one; other items continue."""
         sale = self.sell((self.book, 1, "1"), (self.book, 1, "2"))
         one, two = sale.order_line.cloudprinter_item_id.sorted("name")
         self.server.misbehave(status=500, match=lambda body: '"1"' in json.dumps(body))
@@ -184,7 +184,7 @@ class TestSender(CloudprinterCase):
         self.send()
         self.assert_received(item, ["ItemProduce", "ItemProduced"])
 
-    # === who sends === #
+    # === which process sends === #
 
     def test_one_sender_per_database(self):
         """While another process holds the lock, nothing is sent, and the sender comes back."""
@@ -198,7 +198,7 @@ class TestSender(CloudprinterCase):
         self.assert_received(item, ["ItemRegistered"])
 
     def test_accepted_wins_over_discarded(self):
-        """A person discards the signal while it is on its way; Cloudprinter has it, so it is accepted."""
+        """A user discards the signal while it is in flight; Cloudprinter has it, so it is accepted."""
         item = self.sell_one()
         sender = type(self.env["cloudprinter.sender"])
         record = sender._record
@@ -213,7 +213,7 @@ class TestSender(CloudprinterCase):
         self.assert_states(item, [("ItemRegistered", "sent", False)])
 
     def test_send_again_while_it_is_on_its_way(self):
-        """A person presses Send on a signal that is being posted: it is not posted twice at the same time."""
+        """A user presses Send on a signal in flight: it is not posted twice at the same time."""
         slow = self.sell_one(order="1")
         self.sell_one(order="2")
         self.server.misbehave(times=1, delay=1, match=lambda body: body["order"] == "1")
@@ -232,7 +232,7 @@ class TestSender(CloudprinterCase):
         self.assert_received(slow, ["ItemRegistered"])
 
     def test_budget_is_spent(self):
-        """What was claimed but not posted in time is due again at once, and not counted."""
+        """Signals that were claimed but not posted in time are due again at once, and the attempt does not count."""
         item = self.sell_one()
         with patch.object(Poster, "_post", lambda *_arguments: None):
             self.send()
@@ -244,12 +244,12 @@ class TestSender(CloudprinterCase):
     # === what keeps signals === #
 
     def test_obstacles(self):
-        """Hold, no key, a copy of the database: signals are recorded, none is sent, and the reason is told."""
+        """On hold, without a key or in a copy of the database signals are only recorded, and the reason is shown."""
         fingerprint = self.company.cloudprinter_fingerprint
         for field, value, good, words in (
             ("cloudprinter_hold", True, False, "on hold"),
             ("cloudprinter_signal_api_key", False, KEY, "API key is missing"),
-            ("cloudprinter_signal_url", False, self.server.url, "address cannot be used"),
+            ("cloudprinter_signal_url", False, self.server.url, "address is not valid"),
             ("cloudprinter_fingerprint", "another database", fingerprint, "copy of the database"),
         ):
             with self.subTest(field):
@@ -264,7 +264,7 @@ class TestSender(CloudprinterCase):
                 self.server.requests.clear()
 
     def test_hold_while_it_runs(self):
-        """Somebody holds the signals while they are sent: what is not under way stays."""
+        """A user holds the signals during a run: those that are not in flight stay queued."""
         self.env["ir.config_parameter"].set_param("cloudprinter.connections", "1")
         sales = [self.sell((self.book, 1, "1"), order=f"{number}") for number in range(8)]
         sender = type(self.env["cloudprinter.sender"])
@@ -282,17 +282,17 @@ class TestSender(CloudprinterCase):
         self.assertEqual(len(self.get_outbox(items, state="outgoing")), 8 - len(self.server.requests))
 
     def test_address_that_cannot_be_used(self):
-        """However it came there; and it costs no other company its answers."""
+        """However the address came there, other companies do not lose their answers."""
         self.sell_one()
         self.env.cr.execute("UPDATE res_company SET cloudprinter_signal_url = 'nonsense'")
         self.env.invalidate_all()
         self.send()
         self.assertEqual(self.server.requests, [])
-        self.assertIn("address cannot be used", self.company.cloudprinter_status()["reason"])
+        self.assertIn("address is not valid", self.company.cloudprinter_status()["reason"])
 
     @mute_logger("odoo.sql_db", cloudprinter_ledger.__name__)
     def test_attempt_that_cannot_be_recorded(self):
-        """One that the database refuses does not cost the others their answers."""
+        """An attempt that the database refuses does not cost others their answers."""
         one, two = (self.sell_one(order=order) for order in "12")
         ledger = type(self.env["cloudprinter.ledger"])
         write = ledger._write_attempts
@@ -322,7 +322,7 @@ class TestSender(CloudprinterCase):
         self.assertEqual(self.server.requests, [])
 
     def test_moved_server(self):
-        """After a move the administrator says that this is the live database."""
+        """After a move the administrator declares this the live database."""
         item = self.sell_one()
         self.company.cloudprinter_fingerprint = "the old server"
         self.company.action_cloudprinter_this_is_live()
@@ -348,7 +348,7 @@ class TestSender(CloudprinterCase):
         self.assertEqual(len(item.message_ids), before)
 
     def test_one_message_for_a_document_and_run(self):
-        """Four orders are printed together: their manufacturing order is told once, of all of them."""
+        """Four orders are printed together: their manufacturing order gets one message about all of them."""
         items = self.env["cloudprinter.item"]
         for order in "1234":
             items += self.sell_one(order=order, item=f"{order}-1")
@@ -366,7 +366,7 @@ class TestSender(CloudprinterCase):
         self.assertEqual(len(items[0].message_ids), 2, "one for each run")
 
     def test_document_is_gone(self):
-        """The document that caused the signal was deleted before the answer came."""
+        """The document that caused the signal was deleted before the answer arrived."""
         item = self.sell_one()
         signal = self.get_outbox(item)
         signal.res_id = 999999999
@@ -383,7 +383,7 @@ class TestSender(CloudprinterCase):
         self.assertEqual(self.get_outbox(item).request_ids.outcome, "accepted")
 
     def test_html_in_ids_and_answers(self):
-        """What comes from outside is text in the chatter."""
+        """Text from outside is escaped in the chatter."""
         item = self.sell_one(item="<b>1</b>")
         self.server.misbehave(times=1, status=400, body='{"error": {"info": "<script>alert(1)</script> & co"}}')
         self.send()
@@ -393,7 +393,7 @@ class TestSender(CloudprinterCase):
 
     @mute_logger("odoo.addons.cloudprinter.models.cloudprinter_sender")
     def test_a_row_that_cannot_be_sent(self):
-        """Whatever wrote it: it becomes an error with a reason, and nothing else waits for it."""
+        """Whatever wrote the row, it becomes an error with a reason, and nothing else waits for it."""
         sale = self.sell((self.book, 1, "1"), (self.book, 1, "2"))
         one, two = self.get_outbox(sale.order_line.cloudprinter_item_id)
         self.env.cr.execute("UPDATE cloudprinter_signal SET type = 'ItemShipped' WHERE id = %s", [one.id])
@@ -406,7 +406,7 @@ class TestSender(CloudprinterCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestReporting(CloudprinterCase):
-    """What a person reports."""
+    """Reports that users make by hand."""
 
     def test_delay(self):
         item = self.sell_one()
@@ -423,7 +423,7 @@ class TestReporting(CloudprinterCase):
         self.send()
         self.assertEqual([s["type"] for s in self.server.accepted], ["ItemRegistered", "ItemDelay", "ItemError"])
 
-    def test_bad_input_is_told_where_it_is_typed(self):
+    def test_bad_input_is_shown_where_it_is_typed(self):
         item = self.sell_one()
         manager = item.with_user(self.manager)
         for call, words in (
@@ -451,7 +451,7 @@ class TestReporting(CloudprinterCase):
         self.assert_received(item, ["ItemRegistered", "ItemCanceled"])
         self.assertEqual(self.server.accepted[-1]["cause"], "CancelPageCount")
         self.produce(item.production_ids)
-        self.assert_outbox(item, ["ItemRegistered", "ItemCanceled"], "nothing follows a terminal one by itself")
+        self.assert_outbox(item, ["ItemRegistered", "ItemCanceled"], "nothing follows a terminal signal automatically")
 
     def test_cancel_after_a_part_has_left(self):
         item = self.sell_one()
@@ -459,10 +459,10 @@ class TestReporting(CloudprinterCase):
         self.deliver(item.sale_line_id.order_id.picking_ids, 2)
         with self.assertRaises(UserError) as caught:
             item.with_user(self.manager).report_cancel("CancelMiscError", "Too late")
-        self.assertIn("cannot be cancelled", str(caught.exception))
+        self.assertIn("cannot be canceled", str(caught.exception))
 
     def test_cancel_is_final_once_posted(self):
-        """Until then the cause may be another one; afterwards nothing is changed and nothing follows."""
+        """Until it is posted the cause may change; afterwards nothing changes and nothing follows."""
         self.company.cloudprinter_hold = True
         item = self.sell_one()
         manager = item.with_user(self.manager)
@@ -481,7 +481,7 @@ class TestReporting(CloudprinterCase):
                 call()
 
     def test_what_is_withdrawn_may_come_again(self):
-        """Discarding what was withdrawn does not silence it."""
+        """Discarding a withdrawn signal does not suppress it for good."""
         self.company.cloudprinter_hold = True
         item = self.sell_one()
         self.produce(item.production_ids)
@@ -496,10 +496,10 @@ class TestReporting(CloudprinterCase):
         self.assert_outbox(item, ["ItemRegistered", "ItemProduce", "ItemProduced"])
 
     def test_ids_are_kept_while_a_signal_is_on_its_way(self):
-        """The ledger never names an id that Cloudprinter did not get."""
+        """The ledger never names an id that Cloudprinter did not receive."""
         item = self.sell_one()
         signal = self.get_outbox(item)
-        # as the sender writes ahead
+        # as the sender does before it posts
         self.env.cr.execute(
             "UPDATE cloudprinter_signal SET attempt_count = 1, answer = NULL, next_attempt_date = %s WHERE id = %s",
             [fields.Datetime.now() + timedelta(minutes=1), signal.id],
@@ -507,12 +507,12 @@ class TestReporting(CloudprinterCase):
         self.env.invalidate_all()
         with self.assertRaises(UserError) as caught:
             item.with_user(self.manager).name = "other"
-        self.assertIn("just being sent", str(caught.exception))
+        self.assertIn("being sent right now", str(caught.exception))
         signal.write({"failure_type": "outage", "answer": "HTTP 500"})
         item.with_user(self.manager).name = "other"
 
     def test_reported_stage(self):
-        """What Cloudprinter knows is not what Odoo knows."""
+        """Cloudprinter's stage may differ from Odoo's."""
         items = self.env["cloudprinter.item"]
         item = self.sell_one()
         self.assertEqual((item.stage, item.reported_stage), ("registered", "new"))
@@ -526,7 +526,7 @@ class TestReporting(CloudprinterCase):
         self.assertEqual(item.reported_stage, "produced")
 
     def test_changed_by_an_update(self):
-        """While the add-on is updated nothing is told; a person reports it, or says that it was reported before."""
+        """An update of the add-on reports nothing; a user reports it, or records that it was reported before."""
         one, two = self.sell((self.book, 1, "1"), (self.book, 1, "2")).order_line.cloudprinter_item_id
         with patch.object(self.registry, "ready", False):
             self.produce((one | two).production_ids)
@@ -545,7 +545,7 @@ class TestReporting(CloudprinterCase):
         self.assertFalse((one | two).filtered("attention"))
 
     def test_what_is_discarded_stays_so(self):
-        """A signal that a person discarded is not made again by the next click or the daily check."""
+        """A signal that a user discarded is not created again by the next click or the daily check."""
         self.company.cloudprinter_hold = True
         item = self.sell_one()
         self.produce(item.production_ids)

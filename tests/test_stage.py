@@ -33,7 +33,7 @@ ORDERED = Facts(accepted=True)
 CALLED_OFF = Facts(canceled=True)
 HAND_MADE = Facts(enough=False)
 
-# what it is called: (manufacturing orders, moves to the customer, the item's stage[, other facts])
+# name: (manufacturing orders, moves to the customer, the item's stage[, other facts])
 SITUATIONS = {
     "nothing but ids": ("", [], "new"),
     "accepted, nothing made of it yet": ("", [], "registered", ORDERED),
@@ -48,9 +48,9 @@ SITUATIONS = {
     "part produced, the backorder started": ("done started", [OPEN], "in_production"),
     "part produced, the backorder drafted": ("done draft", [OPEN], "in_production"),
     "the last backorder produced": ("done done", [OPEN], "produced"),
-    "part produced, the rest cancelled": ("done cancel", [OPEN], "produced"),
+    "part produced, the rest canceled": ("done cancel", [OPEN], "produced"),
     "made, nothing to deliver": ("done", [], "produced"),
-    "reprint open beside a cancelled order": ("cancel open", [OPEN], "registered"),
+    "reprint open beside a canceled order": ("cancel open", [OPEN], "registered"),
     "reprint started beside the first print": ("done started", [OPEN], "in_production"),
     "two orders, one started": ("open started", [OPEN], "in_production"),
     # packed
@@ -68,7 +68,7 @@ SITUATIONS = {
     "part picked and packed, the rest open": ("done", [PICKED, PACKED, PICK], "produced"),
     "one of two packed deliveries left": ("done", [DONE, PACKED], "packed"),
     "first delivery left unpacked, the rest is packed": ("done", [DONE, PACKED], "packed"),
-    "packed beside a cancelled move": ("done", [CANCELED, PACKED], "packed"),
+    "packed beside a canceled move": ("done", [CANCELED, PACKED], "packed"),
     # shipped
     "delivered": ("done", [DONE], "shipped"),
     "delivered from stock": ("", [DONE], "shipped"),
@@ -88,21 +88,21 @@ SITUATIONS = {
     "over-delivered": ("done", [DONE], "shipped"),
     "quantity zeroed after part was delivered": ("started", [DONE, CANCELED], "shipped"),
     # canceled
-    "only order cancelled, nothing to deliver": ("cancel", [], "canceled"),
-    "sold from stock, delivery cancelled": ("", [CANCELED], "canceled"),
-    "both cancelled": ("cancel", [CANCELED], "canceled"),
-    "three steps, cancelled after the pick": ("done", [PICKED, CANCELED], "canceled"),
-    "three steps, pick cancelled": ("cancel", [PICK_CANCELED], "canceled"),
-    "made, then the delivery cancelled": ("done", [CANCELED], "canceled"),
-    "delivery cancelled, still being made": ("started", [CANCELED], "in_production"),
-    "delivery cancelled, not begun": ("open", [CANCELED], "registered"),
-    "order cancelled, delivery open": ("cancel", [OPEN], "registered"),
-    "cancelled, but a replacement is open": ("cancel draft", [CANCELED], "new"),
-    "cancelled delivery replaced by another": ("cancel", [CANCELED, OPEN], "registered"),
-    "cancelled by a person before anything": ("", [], "canceled", CALLED_OFF),
-    "cancelled by a person while being made": ("started", [OPEN], "canceled", CALLED_OFF),
-    "cancelled by a person when packed": ("done", [PACKED], "canceled", CALLED_OFF),
-    "cancelled by a person after it left": ("done", [DONE], "shipped", CALLED_OFF),
+    "only order canceled, nothing to deliver": ("cancel", [], "canceled"),
+    "sold from stock, delivery canceled": ("", [CANCELED], "canceled"),
+    "both canceled": ("cancel", [CANCELED], "canceled"),
+    "three steps, canceled after the pick": ("done", [PICKED, CANCELED], "canceled"),
+    "three steps, pick canceled": ("cancel", [PICK_CANCELED], "canceled"),
+    "made, then the delivery canceled": ("done", [CANCELED], "canceled"),
+    "delivery canceled, still being made": ("started", [CANCELED], "in_production"),
+    "delivery canceled, not begun": ("open", [CANCELED], "registered"),
+    "order canceled, delivery open": ("cancel", [OPEN], "registered"),
+    "canceled, but a replacement is open": ("cancel draft", [CANCELED], "new"),
+    "canceled delivery replaced by another": ("cancel", [CANCELED, OPEN], "registered"),
+    "canceled by a user before anything": ("", [], "canceled", CALLED_OFF),
+    "canceled by a user while being made": ("started", [OPEN], "canceled", CALLED_OFF),
+    "canceled by a user when packed": ("done", [PACKED], "canceled", CALLED_OFF),
+    "canceled by a user after it left": ("done", [DONE], "shipped", CALLED_OFF),
     "rejected": ("", [], "canceled", CALLED_OFF._replace(accepted=True)),
 }
 
@@ -117,7 +117,7 @@ facts = st.builds(
     st.booleans(),
 )
 reported_types = st.sets(st.sampled_from(MIDDLE))
-# what may happen between two looks at an item: its stage, what the sender and people do to its rows, a company choice
+# events between two evaluations of an item: its stage, actions of the sender and users on its rows, a company's choice
 events = st.one_of(
     st.tuples(st.just("stage"), st.sampled_from(STAGES)),
     st.tuples(st.just("post"), st.integers(0, 6)),
@@ -144,7 +144,7 @@ class Outbox:
         return plan_signals(stage, set(self.live), set(self.posted), reported)
 
     def post(self, index):
-        """The sender attempts one of the rows, often but not always the oldest (others wait for a person)."""
+        """Attempt one of the rows as the sender does, often but not always the oldest (others need attention)."""
         unposted = [row for row in self.live if row not in self.posted]
         if unposted:
             self.posted.append(unposted[index % len(unposted)])
@@ -168,7 +168,7 @@ class TestStage(BaseCase):
     @thoroughly
     @given(facts)
     def test_what_never_lowers_the_stage(self, seen):
-        """Accepting, progress in production, packing and delivering all that is left lead forward."""
+        """Acceptance, progress in production, packing and delivery never lower the stage."""
         before = rank(derive_stage(seen))
         forward = {
             "accepted": seen._replace(accepted=True),
@@ -218,7 +218,7 @@ class TestStage(BaseCase):
         self.assertEqual(shuffled.as_text(), seen.as_text())
 
     def test_text_differs_where_facts_differ(self):
-        """Every set of up to two orders and two moves has its own text (so: other stage, other text)."""
+        """Every set of up to two orders and two moves has its own text, so that another stage has another text."""
         all_moves = [Move(*values) for values in product(("draft", "open", "done", "cancel"), *[(False, True)] * 3)]
         some_orders = [c for n in range(3) for c in combinations_with_replacement(("open", "done", "cancel"), n)]
         some_moves = [c for n in range(3) for c in combinations_with_replacement(all_moves, n)]
@@ -234,7 +234,7 @@ class TestStage(BaseCase):
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestPlan(BaseCase):
     def test_due_from_nothing(self):
-        """An item that is first seen at a stage: what was skipped is filled in, but packing is never assumed."""
+        """An item is first seen at a stage: skipped milestones are filled in, but packing is never assumed."""
         for stage, expected in {
             "new": [],
             "registered": ["ItemRegistered"],
@@ -250,12 +250,12 @@ class TestPlan(BaseCase):
                 self.assertEqual(plan, (list(zip(expected, origins)), set()))
 
     def test_named_plans(self):
-        """Signals by the stages that they report: (stage, in the outbox, of that posted, due, withdrawn)."""
+        """Signals by the stages that they report: (stage, in the outbox, of those posted, due, withdrawn)."""
         made = "registered in_production produced"
         for name, (stage, *columns) in {
-            "cancelled before anything was sent": ("canceled", made, "", "canceled", ""),
-            "cancelled when shipping was not sent": ("canceled", f"{made} shipped", made, "canceled", "shipped"),
-            "cancelled when shipping was sent": ("canceled", f"{made} shipped", f"{made} shipped", "", ""),
+            "canceled before anything was sent": ("canceled", made, "", "canceled", ""),
+            "canceled when shipping was not sent": ("canceled", f"{made} shipped", made, "canceled", "shipped"),
+            "canceled when shipping was sent": ("canceled", f"{made} shipped", f"{made} shipped", "", ""),
             "reprinted in time": ("registered", "registered canceled", "registered", "", "canceled"),
             "reprinted too late": ("produced", "registered canceled", "canceled", "", ""),
             "unpacked in time": ("produced", f"{made} packed", made, "", "packed"),

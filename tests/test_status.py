@@ -11,7 +11,7 @@ from .common import DeliveryCase
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestWaitsFor(DeliveryCase):
-    """Whoever looks at a signal sees why it is not accepted yet."""
+    """Users who look at a signal see why it is not accepted yet."""
 
     def test_earlier_signal_of_the_item(self):
         item = self.sell_one()
@@ -27,7 +27,7 @@ class TestWaitsFor(DeliveryCase):
 
     def test_silent_endpoint(self):
         items = self.break_down("1", "2")
-        self.assertIn("has not answered as it should since", items[0].signal_ids.waits_for)
+        self.assertIn("has not responded correctly since", items[0].signal_ids.waits_for)
 
     def test_missing_tracking(self):
         item = self.sell_one()
@@ -60,14 +60,14 @@ class TestStatus(DeliveryCase):
 
     def test_silent_endpoint(self):
         self.break_down("1", "2")
-        self.assertIn("has not answered as it should since", self.get_reason())
+        self.assertIn("has not responded correctly since", self.get_reason())
         self.server.behave()
         self.wait(minutes=2)
         self.send()
         self.assertFalse(self.get_reason())
 
     def test_oldest_due_is_too_old(self):
-        """Whatever the cause: no worker, a server that hangs with the lock, a row that stops every run."""
+        """Whatever the cause: no worker, a frozen server that holds the lock, a row that stops every run."""
         cron = self.env.ref("cloudprinter.ir_cron_send")
         self.accept("1")
         for lastcall in (False, self.moment, self.moment + timedelta(minutes=31)):
@@ -76,7 +76,7 @@ class TestStatus(DeliveryCase):
                 self.assertFalse(self.get_reason())
                 with freeze_time(self.moment + timedelta(minutes=31)):
                     reason = self.company.cloudprinter_status()["reason"]
-                self.assertIn("Signals have been due since", reason)
+                self.assertIn("Signals due since", reason)
 
     def test_scheduled_action_fails(self):
         self.env.ref("cloudprinter.ir_cron_send").write({"failure_count": 3, "first_failure_date": self.moment})

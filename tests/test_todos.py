@@ -13,7 +13,7 @@ DOCUMENTS = Path(__file__).parent / "order_documents"
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestTodos(DeliveryCase):
-    """To-dos are made by the sender, one for each thing, and closed by themselves."""
+    """The sender creates to-dos, one for each thing, and closes them automatically."""
 
     def get_todos(self, records=None):
         todos = self.env["mail.activity"].search(
@@ -30,7 +30,7 @@ class TestTodos(DeliveryCase):
         self.send()
         self.assertEqual(self.get_outbox(item).mapped("state"), ["error"] * 3)
         [todo] = self.get_todos(item)
-        self.assertEqual(todo.summary, "Cloudprinter was not told what happened to item 123456780001")
+        self.assertEqual(todo.summary, "Cloudprinter was not informed about item 123456780001")
         self.assertEqual(todo.user_id, item.production_ids.user_id or self.salesman)
         self.send()
         self.assertEqual(self.get_todos(item), todo, "not another one at each run")
@@ -40,7 +40,7 @@ class TestTodos(DeliveryCase):
         self.assertFalse(self.get_todos(), "the problem is gone, and so is the to-do")
 
     def test_missing_tracking_after_a_day(self):
-        """One for the delivery, not for each of its items."""
+        """One to-do for the delivery, not one for each of its items."""
         items = self.sell((self.book, 1, "1"), (self.book, 1, "2")).order_line.cloudprinter_item_id
         self.produce(items.production_ids)
         picking = items.move_ids.picking_id
@@ -82,8 +82,8 @@ class TestTodos(DeliveryCase):
         self.send()
         self.assertFalse(self.get_todos())
 
-    def test_somebody_is_always_responsible(self):
-        """The responsible of the settings has left: it is for a manager of the add-on."""
+    def test_there_is_always_a_responsible_user(self):
+        """The responsible user of the settings has left: the to-do is for a manager of the add-on."""
         gone = new_test_user(self.env, login="cp_gone", groups="base.group_user,mrp.group_mrp_manager")
         self.company.cloudprinter_user_id = gone
         gone.active = False
@@ -94,7 +94,7 @@ class TestTodos(DeliveryCase):
         self.assertTrue(todo.user_id.has_group("cloudprinter.group_manager"))
         self.assertTrue(todo.user_id.active)
 
-    def test_what_a_person_has_planned_is_his(self):
+    def test_planned_activities_of_users_are_left_alone(self):
         item = self.accept("1")
         own = self.env["mail.activity"].create(
             {
@@ -108,7 +108,7 @@ class TestTodos(DeliveryCase):
         self.assertTrue(own.exists())
 
     def test_responsible_may_read_it_and_is_there(self):
-        """Who may not read the item is not asked, and who leaves is replaced."""
+        """A user who may not read the item is not asked, and one who leaves is replaced."""
         stranger = new_test_user(self.env, login="cp_stranger", groups="base.group_user")
         self.company.cloudprinter_user_id = stranger
         self.server.misbehave(status=400)
@@ -123,8 +123,8 @@ class TestTodos(DeliveryCase):
         [todo] = self.get_todos()
         self.assertEqual(todo.user_id, another)
 
-    def test_done_by_a_person(self):
-        """He has seen it: he is not asked again the next minute, although nothing was sent."""
+    def test_done_by_a_user(self):
+        """The user is not asked again the next minute, although nothing was sent."""
         self.server.misbehave(status=400)
         self.accept("1")
         self.send()
@@ -135,12 +135,12 @@ class TestTodos(DeliveryCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestIncomingTodos(DeliveryCase):
-    """Cloudprinter wants an answer to each incoming order: somebody is told which waits, one at a time."""
+    """Each incoming order needs an answer: a user is informed which one waits, one at a time."""
 
     get_todos = TestTodos.get_todos
 
     def receive(self, *names, company=None):
-        """Orders come in of which nothing is mapped, and the worker has run."""
+        """Receive orders of which nothing is mapped, and run the worker."""
         documents = self.env["cloudprinter.order.document"]
         text = (DOCUMENTS / "order_v2.2.json").read_text()
         for name in names:
@@ -160,7 +160,7 @@ class TestIncomingTodos(DeliveryCase):
         [todo] = self.get_todos()
         self.assertEqual((todo.res_model, todo.res_id), ("cloudprinter.order.document", first.id))
         self.assertEqual(todo.user_id, self.manager)
-        self.assertEqual(todo.summary, "Incoming order 1 waits: Cloudprinter wants an answer within 15 minutes")
+        self.assertEqual(todo.summary, "Incoming order 1 is waiting: Cloudprinter expects an answer within 15 minutes")
         self.send()
         self.assertEqual(self.get_todos(), todo, "not another one at each run")
         reject = self.env["cloudprinter.reject"].with_user(self.manager)
@@ -170,15 +170,15 @@ class TestIncomingTodos(DeliveryCase):
         self.assertEqual(todo.res_id, second.id, "the next follows")
         reject.create({"document_id": second.id, "cause": "CancelMiscError"}).action_reject()
         self.send()
-        self.assertFalse(self.get_todos(), "it is closed by itself")
+        self.assertFalse(self.get_todos(), "it is closed automatically")
 
-    def test_done_by_a_person(self):
-        """He may not write the document, and closes his to-do all the same."""
+    def test_done_by_a_user(self):
+        """The user may not write the document, but can close the to-do."""
         self.company.cloudprinter_user_id = self.manager
         [document] = self.receive("1")
         self.send()
-        self.get_todos().with_user(self.manager).action_feedback(feedback="I am at it")
-        self.assertIn("I am at it", document.message_ids[0].body)
+        self.get_todos().with_user(self.manager).action_feedback(feedback="Working on it")
+        self.assertIn("Working on it", document.message_ids[0].body)
         self.send()
         self.assertFalse(self.get_todos())
 
@@ -191,8 +191,8 @@ class TestIncomingTodos(DeliveryCase):
         self.assertEqual(todos[theirs.id], manager)
         self.assertNotEqual(todos[mine.id], manager)
 
-    def test_whoever_may_read_it(self):
-        """The responsible of the settings is a packer: he cannot open it."""
+    def test_for_a_user_who_may_read_it(self):
+        """The responsible user of the settings is a packer, who cannot open it."""
         self.company.cloudprinter_user_id = self.packer
         self.receive("1")
         self.send()
@@ -201,7 +201,7 @@ class TestIncomingTodos(DeliveryCase):
         self.assertTrue(todo.user_id.has_group("cloudprinter.group_manager"))
 
     def test_worker_that_does_not_run(self):
-        """Nothing is wrong with the order, but after a quarter of an hour somebody has to know."""
+        """Nothing is wrong with the order, but after a quarter of an hour a user must know."""
         documents = self.env["cloudprinter.order.document"]
         documents._receive(self.company, order_document.read((DOCUMENTS / "order_v2.2.json").read_bytes()))
         self.send()

@@ -17,11 +17,11 @@ class TrackingCase(CloudprinterCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.book.route_ids = False  # from stock; how it was made does not matter here
+        cls.book.route_ids = False  # from stock, as production does not matter here
         cls.env["stock.quant"]._update_available_quantity(cls.book, cls.warehouse.lot_stock_id, 1000)
 
     def ship(self, tracking=None, **values):
-        """Sell and deliver one item; returns it, its last delivery and its ItemShipped."""
+        """Sell and deliver one item; return it, its last delivery and its ItemShipped."""
         item = self.sell_one(**values)
         picking = item.sale_line_id.order_id.picking_ids
         self.deliver(picking, tracking=tracking)
@@ -31,7 +31,7 @@ class TrackingCase(CloudprinterCase):
         return self.get_outbox(item, type="ItemShipped")
 
     def type_code(self, picking, code):
-        """The packer types a code on the transfer."""
+        """Type a code on the transfer as the packer."""
         picking.with_user(self.packer).carrier_tracking_ref = code
         self.env.cr.flush()
 
@@ -83,7 +83,7 @@ class TestTracking(TrackingCase):
         self.assert_goes(self.get_shipped(item), "EARLY")
 
     def test_which_code_is_read(self):
-        """The API has room for one code; what is typed may be more or less than that."""
+        """The API accepts one code; the field may contain more or less than that."""
         _item, picking, signal = self.ship()
         for typed, expected in (
             ("FIRST,SECOND", "FIRST"),
@@ -103,7 +103,7 @@ class TestTracking(TrackingCase):
                 self.assert_waits(signal, "missing_tracking")
 
     def test_which_shipping_option_is_read(self):
-        """The carrier's own, else the order's method, else the carrier's name."""
+        """The carrier's own option is used, else that of the order's method, else the carrier's name."""
         for number, (option, method, carrier, expected) in enumerate(
             (
                 ("GLS", "ups_saver", True, "GLS"),
@@ -120,7 +120,7 @@ class TestTracking(TrackingCase):
                 self.assert_goes(self.get_shipped(item), "1A2B3C4D5E6F", expected)
 
     def test_missing_option(self):
-        """Without carrier and method it waits; either of them, given later, releases it."""
+        """Without carrier and method the signal waits; either of them, given later, releases it."""
         _item, picking, signal = self.ship("1A2B3C", carrier_id=False)
         self.assert_waits(signal, "missing_option")
         picking.with_user(self.packer).carrier_id = self.carrier
@@ -144,7 +144,7 @@ class TestTracking(TrackingCase):
         self.assert_goes(signal, "1A2B3C")
 
     def test_code_of_the_carriers_integration(self):
-        """An integration writes the code while the transfer is validated, and once more for a second parcel."""
+        """An integration writes the code while the transfer is validated, and again for a second parcel."""
         self.carrier.integration_level = "rate_and_ship"
         self.warehouse.out_type_id.print_label = True
         answer = [{"exact_price": 5.0, "tracking_number": "LABEL1"}]
@@ -160,7 +160,7 @@ class TestTracking(TrackingCase):
         self.assert_outbox(item, ALL_BUT_PACKED, "the first code has not changed")
 
     def test_steps_before_the_delivery(self):
-        """Odoo writes the carrier's code on every transfer of the chain; only the last one's matters."""
+        """Odoo writes the carrier's code on every transfer of the chain; only that of the last one counts."""
         self.warehouse.delivery_steps = "pick_pack_ship"
         item = self.sell_one()
         pickings = self.env["stock.picking"]
@@ -201,7 +201,7 @@ class TestTracking(TrackingCase):
 
     @mute_logger(cloudprinter_ledger.__name__)
     def test_changed_while_it_could_not_be_delivered(self):
-        """Attempted without an answer: the next attempt has the right code."""
+        """After an attempt without an answer, the next attempt has the right code."""
         item, picking, signal = self.ship("WRONG")
         self.server.misbehave(status=503)
         self.send()
@@ -213,7 +213,7 @@ class TestTracking(TrackingCase):
         self.assert_outbox(item, ALL_BUT_PACKED)
 
     def test_changed_while_it_was_being_posted(self):
-        """The ledger says what was sent; the new code is proposed as a correction."""
+        """The ledger shows what was sent; the new code is proposed as a correction."""
         for number, (typed, corrections) in enumerate((("NEW", ["NEW"]), (False, []))):
             with self.subTest(typed=typed):
                 item, picking, signal = self.ship("OLD", order=f"o{number}")
@@ -233,7 +233,7 @@ class TestTracking(TrackingCase):
                 self.assertEqual(others.mapped("tracking"), corrections)
                 self.assertEqual(item.attention, "correction" if corrections else False)
 
-    def test_shipment_cancelled_before_it_was_sent(self):
+    def test_shipment_canceled_before_it_was_sent(self):
         """Odoo empties the reference: the code is void, so the signal waits for that of the next label."""
         _item, picking, signal = self.ship("VOID")
         with patch.object(DeliveryCarrier, "fixed_cancel_shipment", lambda self, pickings: None):
@@ -246,7 +246,7 @@ class TestTracking(TrackingCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestCorrection(TrackingCase):
-    """What Cloudprinter has accepted is only ever corrected by a person."""
+    """Only a user can correct what Cloudprinter has accepted."""
 
     def setUp(self):
         super().setUp()
@@ -264,14 +264,14 @@ class TestCorrection(TrackingCase):
         self.assert_waits(correction, "correction")
         return correction
 
-    def test_proposed_once_and_sent_by_a_person(self):
+    def test_proposed_once_and_sent_by_a_user(self):
         self.type_code(self.picking, "NEW")
         correction = self.assert_proposed("NEW")
         self.assertEqual(correction.user_id, self.packer)
         self.assertEqual(self.reported.tracking, "OLD", "the ledger keeps what was sent")
         self.type_code(self.picking, "NEWER")
         self.assertEqual(self.assert_proposed("NEWER"), correction, "the next change updates it")
-        self.assertEqual(self.get_sent_codes(), ["OLD"], "never by itself")
+        self.assertEqual(self.get_sent_codes(), ["OLD"], "never automatically")
         correction.with_user(self.manager).action_send()
         self.assertEqual(self.get_sent_codes(), ["OLD", "NEWER"])
         self.assertEqual(correction.number, self.reported.number + 1)
@@ -309,7 +309,7 @@ class TestCorrection(TrackingCase):
         self.assert_proposed("NEW")
 
     def test_no_change_for_cloudprinter(self):
-        """Odoo appends codes of further parcels, and empties the field when a label is cancelled."""
+        """Odoo appends codes of further parcels, and empties the field when a label is canceled."""
         for typed in ("OLD,SECOND", " OLD ", "OLD , SECOND,THIRD", False):
             with self.subTest(typed):
                 self.type_code(self.picking, typed)
@@ -317,7 +317,7 @@ class TestCorrection(TrackingCase):
         self.picking.with_user(self.packer).carrier_id = False
         self.assert_outbox(self.item, ALL_BUT_PACKED)
 
-    def test_label_cancelled_and_made_again(self):
+    def test_label_canceled_and_made_again(self):
         with patch.object(DeliveryCarrier, "fixed_cancel_shipment", lambda self, pickings: None):
             self.picking.with_user(self.packer).cancel_shipment()
         self.type_code(self.picking, "LABEL2")
@@ -350,14 +350,14 @@ class TestSecondShipment(TrackingCase):
         return self.get_shipped(self.item).filtered(lambda s: s.correction_of_id and s.state == "waiting")
 
     def test_before_the_first_was_sent(self):
-        """Nobody was told yet: the signal is made again, with the code of the last delivery."""
+        """Nothing was sent yet: the signal is made again, with the code of the last delivery."""
         second = self.deliver_more()
         signal = self.get_shipped(self.item)
         self.assert_goes(signal, "SECOND")
         self.assertEqual(signal.source, second.name)
         self.assertEqual(self.get_sent_codes(), ["SECOND"])
 
-    def test_proposed_to_a_person(self):
+    def test_proposed_to_a_user(self):
         self.send()
         second = self.deliver_more()
         proposal = self.get_proposals()
@@ -376,7 +376,7 @@ class TestSecondShipment(TrackingCase):
         self.send()
         second = self.deliver_more()
         self.get_proposals().with_user(self.manager).action_discard()
-        self.item.quantity += 1  # looked at again
+        self.item.quantity += 1  # evaluated again
         self.type_code(second, "SECOND,THIRD")
         self.assertFalse(self.get_proposals())
         third = self.deliver_more("THIRD")

@@ -1,4 +1,4 @@
-"""The list Waiting for Tracking, and codes that come as a file the next morning."""
+"""The list Waiting for Tracking, and codes imported from a file the next morning."""
 
 import base64
 
@@ -23,7 +23,7 @@ table = st.lists(st.lists(cell.filter(bool), min_size=2, max_size=4), min_size=1
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestSheet(BaseCase):
-    """What people drop or paste, without a database."""
+    """Sheets that users drop or paste, without a database."""
 
     def get_cells(self, text):
         return [list(row.cells) for row in read_rows(text)]
@@ -111,7 +111,7 @@ class TestWaitingForTracking(TrackingCase):
         self.assertEqual(self.get_sent_codes(), ["1A2B3C"])
 
     def test_carrier_missing(self):
-        """A code alone does not help; the delivery stays until somebody chooses the carrier."""
+        """A code alone is not enough; the delivery stays in the list until a user chooses the carrier."""
         self.carrier.cloudprinter_shipping_option = False
         _item, picking, _signal = self.ship(carrier_id=False)
         self.type_code(picking, "1A2B3C")
@@ -125,7 +125,7 @@ class TestWaitingForTracking(TrackingCase):
         item.sale_line_id.with_user(self.salesman).product_uom_qty += 2
         second = item.sale_line_id.order_id.picking_ids - first
         self.deliver(second, tracking=None)
-        self.assertEqual(self.get_waiting(), second, "its code is needed, although a person decides what is sent")
+        self.assertEqual(self.get_waiting(), second, "its code is needed, although a user decides what is sent")
         self.type_code(second, "SECOND")
         self.assertFalse(self.get_waiting())
 
@@ -160,7 +160,7 @@ class TestTrackingImport(TrackingCase):
         return wizard
 
     def assert_problems(self, text, *problems):
-        """`problems`: of each line a part of what is said, or False."""
+        """Assert `problems`: for each line a part of its text, or False."""
         wizard = self.preview(text)
         found = wizard.line_ids.mapped("problem")
         self.assertEqual(len(found), len(problems), found)
@@ -215,9 +215,9 @@ class TestTrackingImport(TrackingCase):
             "several deliveries",
             "several deliveries",
             False,
-            "No delivery, order or item is called never",
-            "Reported as shipped already, with OLD",
-            "entered already",
+            "There is no delivery, order or item named never",
+            "Already reported as shipped, with OLD",
+            "already been entered",
             "Not shipped yet",
             "is missing",
             "The tracking code is missing",
@@ -232,14 +232,14 @@ class TestTrackingImport(TrackingCase):
     def test_doubles(self):
         _item, picking, _signal = self.ship(order="o1", item="i1")
         self.ship(order="o2", item="i2")
-        self.assert_problems(f"{picking.name};A\no1;B\ni2;C\no2;C", "Line 2 has", "Line 1 has", False, "same as line 3")
+        self.assert_problems(f"{picking.name};A\no1;B\ni2;C\no2;C", "Line 2 has", "Line 1 has", False, "Same as line 3")
 
     def test_damage_by_excel(self):
-        self.assert_problems("1.23457E+11;A\nx;'12", "shortened by Excel", "a mark that Excel needs")
+        self.assert_problems("1.23457E+11;A\nx;'12", "Excel shortened", "a mark that only Excel needs")
         self.assert_problems('x;"A\ny;B', "not closed")
 
     def test_named_delivery_that_has_not_left(self):
-        """The label is there before the parcel leaves: its code goes when it does."""
+        """The label exists before the parcel leaves: its code is sent when it does."""
         item = self.sell_one()
         picking = item.sale_line_id.order_id.picking_ids
         self.assert_problems(f"{picking.name};EARLY", False).action_import()
@@ -257,11 +257,11 @@ class TestTrackingImport(TrackingCase):
         item.sale_line_id.with_user(self.salesman).product_uom_qty += 2
         second = item.sale_line_id.order_id.picking_ids - first
         self.deliver(second, tracking=None)
-        self.assert_problems("o1;YESTERDAY\no1;TODAY", "entered already", False).action_import()
+        self.assert_problems("o1;YESTERDAY\no1;TODAY", "already been entered", False).action_import()
         self.assertEqual((first | second).mapped("carrier_tracking_ref"), ["YESTERDAY", "TODAY"])
 
     def test_shipping_option(self):
-        """What the carrier says itself is right; else what the file says, before the order and the carrier's name."""
+        """The carrier's own option wins; else that of the file, before the order's and the carrier's name."""
         for number, (own, method, expected) in enumerate(
             (("GLS", False, "GLS"), (False, False, "DHL"), (False, "ups_saver", "DHL"))
         ):
@@ -278,13 +278,13 @@ class TestTrackingImport(TrackingCase):
         self.type_code(_picking, "CHANGED")
         self.assert_goes(signal, "CHANGED", "DHL")
 
-    def test_somebody_was_faster(self):
+    def test_another_user_was_faster(self):
         _item, picking, _signal = self.ship(order="o1")
         self.ship(order="o2", item="i2")
         wizard = self.preview("o1;FILE\no2;OTHER")
         self.type_code(picking, "TYPED")
         wizard.action_import()
-        self.assertEqual(wizard.line_ids.mapped("problem"), ["Another code is entered already: TYPED.", False])
+        self.assertEqual(wizard.line_ids.mapped("problem"), ["Another code has already been entered: TYPED.", False])
         self.assertEqual(picking.carrier_tracking_ref, "TYPED")
 
     def test_nothing_is_half_done(self):
@@ -310,11 +310,11 @@ class TestTrackingImport(TrackingCase):
                     self.preview("o1;A", user=user)
 
     def test_other_company(self):
-        """Nobody enters a code for a delivery of another company, nor learns of it."""
+        """A user can neither enter a code for a delivery of another company nor learn of it."""
         _item, picking, _signal = self.ship(order="o1", item="i1")
         stranger = self.given_stranger("stock.group_stock_user")
         wizard = self.preview(f"{picking.name};A\no1;A\ni1;A", user=stranger)
-        self.assertTrue(all(problem.startswith("No delivery") for problem in wizard.line_ids.mapped("problem")))
+        self.assertTrue(all(problem.startswith("There is no") for problem in wizard.line_ids.mapped("problem")))
 
 
 @tagged("post_install", "-at_install", "cloudprinter")

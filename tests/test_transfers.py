@@ -1,4 +1,4 @@
-"""Every way in which goods leave Odoo, and the signals that follow: exact, in order, once."""
+"""Every way in which goods leave Odoo, and the signals that follow: complete, in order, once."""
 
 from odoo import Command
 from odoo.tests import new_test_user, tagged
@@ -10,7 +10,7 @@ WITH_PACKED = [*MADE, "ItemPacked", "ItemShipped"]
 
 
 class TransferCase(CloudprinterCase):
-    """Books are on stock; how they were made does not matter. Posters are made to order."""
+    """Given: books in stock, as their production does not matter, and posters made to order."""
 
     @classmethod
     def setUpClass(cls):
@@ -19,7 +19,7 @@ class TransferCase(CloudprinterCase):
         cls.customers = cls.env.ref("stock.stock_location_customers")
         cls.book.route_ids = False
         cls.put_on_stock(cls.book, 1000)
-        # with these installed, Odoo reads analytic and purchase lines with the rights of who cancels or splits
+        # with these installed, Odoo reads analytic and purchase lines with the rights of the user who cancels or splits
         for user, module, group in (
             (cls.operator, "account", "account.group_account_readonly"),
             (cls.salesman, "purchase", "purchase.group_purchase_user"),
@@ -32,14 +32,14 @@ class TransferCase(CloudprinterCase):
         cls.env["stock.quant"]._update_available_quantity(product, cls.stock, quantity, **values)
 
     def get_pickings(self, item):
-        """The transfers of an item, oldest first."""
+        """Return the transfers of an item, oldest first."""
         return item.move_ids.picking_id.sorted("id")
 
     def get_open(self, item):
         return self.get_pickings(item).filtered(lambda picking: picking.state not in ("done", "cancel"))
 
     def create_delivery(self, item, quantity, product=None, **values):
-        """A transfer that the packer makes by hand, in draft."""
+        """Create a draft transfer by hand, as the packer."""
         return (
             self.env["stock.picking"]
             .with_user(self.packer)
@@ -66,13 +66,13 @@ class TransferCase(CloudprinterCase):
         )
 
     def create_item(self, quantity=0, name="123456780009"):
-        """An item without a sales order, typed by the manager."""
+        """Create an item without a sales order, as the manager."""
         order = self.env["cloudprinter.order"].with_user(self.manager).create({"name": f"O{name}"})
         values = {"order_id": order.id, "name": name, "quantity": quantity, "product_id": self.book.id}
         return self.env["cloudprinter.item"].with_user(self.manager).create(values).with_user(self.env.user)
 
     def take_back(self, picking, quantity, exchange=False):
-        """The packer makes a return, receives the goods and, for an exchange, has new ones sent."""
+        """Return goods as the packer, receive them and, for an exchange, send new ones."""
         wizard = self.env["stock.return.picking"].with_user(self.packer).create({"picking_id": picking.id})
         wizard.product_return_moves.quantity = quantity
         action = wizard.action_create_exchanges() if exchange else wizard.action_create_returns()
@@ -82,7 +82,7 @@ class TransferCase(CloudprinterCase):
         return returned
 
     def order_quantity(self, item, quantity):
-        """The salesman changes the quantity on the confirmed order."""
+        """Change the quantity on the confirmed order as the salesman."""
         item.sale_line_id.with_user(self.salesman).product_uom_qty = quantity
         self.env.cr.flush()
 
@@ -102,7 +102,7 @@ class TransferCase(CloudprinterCase):
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestDelivery(TransferCase):
     def test_steps(self):
-        """The packing step is what packs; the steps before it, and a pick step, tell nothing."""
+        """The packing step reports packed; the steps before it, and a pick step, report nothing."""
         for steps, stages, expected in (
             ("ship_only", ["shipped"], ALL_BUT_PACKED),
             ("pick_ship", ["registered", "shipped"], ALL_BUT_PACKED),
@@ -129,7 +129,7 @@ class TestDelivery(TransferCase):
             self.assert_outbox(item, expected)
 
     def test_resupplied_by_another_warehouse(self):
-        """What moves between the warehouses tells nothing, whatever its steps are."""
+        """Moves between the warehouses report nothing, whatever the steps."""
         self.warehouse.delivery_steps = "pick_pack_ship"
         for code, steps, expected in (
             ("W1", "ship_only", ALL_BUT_PACKED),
@@ -160,12 +160,12 @@ class TestDelivery(TransferCase):
                 self.assertIn(f"{code}/OUT/", self.get_shipped(item).source)
 
     def _get_ready(self, item):
-        """What can be moved next, of all that brings the item to the customer."""
+        """Return what can be moved next, of all that brings the item to the customer."""
         moves = self.env["stock.move"].browse(item.move_ids._rollup_move_origs()) | item.move_ids
         return moves.filtered(lambda move: move.state == "assigned").picking_id
 
     def test_partial_steps(self):
-        """Part of it is in the packing step, part already gone: nothing is reported before all of it is."""
+        """One part is in the packing step, another already shipped: nothing is reported before all of it is."""
         self.warehouse.delivery_steps = "pick_pack_ship"
         item = self.sell_one()
         pick = self.get_open(item)
@@ -181,7 +181,7 @@ class TestDelivery(TransferCase):
         self.assert_outbox(item, WITH_PACKED)
 
     def test_backorders(self):
-        """One ItemShipped, with the last delivery."""
+        """There is one ItemShipped, with the last delivery."""
         item = self.sell_one()
         for quantity, tracking, expected in (
             (2, "FIRST", ["ItemRegistered"]),
@@ -211,7 +211,7 @@ class TestDelivery(TransferCase):
             self.assert_outbox(item, ALL_BUT_PACKED)
 
     def test_draft_validated(self):
-        """A transfer made by hand and validated without confirming it."""
+        """A transfer is created by hand and validated without being confirmed."""
         item = self.create_item()
         delivery = self.create_delivery(item, 5)
         self.assertEqual((item.stage, delivery.state), ("new", "draft"))
@@ -221,7 +221,7 @@ class TestDelivery(TransferCase):
         self.assert_signal(self.get_shipped(item), "outgoing", source=delivery.name)
 
     def test_deliveries_made_by_hand(self):
-        """Without sales order the item's quantity tells when all has left; without a quantity the first delivery."""
+        """Without a sales order the item's quantity tells when all is shipped, else the first delivery does."""
         for quantity, deliveries, expected in (
             (5, [5], [True]),
             (5, [2, 3], [False, True]),
@@ -249,7 +249,7 @@ class TestDelivery(TransferCase):
         self.assert_outbox(second, ["ItemRegistered"])
 
     def test_kit(self):
-        """Cover and block of a kit leave apart: shipped with the last of them."""
+        """Cover and block of a kit leave separately: the item is shipped with the last of them."""
         cover, block = self.env["product.product"].create(
             [{"name": name, "is_storable": True} for name in ("Cover", "Block")]
         )
@@ -279,7 +279,7 @@ class TestDelivery(TransferCase):
         self.assert_signal(self.get_shipped(item), "outgoing")
 
     def test_dropship(self):
-        """The vendor prints and sends it: linked by its sales line; the middle milestones are filled in."""
+        """The vendor prints and ships: linked by its sales line; the middle milestones are filled in."""
         route = self.env.ref("stock_dropshipping.route_drop_shipping", raise_if_not_found=False)
         if not route:
             self.skipTest("stock_dropshipping is not installed")
@@ -305,7 +305,7 @@ class TestDelivery(TransferCase):
         self.assert_signal(self.get_shipped(item), "outgoing", shipping_option="ups_saver")
 
     def test_scrap_in_the_transfer(self):
-        """What is scrapped does not leave the house."""
+        """Scrapped goods are not shipped."""
         item = self.sell_one()
         picking = self.get_open(item)
         scrap = self.env["stock.scrap"].with_user(self.packer)
@@ -317,7 +317,7 @@ class TestDelivery(TransferCase):
         self.assert_signal(self.get_shipped(item), "outgoing")
 
     def test_posted_is_final(self):
-        """After ItemShipped was sent nothing is due by itself, whatever happens in Odoo."""
+        """After ItemShipped was sent nothing becomes due automatically, whatever happens in Odoo."""
         item = self.sell_one()
         self.deliver(self.get_open(item))
         self.send()
@@ -331,7 +331,7 @@ class TestDelivery(TransferCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestQuantity(TransferCase):
-    """Less or more than was ordered."""
+    """Less or more than was ordered is delivered."""
 
     def test_short_beyond_tolerance(self):
         for left, expected in ((94, ("waiting", "short")), (95, ("outgoing", False)), (99, ("outgoing", False))):
@@ -379,7 +379,7 @@ class TestQuantity(TransferCase):
         self.assert_signal(self.get_shipped(item), "outgoing")
 
     def test_lowered(self):
-        """Before and after a part was delivered: what was ordered at last has left, nothing is short."""
+        """Before or after a partial delivery: all of the final quantity is shipped, so nothing is short."""
         item = self.sell_one(order="before")
         self.order_quantity(item, 3)
         self.deliver(self.get_open(item))
@@ -394,7 +394,7 @@ class TestQuantity(TransferCase):
         self.assert_signal(self.get_shipped(item), "outgoing", tracking="FIRST", source=self.get_pickings(item)[0].name)
 
     def test_raised_before_shipping_was_sent(self):
-        """ItemShipped is taken back and comes again when the rest has left."""
+        """ItemShipped is withdrawn and comes again when the rest is shipped."""
         item = self.sell_one()
         self.deliver(self.get_open(item), tracking="FIRST")
         first = self.get_shipped(item)
@@ -407,7 +407,7 @@ class TestQuantity(TransferCase):
         self.assertEqual(self.server.accepted[-1]["tracking"], "SECOND")
 
     def test_zeroed(self):
-        """Odoo has no “cancel line”: the quantity is set to 0, and the manufacturing order stays open."""
+        """Odoo cannot cancel a line: the quantity is set to 0, and the manufacturing order stays open."""
         item = self.sell_one(self.poster)
         self.order_quantity(item, 0)
         self.assertEqual(self.get_pickings(item).state, "cancel")
@@ -421,7 +421,7 @@ class TestQuantity(TransferCase):
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestReturn(TransferCase):
     def test_return(self):
-        """A returned item stays shipped, also if the return keeps the delivery's operation type."""
+        """A returned item stays shipped, even if the return keeps the delivery's operation type."""
         for return_type in (self.warehouse.in_type_id, self.env["stock.picking.type"]):
             with self.subTest(return_type=return_type.name):
                 self.warehouse.out_type_id.return_picking_type_id = return_type
@@ -435,7 +435,7 @@ class TestReturn(TransferCase):
                 self.assert_signal(self.get_shipped(item), "outgoing", source=delivery.name)
 
     def test_return_before_the_rest(self):
-        """All that was ordered has left the house in the end; that some came back is no short shipment."""
+        """In the end all that was ordered was shipped; a return does not make it a short shipment."""
         item = self.sell_one()
         first = self.get_open(item)
         self.deliver(first, 2)
@@ -446,7 +446,7 @@ class TestReturn(TransferCase):
         self.assert_signal(self.get_shipped(item), "outgoing", tracking="REST")
 
     def test_exchange(self):
-        """Before shipping was sent it is taken back until the new goods leave; afterwards a person is asked."""
+        """Before ItemShipped is sent it is withdrawn until the new goods leave; afterwards a user is asked."""
         for sent in (False, True):
             with self.subTest(sent=sent):
                 item = self.sell_one(order=str(sent))
@@ -467,7 +467,7 @@ class TestReturn(TransferCase):
                     self.assert_signal(self.get_shipped(item), "outgoing", tracking="SECOND")
 
     def test_return_to_a_vendor(self):
-        """It uses the delivery's operation type, but does not go to the customer."""
+        """It uses the delivery's operation type but does not go to the customer."""
         item = self.create_item()
         suppliers = self.env.ref("stock.stock_location_suppliers")
         receipt = self.create_delivery(

@@ -34,7 +34,7 @@ class TestTranslations(LanguageCase):
         people.lang = self.company.partner_id.lang = code
         self.env.invalidate_all()
 
-    def test_what_people_read(self):
+    def test_what_users_read(self):
         for code, (ship_by, report, accepted, history, refused) in WORDS.items():
             with self.subTest(code):
                 self.given_language(code)
@@ -66,7 +66,7 @@ class TestTranslations(LanguageCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestGermanShop(LanguageCase):
-    """What is said by the parts without Odoo, and what is read from files."""
+    """German texts of the parts without Odoo, and of what is read from files."""
 
     languages = ("de_DE",)
 
@@ -76,11 +76,11 @@ class TestGermanShop(LanguageCase):
         (cls.company.partner_id | (cls.operator | cls.manager | cls.packer).partner_id).lang = "de_DE"
 
     def as_person(self, records, user):
-        """What `user` has in front of him, in his language."""
+        """Act as `user`, in that user's language."""
         return records.with_user(user).with_context(lang=user.lang)
 
     def test_cancellation(self):
-        """The message that is proposed is what Cloudprinter's client reads."""
+        """The proposed message is what Cloudprinter's client reads."""
         item = self.sell_one()
         action = self.as_person(item, self.manager).with_context(default_kind="cancel").action_report()
         dialog = self.as_person(self.env["cloudprinter.report"], self.manager).browse(action["res_id"])
@@ -105,7 +105,7 @@ class TestGermanShop(LanguageCase):
             self.company.with_context(lang="de_DE").cloudprinter_signal_url = "http://api.example.com/"
 
     def test_no_answer(self):
-        """Why none came is in the company's language, also for the scheduled action, which has no person."""
+        """The reason is in the company's language, also for the scheduled action, which has no user."""
         self.company.cloudprinter_signal_url = "http://127.0.0.1:9/cloudsignal/2.0/status/"
         item = self.sell_one()
         with mute_logger("odoo.addons.cloudprinter.models.cloudprinter_ledger"):
@@ -116,7 +116,7 @@ class TestGermanShop(LanguageCase):
         self.assertIn('"ItemRegistered"', signal.request_ids.body)
 
     def test_language_that_is_gone(self):
-        """Odoo lets one deactivate the language of an archived contact: what was posted is recorded all the same."""
+        """Odoo allows deactivating the language of an archived contact: what was posted is recorded nevertheless."""
         lang = self.env["res.lang"]._activate_lang("da_DK")
         self.company.partner_id.lang = lang.code
         self.company.partner_id.action_archive()
@@ -128,7 +128,7 @@ class TestGermanShop(LanguageCase):
         self.assertEqual(len(self.get_outbox(item).request_ids), 1)
 
     def test_refusal(self):
-        """Cloudprinter's own words are not touched."""
+        """Cloudprinter's own words are not translated."""
         self.server.misbehave(times=1, status=400, body='{"error": {"info": "unknown order"}}')
         item = self.sell_one()
         self.send()
@@ -136,7 +136,7 @@ class TestGermanShop(LanguageCase):
         self.assertEqual(note, "Cloudprinter hat „Bestätigt“ für Position 123456780001 abgelehnt: unknown order")
 
     def test_files_of_the_country(self):
-        """A parcel service's file has German headings, and so has what was left over."""
+        """A parcel service's file has German headings, and so has the file of the remaining lines."""
         item = self.sell_one()
         self.produce(item.production_ids)
         picking = item.sale_line_id.order_id.picking_ids

@@ -1,4 +1,4 @@
-"""How an item travels through Odoo's documents."""
+"""How items are linked to Odoo's documents along the way."""
 
 from odoo import Command
 from odoo.tests import Form, tagged
@@ -10,7 +10,7 @@ from .test_links import ITEM, PRODUCED, REGISTERED, STARTED, LinkCase
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestTravel(LinkCase):
     def test_steps_of_the_route(self):
-        """One, two or three steps: only the last is shipped, and the packing step means packed."""
+        """With one, two or three steps only the last reports shipped, and the packing step reports packed."""
         packed = [*PRODUCED, "ItemPacked", "ItemShipped"]
         for steps, count, expected in (
             ("ship_only", 1, ALL_BUT_PACKED),
@@ -30,7 +30,7 @@ class TestTravel(LinkCase):
                 self.assert_outbox(item, expected)
 
     def test_steps_of_manufacturing(self):
-        """Pick components, make, store: neither pick nor store is bound for the customer."""
+        """Pick components, make, store: neither pick nor store goes to the customer."""
         self.warehouse.manufacture_steps = "pbm_sam"
         item = self.sell_one()
         production = item.production_ids
@@ -57,7 +57,7 @@ class TestTravel(LinkCase):
             self.assert_outbox(item, REGISTERED)
 
     def test_changed_quantity(self):
-        """Raised, then lowered below what was ordered; typed before or after: no receipt appears, and it is shipped."""
+        """Raised, then lowered below what was ordered; linked before or after: no receipt appears, all is shipped."""
         receipts = self.env["stock.picking"].search_count([("picking_type_code", "=", "incoming")])
         for typed in ("before", "after", "between"):
             with self.subTest(typed):
@@ -78,13 +78,13 @@ class TestTravel(LinkCase):
                 self.assertEqual(open_moves.mapped("product_uom_qty"), [3])
                 self.assert_outbox(item, REGISTERED)
                 self.produce(item.production_ids)
-                # Odoo itself does not tie what was added to the manufacturing order: it is taken from stock
+                # Odoo itself does not link the added quantity to the manufacturing order: it is taken from stock
                 open_moves.procure_method = "make_to_stock"
                 self.deliver_all(item)
                 self.assert_outbox(item, ALL_BUT_PACKED)
 
     def test_lowered_quantity_of_a_move_linked_by_hand(self):
-        """The move knows an item that its line does not: it is lowered as ever, and no receipt appears."""
+        """The move has an item that its line does not: it is lowered as usual, and no receipt appears."""
         item = self.make().cloudprinter_item_ids
         sale = self.sell((self.book, 5, None), order=False)
         sale.picking_ids.with_user(self.packer).move_ids.cloudprinter_item_id = item
@@ -94,7 +94,7 @@ class TestTravel(LinkCase):
         self.assertEqual(sale.picking_ids.mapped("picking_type_code"), ["outgoing"])
 
     def _deliver_by_hand(self, items, product):
-        """The packer enters a delivery with a line per item, and sets the items on them."""
+        """Enter a delivery with a line per item as the packer, and set the items on them."""
         # Odoo's `stock_delivery` asks for this right when a partner is chosen
         self.packer.group_ids += self.env.ref("base.group_partner_manager")
         form = Form(self.env["stock.picking"].with_user(self.packer), view="stock.view_picking_form")
@@ -111,7 +111,7 @@ class TestTravel(LinkCase):
         return picking
 
     def test_without_sales_orders(self):
-        """Ids typed on manufacturing orders, items set on a hand-made delivery; two items of a product stay apart."""
+        """Ids typed on manufacturing orders, items set on a manual delivery; two items of a product stay apart."""
         productions = self.make(item="a1") | self.make(item="a2")
         items = productions.cloudprinter_item_ids
         self.produce(productions)
@@ -133,7 +133,7 @@ class TestTravel(LinkCase):
         self.assert_outbox(item, ALL_BUT_PACKED)
 
     def test_manufacturing_of_a_sold_item(self):
-        """Backorder, split and merge of a made-to-order item keep the link and the way to the delivery."""
+        """Backorder, split and merge of a made-to-order item keep the link and the path to the delivery."""
         item = self.sell_one()
         self.produce(item.production_ids, 2, backorder=True)
         rest = item.production_ids[1].with_user(self.operator)
@@ -152,7 +152,7 @@ class TestTravel(LinkCase):
         self.assert_outbox(item, ALL_BUT_PACKED)
 
     def test_duplicates(self):
-        """Duplicate makes another document, not another part of the item."""
+        """Duplicate creates another document, not another part of the item."""
         item = self.sell_one()
         sale = item.sale_line_id.order_id
         before = item.facts, item.production_ids, item.move_ids._cloudprinter_bound_for_customer()
@@ -174,7 +174,7 @@ class TestTravel(LinkCase):
         self.assert_outbox(item, REGISTERED)
 
     def test_typed_late(self):
-        """Existing manufacturing orders and moves are reached, and what happened already is said."""
+        """Existing manufacturing orders and moves are linked, and what happened already is reported."""
         stories = {
             "confirmed": (lambda sale, mo: None, REGISTERED),
             "half produced": (lambda sale, mo: self.produce(mo, 2, backorder=True), STARTED),
@@ -193,7 +193,7 @@ class TestTravel(LinkCase):
                 self.assert_outbox(item, ALL_BUT_PACKED)
 
     def test_kit(self):
-        """A kit's components are the item: all are made and all must leave, typed early or late."""
+        """The components of a kit belong to the item: all are made and all must leave, linked early or late."""
         kit = self.env["product.product"].create({"name": "Book with Poster", "is_storable": True})
         self.env["mrp.bom"].create(
             {
@@ -219,7 +219,7 @@ class TestTravel(LinkCase):
                 self.assert_outbox(item, ALL_BUT_PACKED)
 
     def test_scrapped_at_the_door(self):
-        """A finished book is spoiled while it is packed: what replaces it is made for the same item."""
+        """A finished book is spoiled while it is packed: the replacement is made for the same item."""
         item = self.sell_one()
         self.produce(item.production_ids)
         self.send()

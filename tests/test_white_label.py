@@ -1,4 +1,4 @@
-"""The reader knows nothing of the shop: no message, and no name on what lies in the parcel."""
+"""The recipient learns nothing of the shop: no message, and no name on documents in the parcel."""
 
 from contextlib import ExitStack
 from unittest.mock import patch
@@ -28,7 +28,7 @@ class TestWhiteLabel(CloudprinterCase):
             self.company.has_received_warning_stock_sms = False
 
     def make(self, linked):
-        """A delivery to the reader, ready to be validated."""
+        """Return a delivery to the recipient, ready to be validated."""
         sale = self.sell(
             (self.book, 2, "123456780001" if linked else None),
             order="123456780000" if linked else False,
@@ -39,18 +39,18 @@ class TestWhiteLabel(CloudprinterCase):
         return sale.picking_ids
 
     def validate(self, pickings):
-        """As in a shop, where stock_sms does not notice a test; returns what Odoo asks for."""
+        """Validate as in a shop, where stock_sms is not in test mode, and return what Odoo asks for."""
         pickings = pickings.with_user(self.packer)
         pickings.action_assign()
         pickings.move_ids.picked = True
         with patch("odoo.modules.module.current_test", False), ExitStack() as stack:
             if self.has_sms:
-                # nothing leaves for Odoo's text message service
+                # nothing is sent to Odoo's text message service
                 stack.enter_context(patch.object(type(self.env["sms.sms"]), "send"))
             return pickings.button_validate()
 
     def get_told(self, pickings):
-        """Messages and texts that the reader got."""
+        """Return the messages and texts that the recipient got."""
         messages = self.env["mail.message"].search(
             [("model", "=", "stock.picking"), ("res_id", "in", pickings.ids), ("partner_ids", "in", self.reader.ids)]
         )
@@ -61,7 +61,7 @@ class TestWhiteLabel(CloudprinterCase):
         content, _kind = self.env["ir.actions.report"]._render_qweb_html("stock.report_deliveryslip", picking.ids)
         return " ".join(html.fromstring(content).find(".//main").text_content().split())
 
-    def test_no_message_to_the_reader(self):
+    def test_no_message_to_the_recipient(self):
         picking = self.make(linked=True)
         carrier = type(self.carrier)
         with patch.object(carrier, "send_shipping", autospec=True) as ship:
@@ -98,7 +98,7 @@ class TestWhiteLabel(CloudprinterCase):
         self.assertTrue(self.get_told(other))
 
     def test_what_staff_write_goes_out(self):
-        """Only what Odoo sends by itself is stopped."""
+        """Only messages that Odoo sends automatically are stopped."""
         picking = self.make(linked=True)
         message = picking.message_post(body="Hello", partner_ids=self.reader.ids, subtype_xmlid="mail.mt_comment")
         self.assertIn(message, self.get_told(picking))
@@ -132,7 +132,7 @@ class TestWhiteLabel(CloudprinterCase):
         self.assertIn("Bogtryk ApS", self.print_slip(picking))
 
     def test_slips_of_both(self):
-        """In one print, each with its own layout."""
+        """Both in one print, each with its own layout."""
         linked, other = self.make(linked=True), self.make(linked=False)
         self.company.company_details = "Bogtryk ApS, Printer Street 1"
         content, _kind = self.env["ir.actions.report"]._render_qweb_html(

@@ -1,10 +1,10 @@
-"""Downloads one file from a host that is allowed. Nothing here knows the ORM.
+"""Download a file from an allowed host. Independent of the ORM.
 
-The addresses come from outside, so that none of them may reach what only this network can reach. Connections are
-direct: a proxy would resolve the name itself, and which address it found would be unknown.
+The addresses come from outside, so they must not lead to hosts that only this network can reach. Connections are
+direct: a proxy would resolve the name itself, and the address it found would be unknown.
 """
 
-# no Odoo in here, so no env: pylint: disable=prefer-env-translation
+# independent of Odoo, so there is no env: pylint: disable=prefer-env-translation
 
 import hashlib
 import http.client
@@ -27,18 +27,18 @@ REDIRECTS_AT_MOST = 3
 MEGABYTE = 1000 * 1000
 HOST = re.compile(r"\.?(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
-PASSING_STATUSES = (408, 425, 429)  # and those from 500
+PASSING_STATUSES = (408, 425, 429)  # and those from 500 up
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a download. No text in it has what follows the ? of an address.
+    """Result of a download. No text in it contains what follows the ? of an address.
 
-    :param kind: "" if the file is there, "download" if it could not be had, "corrupt" if it is not what was announced,
-        "refused" if it was not even tried, or given up, for what it is
+    :param kind: "" if the file was downloaded, "download" if that failed, "corrupt" if it is not the announced file,
+        "refused" if the link or the file is not allowed
     :param reason: why, on one line
-    :param may_pass: whether trying again makes sense
-    :param size: bytes that were written
+    :param may_pass: whether a retry makes sense
+    :param size: bytes written
     """
 
     kind: str = ""
@@ -51,7 +51,7 @@ class Result:
 
 
 class _Failure(Exception):
-    """With the first three values of a `Result`."""
+    """Carries the first three values of a `Result`."""
 
     def __init__(self, kind, reason, may_pass=False):
         super().__init__(kind, reason, may_pass)
@@ -63,7 +63,7 @@ class _Failure(Exception):
 def parse_hosts(text):
     """Return the hosts of a setting, separated by commas or spaces, in lower case.
 
-    :raise ValueError: with the first that is none
+    :raise ValueError: with the first invalid host
     """
     hosts = tuple((text or "").lower().replace(",", " ").split())
     for host in hosts:
@@ -73,12 +73,12 @@ def parse_hosts(text):
 
 
 def is_allowed(host, hosts):
-    """True if `hosts` has this one: "example.com" is itself alone, ".example.com" also what is below it."""
+    """Return whether `hosts` allows this host: "example.com" allows only itself, ".example.com" also its subdomains."""
     return any(host == name.removeprefix(".") or (name[0] == "." and host.endswith(name)) for name in hosts)
 
 
 def is_public(address):
-    """True if an IP address is one of the Internet, also where it holds an IPv4 address in an IPv6 one."""
+    """Return whether an IP address is public, also if it is an IPv4 address within an IPv6 one."""
     address = ipaddress.ip_address(address)
     if address.version == 6:
         if address in NAT64:
@@ -92,26 +92,26 @@ def is_public(address):
 
 
 def _check_url(url, hosts):
-    """Return the parts of an address from which may be downloaded."""
+    """Return the parts, host and port of an address if it is allowed."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise _Failure("refused", _("the link is no web address")) from None
+        raise _Failure("refused", _("the link is not a web address")) from None
     if not host or parts.scheme not in ("http", "https") or re.search(r"[\x00-\x20\x7f\\]", parts.netloc):
-        raise _Failure("refused", _("the link is no web address that begins with https://"))
+        raise _Failure("refused", _("the link is not a web address that begins with https://"))
     if "@" in parts.netloc:
-        raise _Failure("refused", _("the link has a user name or a password"))
+        raise _Failure("refused", _("the link contains a user name or a password"))
     if not is_allowed(host, hosts):
-        raise _Failure("refused", _("%(host)s is not among the hosts of files", host=host))
-    # for tests, and only where somebody has listed it
+        raise _Failure("refused", _("%(host)s is not among the allowed file hosts", host=host))
+    # for tests, and only if it is among the allowed hosts
     if parts.scheme == "http" and not is_loopback(host):
         raise _Failure("refused", _("the link does not begin with https://"))
     return parts, host, port or (443 if parts.scheme == "https" else 80)
 
 
 def _resolve(host, port):
-    """Return the addresses of a host as `getaddrinfo` does. One that is not public refuses them all."""
+    """Return the addresses of a host as `getaddrinfo` does. If one is not public, all are refused."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -119,7 +119,7 @@ def _resolve(host, port):
     for *_kind, (address, *_more) in found:
         fine = ipaddress.ip_address(address).is_loopback if is_loopback(host) else is_public(address)
         if not fine:
-            reason = _("%(host)s is not a host of the Internet: its address is %(address)s", host=host, address=address)
+            reason = _("%(host)s is not a public host: its address is %(address)s", host=host, address=address)
             raise _Failure("refused", reason)
     return found
 
@@ -128,16 +128,16 @@ def _resolve(host, port):
 
 
 def download(url, target_file, hosts, size_limit, md5sum="", size=None, deadline=60.0):
-    """Download a file; trouble of the remote or the network never raises.
+    """Download a file. Errors of the remote or the network are never raised.
 
-    :param str url: https, or http to this very machine
-    :param target_file: a binary file, open for writing and empty; what is in it counts only if all went well
+    :param str url: https, or http to this machine
+    :param target_file: an empty binary file, open for writing; its content is only valid on success
     :param hosts: from `parse_hosts`
     :param int size_limit: bytes
-    :param str md5sum: hexadecimal, "" if it is not known
-    :param int size: bytes that were announced, None or 0 if they are not known
-    :param float deadline: seconds for all of it, however slowly it drips. Only resolving the host's name may overrun
-        it; then nothing is asked for any more.
+    :param str md5sum: hexadecimal, "" if unknown
+    :param int size: announced number of bytes, None or 0 if unknown
+    :param float deadline: seconds for the whole download, however slowly it arrives. Only resolving the host name may
+        exceed it; nothing is requested after that.
     :rtype: Result
     """
     received = _Received(target_file, size_limit, size)
@@ -153,7 +153,7 @@ def download(url, target_file, hosts, size_limit, md5sum="", size=None, deadline
             reason = exchange.explain(error)
             if exchange.is_over():
                 reason = _(
-                    "%(size)s MB had arrived after %(seconds)s s, which was too slow",
+                    "the download was too slow: %(size)s MB had arrived after %(seconds)s s",
                     size=f"{received.size / MEGABYTE:.1f}",
                     seconds=f"{deadline:.0f}",
                 )
@@ -166,7 +166,7 @@ def _too_large(limit):
 
 
 class _Received:
-    """What has arrived of a file."""
+    """The part of a file that has arrived."""
 
     def __init__(self, file, limit, announced):
         self.size = 0
@@ -189,25 +189,25 @@ class _Received:
         if not self.size:
             raise _Failure("corrupt", _("it is empty"), may_pass=True)
         if self._announced and self.size != self._announced:
-            reason = _("it has %(size)s bytes, %(announced)s were announced", size=self.size, announced=self._announced)
+            reason = _("it has %(size)s bytes instead of %(announced)s", size=self.size, announced=self._announced)
             raise _Failure("corrupt", reason, may_pass=True)
         found = self._md5.hexdigest()
         if md5sum and md5sum.lower() != found:
-            reason = _("its MD5 checksum is %(found)s, %(announced)s was announced", found=found, announced=md5sum)
+            reason = _("its MD5 checksum is %(found)s instead of %(announced)s", found=found, announced=md5sum)
             raise _Failure("corrupt", reason, may_pass=True)
 
 
 def _follow(url, hosts, exchange, received):
-    """Read the file, also where the host sends on to another one that is allowed."""
+    """Read the file, following redirects to allowed hosts."""
     for _step in range(REDIRECTS_AT_MOST + 1):
-        # the quoting that browsers do
+        # quoted as browsers do
         parts, host, port = _check_url(requests.utils.requote_uri(url), hosts)
         with _connect(parts, host, port, exchange) as sock:
             connection = http.client.HTTPConnection(host, port)
             connection.response_class = Answer
             connection.sock = sock
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            # http.client asks for no compression, and undoes none
+            # http.client neither requests compression nor decompresses
             connection.request("GET", target, headers={"Host": parts.netloc, "Accept": "*/*", "Connection": "close"})
             with connection.getresponse() as answer:
                 location = answer.getheader("Location")
@@ -222,7 +222,7 @@ def _read(answer, received):
     if answer.status != 200:
         may_pass = answer.status >= 500 or answer.status in PASSING_STATUSES
         status = f"{answer.status} {answer.reason}"[:180].strip()
-        raise _Failure("download", _("the host answers %(status)s", status=status), may_pass)
+        raise _Failure("download", _("the host answered %(status)s", status=status), may_pass)
     if answer.trouble:
         raise answer.trouble
     left = answer.length
@@ -239,7 +239,7 @@ def _read(answer, received):
 
 
 def _connect(parts, host, port, exchange):
-    """Return a connection to an address that was checked: resolved again, the name might have another one."""
+    """Return a connection to an address that was checked: resolving the name again could give another one."""
     trouble = None
     for family, kind, protocol, _name, address in _resolve(host, port):
         sock = socket.socket(family, kind, protocol)
@@ -258,5 +258,5 @@ def _connect(parts, host, port, exchange):
 
 
 def _get_context():
-    """The authorities that signals trust too."""
+    """Return a TLS context with the authorities that signals trust too."""
     return ssl.create_default_context(cafile=requests.adapters.DEFAULT_CA_BUNDLE_PATH)

@@ -1,4 +1,4 @@
-"""What the system parameters and the versions say."""
+"""System parameters and versions."""
 
 import logging
 
@@ -12,7 +12,7 @@ def get_parameter(env, name, default, at_most):
     """Return the system parameter `cloudprinter.{name}` as a number from 1 to `at_most`.
 
     :rtype: int
-    :returns: `default` if it is not set or not a number; the log says so
+    :returns: `default` if it is not set, or not a number, which is logged
     """
     value = env["ir.config_parameter"].sudo().get_param(f"cloudprinter.{name}", default)
     try:
@@ -23,6 +23,6 @@ def get_parameter(env, name, default, at_most):
 
 
 def get_user_agent():
-    """Return the value of the HTTP header."""
+    """Return the value of the `User-Agent` header."""
     version = Manifest.for_addon("cloudprinter")["version"]
     return f"cloudprinter/{version} Odoo/{release.version}"

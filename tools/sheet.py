@@ -1,6 +1,6 @@
-"""Tables that people drop or paste: CSV of any spreadsheet or parcel service → rows of text with their line numbers.
+"""Read tables that users upload or paste: CSV of any spreadsheet or parcel service → rows of text with line numbers.
 
-Pure functions without ORM. They never raise on what somebody pastes; what cannot be read is a row with a problem.
+Pure functions without the ORM. They never raise on bad input; what cannot be read becomes a row with a problem.
 """
 
 import csv
@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 DELIMITERS = ";\t,"
-# What Excel makes of a long number, and how people keep it from doing so.
+# A long number as Excel shortens it.
 SHORTENED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+[0-9]+")
 
 
@@ -19,7 +19,7 @@ class Row(NamedTuple):
 
 
 def decode(data):
-    """The text of a file: UTF-8 or UTF-16 as the file says, else Windows-1252, which any bytes are."""
+    """Return the text of a file: UTF-16 with a byte order mark, UTF-8 if valid, else Windows-1252."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace")
     try:
@@ -29,13 +29,13 @@ def decode(data):
 
 
 def read_rows(text):
-    """The rows that are not empty, with trimmed cells.
+    """Return the rows that are not empty, with trimmed cells.
 
     :rtype: list[Row]
     """
     text = text.removeprefix("\ufeff").replace("\0", "")
     tables = [_read(text, delimiter) for delimiter in DELIMITERS]
-    # the delimiter by which most rows have several cells; a code or a name may have another one in it
+    # the delimiter that splits the most rows; others may occur within a code or a name
     return max(tables, key=lambda rows: sum(len(row.cells) > 1 for row in rows))
 
 
@@ -48,7 +48,7 @@ def _read(text, delimiter):
         except StopIteration:
             return rows
         except csv.Error:
-            # a field without end: a quotation mark that is never closed
+            # an unclosed quotation mark
             cells = ['"']
         cells = [cell.strip() for cell in cells]
         while cells and not cells[-1]:
@@ -59,11 +59,11 @@ def _read(text, delimiter):
 
 
 def take_columns(rows, names):
-    """Which column is what: from the heading if there is one, else in the order of `names`.
+    """Return the rows by column: as the heading says if there is one, else in the order of `names`.
 
     :param list rows: of Row
-    :param dict names: column → names by which a heading may call it, lower case
-    :returns: the rows below the heading, and for each of them a dict of column → text
+    :param dict names: column → names it may have in a heading, in lower case
+    :returns: list of (line, dict of column → text), without the heading
     """
     if not rows:
         return []
@@ -84,7 +84,7 @@ def take_columns(rows, names):
 
 
 def add_names(names, words):
-    """The names of columns with those of another language.
+    """Return the names of columns, with those of another language added.
 
     :param dict names: as `take_columns` takes them
     :param dict words: column → list of texts, each a name or several separated by commas
@@ -98,7 +98,7 @@ def add_names(names, words):
 
 
 def find_damage(text):
-    """What a spreadsheet did to an id or a code: `shortened`, `marked`, `unclosed`, or an empty text."""
+    """Return how a spreadsheet damaged an id or a code: `shortened`, `marked`, `unclosed`, or an empty text."""
     if SHORTENED.fullmatch(text):
         return "shortened"
     if text.startswith(("'", "=")):
@@ -109,14 +109,14 @@ def find_damage(text):
 
 
 def defuse(cell):
-    """A cell that no spreadsheet takes for a formula, whoever has written it."""
+    """Return the cell in a form that no spreadsheet takes for a formula."""
     if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
         return f"'{cell}"
     return cell
 
 
 def write_rows(rows):
-    """CSV that Excel opens in columns, and that `read_rows` reads again."""
+    """Return CSV that Excel opens in columns, and that `read_rows` reads."""
     stream = io.StringIO(newline="")
     csv.writer(stream, delimiter=";").writerows(rows)
     return stream.getvalue()

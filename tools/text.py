@@ -1,13 +1,13 @@
-"""English texts that may be read in another language."""
+"""English texts that can be translated later."""
 
 
 class Text(str):
-    """An English text that remembers what it was made of.
+    """An English text that keeps its source and values.
 
-    Used under the name `_`, by which Odoo's export of terms finds the source.
+    Import it as `_`, so that Odoo's export of terms finds the source.
 
-    :ivar source: with places such as `%(limit)s`
-    :ivar values: what is put there, a dict
+    :ivar source: with placeholders such as `%(limit)s`
+    :ivar values: dict of values for the placeholders
     """
 
     def __new__(cls, source, **values):
@@ -16,14 +16,14 @@ class Text(str):
         return text
 
     def fill_in(self, **values):
-        """Return the same text with other values in its places."""
+        """Return the same text with other values for its placeholders."""
         return type(self)(self.source, **values)
 
 
 class TextError(ValueError):
     """An error that is shown to users.
 
-    :ivar place: where, for example `tracking` or `order.items[1].count`; "" if that is clear
+    :ivar place: where the error is, for example `tracking` or `order.items[1].count`; "" if obvious
     :ivar reason: what is wrong there, a `Text`
     """
 
@@ -37,7 +37,7 @@ class TextError(ValueError):
 
 
 def translate(env, words):
-    """Return a `Text` or a `TextError` in the language of `env`; any other text, such as Cloudprinter's answer, stays.
+    """Return a `Text` or a `TextError` in the language of `env`; any other text is returned as is.
 
     :rtype: str
     """
@@ -45,6 +45,6 @@ def translate(env, words):
         reason = translate(env, words.reason)
         return f"{words.place}: {reason}" if words.place else reason
     if isinstance(words, Text):
-        # the source is in the code where the text is made
+        # the source is a literal where the text is created
         return env._(words.source, **words.values)  # pylint: disable=gettext-variable
     return words

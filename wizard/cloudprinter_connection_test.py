@@ -6,20 +6,20 @@ from ..cloudsignal import Outcome
 from ..tools.parameters import get_user_agent
 from ..tools.text import translate
 
-# What Cloudprinter cannot have given to anybody.
+# A key that Cloudprinter cannot have issued.
 MADE_UP_KEY = "odoo-connection-test"
 
 
 class CloudprinterConnectionTest(models.TransientModel):
-    """Tells an administrator, while he waits, whether signals would arrive.
+    """Tests whether signals would reach Cloudprinter.
 
-    A request without a signal has to be refused for that alone: it shows whether the key is right and touches no
-    order. Only with the ids of a test order is a real signal sent.
+    CloudSignal has to refuse a request without a signal, and does so with a different error if the key is wrong: this
+    tests the key without touching an order. A real signal is only sent with the ids of a test order.
     """
 
     _name = "cloudprinter.connection.test"
     _description = "Cloudprinter Connection Test"
-    # somebody waits for it
+    # short, as the administrator waits for the result
     _timeouts = {"connect_timeout": 5.0, "read_timeout": 10.0, "deadline": 15.0}
 
     order_ref = fields.Char("Test Order ID")
@@ -32,7 +32,7 @@ class CloudprinterConnectionTest(models.TransientModel):
     signal_result = fields.Char("Signal", readonly=True)
 
     def action_test(self):
-        """Test what can be tested, and show it in the same dialog."""
+        """Run the test and show the results in the same dialog."""
         self.ensure_one()
         self.check_access("write")
         config = self._get_config()
@@ -61,9 +61,9 @@ class CloudprinterConnectionTest(models.TransientModel):
         return self._get_records_action(name=self.env._("Test Connection"), target="new")
 
     def _get_config(self):
-        """The company whose key is tested.
+        """Return the company whose key is tested.
 
-        :raises UserError: nothing may be posted from here
+        :raises UserError: this database may not post, or has no key
         """
         company = self.env.company
         if company._cloudprinter_obstacle() in ("copy", "neutralized"):
@@ -74,7 +74,7 @@ class CloudprinterConnectionTest(models.TransientModel):
         return config
 
     def _check_ids(self):
-        """Whether the ids of a test order were entered.
+        """Return whether the ids of a test order were entered.
 
         :raises UserError: a signal must not, or cannot, be sent for them
         """
@@ -83,30 +83,30 @@ class CloudprinterConnectionTest(models.TransientModel):
         if not order_ref and not item_ref:
             return False
         if not order_ref or not item_ref:
-            raise ValidationError(self.env._("Enter both ids of the test order, or none."))
+            raise ValidationError(self.env._("Enter both ids of the test order, or neither."))
         known = orders.search([("company_id", "=", self.env.company.id), ("name", "=", order_ref)])
         if known and not known.is_test:
             raise UserError(self.env._("Order %s is not a test order. Nothing was sent.", known.name))
         if known.signal_ids.filtered(lambda signal: signal.state == "outgoing"):
-            raise UserError(self.env._("Signals of order %s are queued already. Enter another test order.", known.name))
+            raise UserError(self.env._("Signals of order %s are already queued. Enter another test order.", known.name))
         live = known.signal_ids.filtered(lambda signal: signal.type == "ItemRegistered" and signal.state != "canceled")
         if item_ref in live.item_id.mapped("name"):
             raise UserError(
-                self.env._("ItemRegistered of item %s was reported already. Enter another test item.", item_ref)
+                self.env._("ItemRegistered of item %s has already been reported. Enter another test item.", item_ref)
             )
         return True
 
     def _probe(self, config):
         """Post a request without a signal.
 
-        :returns: the Result, and whether it proves the key: another one, which nobody has, is refused
+        :returns: the Result, and whether it proves that the key is right: a made-up key is refused
         """
         url, key = config.cloudprinter_signal_url or "", config.cloudprinter_signal_api_key
         try:
             client = cloudsignal.Client(url, user_agent=get_user_agent(), **self._timeouts)
         except cloudsignal.SignalError as error:
             raise UserError(
-                self.env._("The CloudSignal address cannot be used: %(reason)s", reason=translate(self.env, error))
+                self.env._("The CloudSignal address is not valid: %(reason)s", reason=translate(self.env, error))
             ) from error
         with client:
             probe = client.post({}, key)
@@ -115,9 +115,11 @@ class CloudprinterConnectionTest(models.TransientModel):
             return probe, client.post({}, MADE_UP_KEY).outcome is Outcome.KEY_REFUSED
 
     def _send_signal(self):
-        """Send ItemRegistered of the test order; returns whether it was accepted, and what to tell.
+        """Send ItemRegistered of the test order.
 
-        What was not accepted is discarded: nobody is to be asked about a test.
+        A signal that is not accepted is discarded, so that it creates no to-do.
+
+        :returns: whether it was accepted, and the text for the user
         """
         items = self.env["cloudprinter.item"].sudo()
         item = items._get_for_refs(self.env.company, self.order_ref, self.item_ref, items, {})
@@ -128,14 +130,14 @@ class CloudprinterConnectionTest(models.TransientModel):
         signal.invalidate_recordset()
         if signal.state == "sent":
             return True, self.env._(
-                "Accepted: %(signal)s, No. %(number)s of the ledger.",
+                "Accepted: %(signal)s, No. %(number)s in the ledger.",
                 signal=signal.display_name,
                 number=signal.number,
             )
         answer = signal.answer
         signal.action_discard()
         if not posted:
-            return False, self.env._("Not sent: other signals are being sent just now. Try again in a minute.")
+            return False, self.env._("Not sent: other signals are being sent right now. Try again in a minute.")
         return False, self.env._("Not accepted: %(answer)s", answer=answer or self.env._("no answer"))
 
     def _describe_address(self, config, probe):
@@ -157,9 +159,9 @@ class CloudprinterConnectionTest(models.TransientModel):
         if probe.outcome is Outcome.KEY_REFUSED:
             return self.env._("Refused with HTTP %(status)s: %(words)s", status=probe.status_code, words=probe.message)
         if probe.outcome is Outcome.REFUSED:
-            return self.env._("Not certain: it was not refused, but neither was a made-up key.")
+            return self.env._("Not certain: the key was not refused, but neither was a made-up key.")
         if probe.outcome is Outcome.ACCEPTED:
-            return self.env._("Not certain: the address accepts a request without a signal, as CloudSignal does not.")
+            return self.env._("Not certain: the address accepts a request without a signal, unlike CloudSignal.")
         if probe.status_code:
             return self.env._("Not tested: HTTP %(status)s, %(words)s", status=probe.status_code, words=probe.message)
         return self.env._("Not tested.")

@@ -2,7 +2,7 @@ from odoo import fields, models
 
 
 class CloudprinterDiscard(models.TransientModel):
-    """The dialog in which a person says why signals are not sent."""
+    """Dialog in which a user enters why signals are discarded."""
 
     _name = "cloudprinter.discard"
     _description = "Discard Signals"
@@ -11,6 +11,6 @@ class CloudprinterDiscard(models.TransientModel):
     reason = fields.Char()
 
     def action_discard(self):
-        """Discard the signals for the reason that was entered."""
+        """Discard the signals with the entered reason."""
         self.ensure_one()
         return self.signal_ids.action_discard(self.reason)

@@ -17,10 +17,10 @@ COLUMNS = {
 
 
 class CloudprinterLink(models.TransientModel):
-    """Links orders that are in progress to Cloudprinter, and says what Cloudprinter has been told of them.
+    """Links orders in progress to Cloudprinter, and records which stages Cloudprinter already knows.
 
-    The lines come from chosen documents or from a file. Those that are right are linked together, or none is; the
-    others stay, with what is wrong.
+    The lines come from selected documents or from a file. The valid lines are linked in one transaction; the others
+    remain in the dialog with their problem.
     """
 
     _name = "cloudprinter.link"
@@ -42,7 +42,7 @@ class CloudprinterLink(models.TransientModel):
 
     @api.model
     def _open_for(self, documents):
-        """The dialog with what can be linked of sales orders or manufacturing orders."""
+        """Open the dialog with the lines of sales orders, or with manufacturing orders."""
         self._check_may_link()
         documents.check_access("read")
         if documents._name == "sale.order":
@@ -61,7 +61,7 @@ class CloudprinterLink(models.TransientModel):
 
     @api.model
     def _prepare_lines(self, documents):
-        """Values of lines, with what is linked already and what Odoo shows.
+        """Return the values of lines, with the existing links and the stage shown by Odoo.
 
         :param list documents: of (sales order line, manufacturing order), one of them empty
         """
@@ -92,7 +92,7 @@ class CloudprinterLink(models.TransientModel):
     # === from a file === #
 
     def action_read(self):
-        """Show what each line of the file means."""
+        """Show the document that each line of the file matches."""
         self.ensure_one()
         self._check_may_link()
         rows = self._read_sheet(self._get_columns())
@@ -101,7 +101,7 @@ class CloudprinterLink(models.TransientModel):
         if len(rows) > LINES_AT_MOST:
             raise UserError(
                 self.env._(
-                    "These are %(count)s lines. Link at most %(most)s at a time.", count=len(rows), most=LINES_AT_MOST
+                    "There are %(count)s lines. Link at most %(most)s at a time.", count=len(rows), most=LINES_AT_MOST
                 )
             )
         entries = [entry for _number, entry in rows]
@@ -116,7 +116,7 @@ class CloudprinterLink(models.TransientModel):
             )
             known = self._read_known(entry["known"])
             if known is None:
-                problem = problem or self.env._("%s is no stage that Cloudprinter can know.", entry["known"])
+                problem = problem or self.env._("%s is not a valid stage.", entry["known"])
             vals_list.append(
                 {
                     **vals,
@@ -136,7 +136,7 @@ class CloudprinterLink(models.TransientModel):
 
     @api.model
     def _get_columns(self):
-        """The names of the columns, also in the user's language."""
+        """Return the names of the columns, including those in the user's language."""
         words = {
             "document": [self.env._("Sales Order"), self.env._("Manufacturing Order"), self.env._("Document")],
             "order_ref": [self.env._("Order ID")],
@@ -148,7 +148,7 @@ class CloudprinterLink(models.TransientModel):
 
     @api.model
     def _read_known(self, text):
-        """The stage that somebody has written, False if he has left it to Odoo, None if it is none."""
+        """Return the stage in `text`, False if it is empty, or None if it is not valid."""
         text = " ".join(text.lower().replace("_", " ").split())
         if not text:
             return False
@@ -160,13 +160,13 @@ class CloudprinterLink(models.TransientModel):
         return names.get(text)
 
     def _find_documents(self, entries):
-        """For each entry the sales order line or the manufacturing order that it means, or why there is none.
+        """Return the sales order line or manufacturing order that each entry matches, or why there is none.
 
         :returns: list of (line, production, problem)
         """
         names = list({entry["document"] for entry in entries if entry["document"]})
         sales, productions = self.env["sale.order"], self.env["mrp.production"]
-        # of what he may not see nothing is found
+        # documents that the user may not read are not found
         sales = sales.has_access("read") and sales.search([("name", "in", names)]) or sales
         productions = productions.has_access("read") and productions.search([("name", "in", names)]) or productions
         sales_by_name, productions_by_name = sales.grouped("name"), productions.grouped("name")
@@ -181,9 +181,9 @@ class CloudprinterLink(models.TransientModel):
             if not name:
                 found.append((*nothing, self.env._("The sales order or manufacturing order is missing.")))
             elif not sale and not production:
-                found.append((*nothing, self.env._("No sales order or manufacturing order is called %s.", name)))
+                found.append((*nothing, self.env._("There is no sales order or manufacturing order named %s.", name)))
             elif len(sale) + len(production) > 1:
-                found.append((*nothing, self.env._("Several documents are called %s.", name)))
+                found.append((*nothing, self.env._("Several documents are named %s.", name)))
             elif production:
                 found.append((nothing[0], production, False))
             else:
@@ -192,7 +192,7 @@ class CloudprinterLink(models.TransientModel):
         return found
 
     def _find_line(self, sale, text):
-        """The line of a sales order that `text` means: its product, its number, or the only one."""
+        """Return the line with the product or number in `text`, or the only line, and the problem or False."""
         lines = sale.order_line.filtered(lambda line: not line.display_type and not line.is_delivery)
         wanted = text.lower()
         called = lines.filtered(
@@ -212,12 +212,12 @@ class CloudprinterLink(models.TransientModel):
         if len(called) == 1:
             return called, False
         if called:
-            return called.browse(), self.env._("Several lines can be meant. Write the line's number: 1, 2, …")
-        return called.browse(), self.env._("%(sale)s has no line with %(text)s.", sale=sale.name, text=text)
+            return called.browse(), self.env._("Several lines match. Enter the line number: 1, 2, …")
+        return called.browse(), self.env._("%(sale)s has no line that matches %(text)s.", sale=sale.name, text=text)
 
     @api.model
     def _find_flaw(self, order_ref, item_ref):
-        """What is wrong with two ids by themselves, or False."""
+        """Return what is wrong with the format of two ids, or False."""
         clean_id = self.env["cloudprinter.order"]._clean_id
         for ref, missing in (
             (order_ref, self.env._("The order id is missing.")),
@@ -237,10 +237,10 @@ class CloudprinterLink(models.TransientModel):
     # === linking === #
 
     def action_link(self):
-        """Link all lines that are right, in one go."""
+        """Link all valid lines in one transaction."""
         self.ensure_one()
         self._check_may_link()
-        # a line without an item id is one that nobody wants to link, if it was not in a file
+        # skip lines without an item id, unless they come from a file
         lines = self.line_ids.filtered(lambda line: line.item_ref or line.problem)
         if not lines:
             raise UserError(self.env._("Enter an item id first."))

@@ -10,10 +10,10 @@ KNOWN = [("new", "Nothing"), *STAGE_LABELS[1:]]
 
 
 class CloudprinterLinkLine(models.TransientModel):
-    """A sales order line or a manufacturing order, and the ids of the item that it is to be linked to."""
+    """A sales order line or manufacturing order, and the ids of the item to link it to."""
 
     _name = "cloudprinter.link.line"
-    _description = "Line of Link to Cloudprinter"
+    _description = "Cloudprinter Link Line"
     _order = "number, id"
 
     link_id = fields.Many2one("cloudprinter.link", required=True, ondelete="cascade", index=True)
@@ -30,17 +30,17 @@ class CloudprinterLinkLine(models.TransientModel):
         "Cloudprinter Already Knows",
         default="new",
         required=True,
-        help="This and what is before it is not reported again; what follows is.",
+        help="This stage and those before it are not reported again; later ones are.",
     )
     problem = fields.Char(readonly=True)
 
     @api.model
     def _get_shown_stages(self, lines, productions):
-        """The stage that Odoo shows: id of a line or manufacturing order → stage, in two dicts."""
+        """Return the stages shown by Odoo in two dicts: line id → stage, and manufacturing order id → stage."""
         items = self.env["cloudprinter.item"].sudo()
         lines, productions = lines.sudo(), productions.sudo()
         packed = lines.move_ids._cloudprinter_filter_packed()
-        # read at once what each line asks for
+        # prefetch for all lines
         lines.move_ids._rollup_move_origs_fetch()
         lines.move_ids.browse(lines.move_ids._rollup_move_origs()).fetch(["production_id"])
         return (
@@ -51,21 +51,21 @@ class CloudprinterLinkLine(models.TransientModel):
             },
         )
 
-    # === what is wrong === #
+    # === problems === #
 
     def _mark_problems(self):
-        """Say on each line why it cannot be linked, if so."""
+        """Write on each line why it cannot be linked, if there is a problem."""
         problems = self._find_problems()
         for line in self:
             if line.problem != problems[line]:
                 line.problem = problems[line]
 
     def _find_problems(self):
-        """Line → text or False. Nothing is changed, and many lines cost as many queries as a few."""
+        """Return the problems: line → text or False. The number of queries does not depend on that of the lines."""
         for documents in filter(None, (self.sale_line_id, self.production_id)):
             documents.check_access("read")
         known = self.filtered(lambda line: line.sale_line_id or line.production_id)
-        # a document that was not found stays so
+        # lines without a document keep their problem
         problems = {line: line.problem for line in self - known}
         refs = {line: line._get_refs() for line in known}
         orders = self.env["cloudprinter.order"].sudo().search([("name", "in", [ref[1] for ref in refs.values()])])
@@ -89,54 +89,54 @@ class CloudprinterLinkLine(models.TransientModel):
         return problems
 
     def _get_refs(self):
-        """(company id, order id, item id)"""
+        """Return (company id, order id, item id)."""
         self.ensure_one()
         line = self.sudo()
         company = line.sale_line_id.order_id.company_id or line.production_id.company_id
         return company.id, (line.order_ref or "").strip(), (line.item_ref or "").strip()
 
     def _find_problem_of_sale(self, ref, order, item, sales, orders_of_sale, lines_of_item):
-        """Why a sales order line cannot be linked, or False.
+        """Return why a sales order line cannot be linked, or False.
 
-        :param order: what has the order id, or None
-        :param item: what has both ids, or None
-        :param set sales: the sales orders that have this order id here
-        :param dict orders_of_sale: sales order → the order ids that it has here
-        :param set lines_of_item: the sales order lines that have both ids here
+        :param order: the existing order with the order id, or None
+        :param item: the existing item with both ids, or None
+        :param set sales: the sales orders with this order id in the dialog
+        :param dict orders_of_sale: sales order → its order ids in the dialog
+        :param set lines_of_item: the sales order lines with both ids in the dialog
         """
         sale_line = self.sudo().sale_line_id
         sale = sale_line.order_id
         _company_id, order_ref, item_ref = ref
         if sale.cloudprinter_order_ref and sale.cloudprinter_order_ref != order_ref:
             return self.env._(
-                "%(sale)s is linked to order %(order)s already.", sale=sale.name, order=sale.cloudprinter_order_ref
+                "%(sale)s is already linked to order %(order)s.", sale=sale.name, order=sale.cloudprinter_order_ref
             )
         if len(orders_of_sale[sale]) > 1:
             return self.env._("The lines of %s have different order ids.", sale.name)
         others = (order.sale_order_ids if order else sale.browse()).union(*sales) - sale
         if others:
-            return self.env._("Order %(order)s is that of %(sale)s too.", order=order_ref, sale=others[0].name)
+            return self.env._("Order %(order)s is already used by %(sale)s.", order=order_ref, sale=others[0].name)
         if sale_line.cloudprinter_item_ref and sale_line.cloudprinter_item_ref != item_ref:
-            return self.env._("This line is linked to item %s already.", sale_line.cloudprinter_item_ref)
+            return self.env._("This line is already linked to item %s.", sale_line.cloudprinter_item_ref)
         if len(lines_of_item) > 1 or (item and item.sale_line_ids - sale_line):
-            return self.env._("Item %s is that of another line too.", item_ref)
+            return self.env._("Item %s is already used by another line.", item_ref)
         return False
 
     def _find_problem_of_production(self, ref):
-        """Why a manufacturing order cannot be linked, or False."""
+        """Return why a manufacturing order cannot be linked, or False."""
         production = self.sudo().production_id
         if production.sale_line_id:
-            return self.env._("Link the line of its sales order %s instead.", production.sale_line_id.order_id.name)
+            return self.env._("Link the line of sales order %s instead.", production.sale_line_id.order_id.name)
         items = production.cloudprinter_item_ids
         if items and [(item.order_id.name, item.name) for item in items] != [ref[1:]]:
-            return self.env._("It is linked to item %s already.", production.cloudprinter_item_ref)
+            return self.env._("It is already linked to item %s.", production.cloudprinter_item_ref)
         return False
 
     # === linking === #
 
     def _link(self):
-        """Link the documents, and write down what Cloudprinter was told."""
-        # what the caller has in his context is not to reach new records
+        """Link the documents, and record the stages that Cloudprinter already knows."""
+        # default_* values of the caller must not reach new records
         lines = self.sudo().with_context(clean_context(self.env.context))  # pylint: disable=context-overridden
         items = lines._get_or_create_items()
         known = {}
@@ -156,7 +156,7 @@ class CloudprinterLinkLine(models.TransientModel):
         self.env["cloudprinter.item"].sudo().union(*known)._report_before(known)
 
     def _get_or_create_items(self):
-        """The items of sales order lines, which are made in one go: (company id, order id, item id) → item."""
+        """Find or create the items of the sales order lines: (company id, order id, item id) → item."""
         orders, items = self.env["cloudprinter.order"], self.env["cloudprinter.item"]
         wanted = {line._get_refs(): line.sale_line_id for line in self if line.sale_line_id}
         found = orders.search([("name", "in", [order_ref for _company_id, order_ref, _item_ref in wanted])])
@@ -173,7 +173,7 @@ class CloudprinterLinkLine(models.TransientModel):
                     "name": ref[2],
                     "product_id": wanted[ref].product_id.id,
                     "quantity": wanted[ref].product_uom_qty,
-                    # with the item, which costs less than one by one when the line is linked
+                    # set together with the item, which is faster than when each line is linked
                     "production_ids": [Command.set(wanted[ref]._cloudprinter_productions().ids)],
                 }
                 for ref in missing

@@ -13,15 +13,15 @@ from ..tools.text import translate
 _logger = logging.getLogger(__name__)
 
 FILES_AT_MOST = 100
-SECONDS = 20  # in which orders are made while the person waits; a worker makes the others
-FILES_STAY = timedelta(hours=1)  # of a dialog that was closed
+SECONDS = 20  # of processing while the user waits; a worker processes the rest
+FILES_STAY = timedelta(hours=1)  # after a dialog was closed without importing
 
 
 class CloudprinterOrderImport(models.TransientModel):
-    """Takes order documents that somebody has as files, as if Cloudprinter had sent them.
+    """Imports order documents from files, as if Cloudprinter had sent them.
 
-    For shops without a public address, and for what was not received. The files hold Cloudprinter's key: nobody else
-    may read them (they belong to no record, so that Odoo shows them to who dropped them), and none of them stays.
+    For shops without a public address, and for documents that were not received. The files contain Cloudprinter's key:
+    they belong to no record, so that only the user who uploaded them can read them, and are deleted afterwards.
     """
 
     _name = "cloudprinter.order.import"
@@ -31,7 +31,7 @@ class CloudprinterOrderImport(models.TransientModel):
     line_ids = fields.One2many("cloudprinter.order.import.line", "import_id", "What Happened", readonly=True)
 
     def action_import(self):
-        """Take in each file by itself, and show what has become of it."""
+        """Import each file separately and show the results."""
         self.ensure_one()
         check_manager(self.env)
         files = self.attachment_ids.sorted("id")
@@ -39,25 +39,25 @@ class CloudprinterOrderImport(models.TransientModel):
             raise UserError(self.env._("Drop one or more order documents."))
         if len(files) > FILES_AT_MOST:
             raise UserError(
-                self.env._("These are %(count)s files. Import at most %(most)s.", count=len(files), most=FILES_AT_MOST)
+                self.env._("There are %(count)s files. Import at most %(most)s.", count=len(files), most=FILES_AT_MOST)
             )
         deadline = time.monotonic() + SECONDS
         vals_list = []
         for file in files:
             values = self._import_file(file, is_in_time=time.monotonic() < deadline)
             vals_list.append({"import_id": self.id, "filename": file.name, **values})
-            # not all of them in memory
+            # do not keep all files in memory
             file.invalidate_recordset(["raw"])
         self.line_ids.create(vals_list)
         files.unlink()
         return self._get_records_action(name=self.env._("Import Orders"), target="new")
 
     def action_close(self):
-        """Close, and show the list as it is now."""
+        """Close the dialog and reload the list."""
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     def _import_file(self, file, is_in_time=True):
-        """Store one document and take it in; what is wrong with one is no matter of the others.
+        """Store and import one document; an error does not affect the other files.
 
         :returns: values of a line
         """
@@ -72,15 +72,13 @@ class CloudprinterOrderImport(models.TransientModel):
         except UserError as error:
             return {"result": "refused", "problem": str(error)}
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-            # for example Cloudprinter sends the same order at this moment; Odoo repeats the whole import
+            # for example if Cloudprinter is sending the same order; Odoo repeats the whole import
             raise
         except Exception:
             _logger.exception("Cloudprinter: file %s could not be imported", file.id)
             return {
                 "result": "refused",
-                "problem": self.env._(
-                    "An error occurred that nobody has foreseen. An administrator finds it in the log."
-                ),
+                "problem": self.env._("Unexpected error. See the server log."),
             }
 
     def _read(self, file):
@@ -89,11 +87,11 @@ class CloudprinterOrderImport(models.TransientModel):
         document = order_document.read(file.raw or b"")
         if document.key:
             owner = self.env["res.company"].sudo()._cloudprinter_get_by_order_key(document.key)
-            # a shop that only imports has no key
+            # a shop that only imports files has no key
             if owner != self.env.company and (owner or self.env.company.sudo().cloudprinter_order_api_key):
                 raise UserError(
                     self.env._(
-                        "The order is for another company: its key is not the one of %(company)s.",
+                        "The order is for another company: its key is not that of %(company)s.",
                         company=self.env.company.name,
                     )
                 )

@@ -2,7 +2,7 @@ from odoo import fields, models
 
 
 class CloudprinterOrderImportLine(models.TransientModel):
-    """One file of an import, and what has become of it."""
+    """One file of an import, and its result."""
 
     _name = "cloudprinter.order.import.line"
     _description = "Import Orders: File"
@@ -14,16 +14,16 @@ class CloudprinterOrderImportLine(models.TransientModel):
     document_id = fields.Many2one("cloudprinter.order.document")
     result = fields.Selection(
         [
-            ("done", "Taken In"),
+            ("done", "Imported"),
             ("received", "Received"),
             ("waiting", "Needs Input"),
-            ("known", "Known Already"),
+            ("known", "Already Known"),
             ("refused", "Refused"),
         ]
     )
     problem = fields.Text("Details")
 
     def action_open(self):
-        """Open the incoming order, from which its sales order is one click away."""
+        """Open the incoming order."""
         self.ensure_one()
         return self.document_id._get_records_action()

@@ -8,13 +8,13 @@ from .cloudprinter_report import CAUSES
 
 
 class CloudprinterReject(models.TransientModel):
-    """The dialog in which a person says that an order cannot be made, and why.
+    """Dialog in which a user rejects an order and enters the cause.
 
-    Cloudprinter is told for each item that is still open, and what there is of the order in Odoo is cancelled.
+    Each open item is reported as canceled to Cloudprinter, and the open documents of the order in Odoo are canceled.
     """
 
     _name = "cloudprinter.reject"
-    _description = "Reject an Order of Cloudprinter"
+    _description = "Reject a Cloudprinter Order"
 
     document_id = fields.Many2one("cloudprinter.order.document", readonly=True)
     order_id = fields.Many2one("cloudprinter.order", readonly=True)
@@ -34,7 +34,7 @@ class CloudprinterReject(models.TransientModel):
 
     @api.model
     def _open(self, document=None, order=None):
-        """The dialog for a document that is open, with or without an order, or for an order."""
+        """Open the dialog for an order, or for an open document with or without an order."""
         order = order or document.order_id
         document = document or order.document_ids.filtered(lambda d: d.state in OPEN)[:1]
         cause = order._get_file_cause() if order else False
@@ -49,11 +49,11 @@ class CloudprinterReject(models.TransientModel):
         return wizard._get_records_action(name=name, target="new")
 
     def action_reject(self):
-        """Tell Cloudprinter, and cancel what is open here."""
+        """Report the open items as canceled and cancel their open documents."""
         self.ensure_one()
         check_manager(self.env)
         if not self.cause:
-            raise UserError(self.env._("Choose the cause."))
+            raise UserError(self.env._("Choose a cause."))
         order = self.order_id
         if self.document_id:
             self.document_id._check_may_decide(*OPEN)
@@ -61,7 +61,7 @@ class CloudprinterReject(models.TransientModel):
         order.check_access("read")
         items = order.item_ids.filtered(lambda item: item.stage not in ("shipped", "canceled"))
         if not items:
-            raise UserError(self.env._("Nothing of this order is open any more."))
+            raise UserError(self.env._("This order has no open items."))
         items.report_cancel(self.cause, self.message)
         items._cancel_open_documents()
         self.env["cloudprinter.order.document"]._set_rejected(order)

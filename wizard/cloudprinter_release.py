@@ -8,7 +8,7 @@ from odoo.exceptions import UserError
 
 _logger = logging.getLogger(__name__)
 
-# When it was known that an item exists; its other signals have a time of their own.
+# When an item became known; its other signals have their own time.
 DOCUMENT_DATES = {
     "sale.order": "date_order",
     "mrp.production": "create_date",
@@ -18,7 +18,7 @@ DOCUMENT_DATES = {
 
 
 class CloudprinterRelease(models.TransientModel):
-    """Ends a hold: says what was recorded meanwhile, and what of it Cloudprinter knows from elsewhere."""
+    """Ends a hold: shows the recorded signals, and marks those that were already reported elsewhere."""
 
     _name = "cloudprinter.release"
     _description = "Release Signals"
@@ -32,17 +32,17 @@ class CloudprinterRelease(models.TransientModel):
     )
     choice = fields.Selection(
         [
-            ("before", "Older ones were already reported elsewhere"),
+            ("before", "Older signals were already reported elsewhere"),
             ("all", "Send all"),
         ],
-        "What Was Recorded",
+        "Recorded Signals",
         default="before",
         required=True,
     )
     date = fields.Datetime(
         "Older Than",
         default=lambda self: self._default_date(),
-        help="What happened before was reported by other means, for example in Cloudprinter's dashboard.",
+        help="Earlier signals were reported by other means, for example in Cloudprinter's dashboard.",
     )
     signal_count = fields.Integer(compute="_compute_counts")
     item_count = fields.Integer(compute="_compute_counts")
@@ -63,7 +63,7 @@ class CloudprinterRelease(models.TransientModel):
             wizard.summary = wizard._prepare_summary(recorded, before)
 
     def _prepare_summary(self, recorded, before):
-        """A table of what becomes of the signals, by type."""
+        """Return a table with the number of signals by type and result."""
         waiting = recorded.filtered(lambda signal: signal.state == "waiting") - before
         columns = [
             (self.env._("Recorded"), recorded),
@@ -87,7 +87,7 @@ class CloudprinterRelease(models.TransientModel):
         ) % (self.env._("Signal"), heading, rows)
 
     def _get_recorded(self):
-        """What the hold keeps, oldest first."""
+        """Return the signals held back, oldest first."""
         return (
             self.env["cloudprinter.signal"]
             .sudo()
@@ -102,7 +102,7 @@ class CloudprinterRelease(models.TransientModel):
         )
 
     def _get_reported_before(self, recorded):
-        """Those that Cloudprinter was told by other means: what is older, and what is before that in their items."""
+        """Return the signals reported by other means: older ones, and those that precede them in their items."""
         if self.choice != "before" or not self.date:
             return recorded.browse()
         candidates = recorded.filtered(lambda signal: not signal.attempt_count and not signal.correction_of_id)
@@ -120,11 +120,11 @@ class CloudprinterRelease(models.TransientModel):
         return candidates.filtered(lambda signal: signal.id <= last.get(signal.item_id.id, 0))
 
     def action_release(self):
-        """Take the hold off; what is not reported already goes."""
+        """Release the hold and send the signals that were not reported elsewhere."""
         self.ensure_one()
         self.company_ids._cloudprinter_check_administrator()
         if self.choice == "before" and not self.date:
-            raise UserError(self.env._("Enter the date: what is older was already reported elsewhere."))
+            raise UserError(self.env._("Enter the date. Older signals were already reported elsewhere."))
         recorded = self._get_recorded()
         before = self._get_reported_before(recorded)
         before._take_as_reported_before()
@@ -143,7 +143,7 @@ class CloudprinterRelease(models.TransientModel):
             "params": {
                 "type": "success",
                 "message": self.env._(
-                    "%(going)s signals are on their way, %(before)s were already reported.",
+                    "%(going)s signals are being sent, %(before)s were already reported.",
                     going=len(going),
                     before=len(before),
                 ),

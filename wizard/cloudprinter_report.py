@@ -5,7 +5,7 @@ from .. import cloudsignal
 from ..models.cloudprinter_item import STAGE_LABELS
 from ..rule.stage import MILESTONES
 
-# The value is sent, in English; the label is what the person reads in his language.
+# The value is sent in English; the label is translated.
 DELAY_REASONS = [
     ("Machine breakdown", "Machine breakdown"),
     ("Material missing", "Material missing"),
@@ -24,12 +24,12 @@ FREQUENT_CAUSES = (
     "CancelMiscError",
 )
 STEPS = ("registered", "in_production", "produced", "packed")
-# For a person to choose from, the frequent ones first.
+# Frequent causes first.
 CAUSES = sorted(cloudsignal.CANCEL_CAUSES.items(), key=lambda cause: cause[0] not in FREQUENT_CAUSES)
 
 
 class CloudprinterReport(models.TransientModel):
-    """The dialog in which a person reports something about items: from the items, or from Odoo's own documents."""
+    """Dialog in which a user reports about items, opened from the items or from Odoo's documents."""
 
     _name = "cloudprinter.report"
     _description = "Report to Cloudprinter"
@@ -55,7 +55,7 @@ class CloudprinterReport(models.TransientModel):
     # cancellation
     scope = fields.Selection(
         [("item", "Cancel the items at Cloudprinter"), ("document", "Cancel only this document")],
-        "What Is Cancelled",
+        "What to Cancel",
         required=True,
         default="item",
     )
@@ -80,16 +80,16 @@ class CloudprinterReport(models.TransientModel):
 
     @api.model
     def _open(self, items, document=None):
-        """The action that opens the dialog for items; its kind may be in the context as `default_kind`.
+        """Open the dialog for items. `default_kind` in the context selects the kind of report.
 
-        :param document: the only document from which it is opened, if there is one
+        :param document: the document from which it is opened, if it is a single one
         :raises UserError: there is no item
         """
         if not items:
-            raise UserError(self.env._("None of these documents is linked to an item of Cloudprinter."))
+            raise UserError(self.env._("None of these documents is linked to a Cloudprinter item."))
         document = document if document and len(document) == 1 else self.env["cloudprinter.item"]
         if document and self.env.context.get("default_kind") == "cancel" and set(items.mapped("stage")) == {"canceled"}:
-            # there is nothing to tell any more
+            # nothing is left to report
             return document.action_cancel()
         values = {"line_ids": [Command.create({"item_id": item.id}) for item in items]}
         if document:
@@ -101,7 +101,7 @@ class CloudprinterReport(models.TransientModel):
         report = self.create(values)
         titles = {"delay": self.env._("Report a Delay"), "cancel": self.env._("Cancellation")}
         name = titles.get(report.kind, self.env._("Report to Cloudprinter"))
-        # what the context presets is in the dialog; it is not to reach what is made from there
+        # default_* values were used for the dialog and must not reach records created from it
         return report._get_records_action(name=name, target="new", context={})
 
     @api.model
@@ -123,18 +123,18 @@ class CloudprinterReport(models.TransientModel):
 
     @api.depends("kind")
     def _compute_shipping(self):
-        """What the delivery of the only item says."""
+        """Take the values from the delivery if there is only one item."""
         for report in self:
             report.tracking = report.shipping_option = False
             item = report.line_ids.item_id
-            # who writes an id into the dialog learns no more of the item than what he may read
+            # the dialog must not reveal items that the user may not read
             if report.kind == "shipped" and len(item) == 1 and item._origin.sudo(False).has_access("read"):
                 item = item._origin.sudo()
                 picking = item._get_last_delivery()[0]
                 details = self.env["cloudprinter.signal"]._prepare_shipping(picking, item.order_id)
                 report.update({name: details[name] for name in ("tracking", "shipping_option")})
 
-    # what is shown, and nothing that is sent, comes from here
+    # for display only, never sent
     @api.depends(
         "kind", "scope", "hours", "message", "cause", "tracking", "shipping_option", "step", "line_ids.is_chosen"
     )
@@ -143,7 +143,7 @@ class CloudprinterReport(models.TransientModel):
             items = report.line_ids.filtered("is_chosen").item_id
             values = report._prepare_signal(items[:1])
             if not items:
-                report.preview = self.env._("Nothing: no item is ticked.")
+                report.preview = self.env._("Nothing: no item is selected.")
             elif not values:
                 report.preview = self.env._("Nothing. The items stay open at Cloudprinter.")
             else:
@@ -152,7 +152,7 @@ class CloudprinterReport(models.TransientModel):
                 report.preview = "\n".join([f"{values['type'] or '…'}  {names}", *details])
 
     def _prepare_signal(self, item):
-        """The signal that the dialog describes, in the API's words; empty when none is sent."""
+        """Return the signal that the dialog describes, with the API's field names, or {} if none is sent."""
         if self.kind == "delay":
             signal_type = item.company_id._cloudprinter_config().cloudprinter_delay_type if item else ""
             return {"type": signal_type, "cause": self.message, "delay": str(self.hours)}
@@ -165,13 +165,13 @@ class CloudprinterReport(models.TransientModel):
         return {"type": MILESTONES.get(self.step)}
 
     def action_report(self):
-        """Report it, and say so."""
+        """Create the signals and show a notification."""
         self.ensure_one()
         items = self.line_ids.filtered("is_chosen").item_id
         if self.kind == "cancel" and self.scope == "document":
             return self._cancel_document()
         if not items:
-            raise UserError(self.env._("Tick at least one item."))
+            raise UserError(self.env._("Select at least one item."))
         if self.kind == "delay":
             items.report_delay(self.hours, self.message)
         elif self.kind == "cancel":
@@ -197,14 +197,14 @@ class CloudprinterReport(models.TransientModel):
         reason = items.company_id[:1].cloudprinter_status()["reason"]
         if reason:
             return self.env._("Recorded for %(items)s. %(reason)s", items=items._get_ref(), reason=reason)
-        return self.env._("Cloudprinter is told about %(items)s.", items=items._get_ref())
+        return self.env._("Cloudprinter will be informed about %(items)s.", items=items._get_ref())
 
     def _cancel_document(self):
-        """Cancel the document alone; what a manufacturing order makes is made again by another one."""
+        """Cancel only the document; a new manufacturing order replaces a canceled one."""
         if self.res_model not in ("mrp.production", "stock.picking", "sale.order") or not self.res_id:
             raise UserError(self.env._("There is no document to cancel."))
         document = self.env[self.res_model].browse(self.res_id)
-        # some may have been cancelled while the dialog was open, and nobody wants them again
+        # items canceled while the dialog was open are not made again
         items = document.cloudprinter_item_ids.filtered(lambda item: item.stage != "canceled")
         again = self.env["mrp.production"]
         if document._name == again._name and items:

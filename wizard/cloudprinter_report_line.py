@@ -4,7 +4,7 @@ from ..rule.stage import MILESTONES, TERMINAL, rank
 
 
 class CloudprinterReportLine(models.TransientModel):
-    """One item in the report dialog, and whether it is meant."""
+    """One item in the report dialog, and whether it is reported."""
 
     _name = "cloudprinter.report.line"
     _description = "Item to Report to Cloudprinter"
@@ -20,7 +20,7 @@ class CloudprinterReportLine(models.TransientModel):
 
     @api.constrains("item_id")
     def _check_item_id(self):
-        # Odoo checks as superuser; the dialog shows of an item what its reader may know
+        # constraints run as superuser, but the dialog must not reveal items that the user may not read
         self.item_id.sudo(False).check_access("read")
 
     @api.depends("report_id.kind", "report_id.scope", "report_id.step")
@@ -32,9 +32,9 @@ class CloudprinterReportLine(models.TransientModel):
             line.problem = line._get_problem(rows.filtered(lambda signal: signal.state != "canceled"))
 
     def _get_problem(self, rows):
-        """Why the item cannot be reported as the dialog says, or False.
+        """Return why the item cannot be reported as selected in the dialog, or False.
 
-        :param rows: the milestones in its outbox
+        :param rows: its milestone signals
         """
         report = self.report_id
         if report.kind == "cancel" and report.scope == "document":
@@ -42,22 +42,22 @@ class CloudprinterReportLine(models.TransientModel):
         posted = rows.filtered(lambda s: s.attempt_count or s.state == "sent")
         ended = posted.filtered(lambda s: s.type in TERMINAL)[:1]
         if ended:
-            return self.env._("%(signal)s was reported. It is final.", signal=ended.type)
+            return self.env._("%(signal)s has been reported and is final.", signal=ended.type)
         queued = rows.filtered(lambda s: s.type in TERMINAL and s.state == "outgoing")[:1]
         if report.kind == "delay" and queued:
-            return self.env._("%(signal)s goes first, and it is final.", signal=queued.type)
+            return self.env._("%(signal)s is sent first and is final.", signal=queued.type)
         if report.kind == "cancel":
             moves = self.item_id.sudo().move_ids._cloudprinter_bound_for_customer()
             if moves.filtered(lambda move: move.state == "done" and move.location_dest_id._is_outgoing()):
-                return self.env._("It has left the house, or a part of it has.")
+                return self.env._("It has already been shipped, at least in part.")
         if report.kind == "step" and report.step:
             step = MILESTONES[report.step]
             if rows.filtered(lambda s: rank(s.type) > rank(step) or (s.type == step and s.state == "sent")):
-                return self.env._("This was reported already.")
+                return self.env._("This has already been reported.")
         return False
 
     @api.depends("problem")
     def _compute_is_chosen(self):
         for line in self:
-            # what a person has unticked stays so, whatever else is chosen in the dialog
+            # an item that the user has deselected stays deselected
             line.is_chosen = not line.problem and (line.is_chosen or not line._origin)

@@ -8,20 +8,20 @@ LINES_AT_MOST = 10000
 
 
 class CloudprinterSheetImport(models.AbstractModel):
-    """What the dialogs have in common into which people drop a CSV file, or paste a table."""
+    """Base of the dialogs into which users drop a CSV file or paste a table."""
 
     _name = "cloudprinter.sheet.import"
-    _description = "Import of a Table"
+    _description = "Table Import"
 
     file = fields.Binary("CSV File", attachment=False)
     filename = fields.Char()
     text = fields.Text("Or Paste Here")
 
     def _read_sheet(self, columns):
-        """The lines of the file, or of what was pasted.
+        """Return the lines of the file or of the pasted text.
 
         :param dict columns: see `take_columns`
-        :returns: list of (number of the line, dict of column → text, "" where there is none)
+        :returns: list of (line number, dict of column → text, "" if there is none)
         """
         text = decode(base64.b64decode(self.file)) if self.file else self.text or ""
         blank = dict.fromkeys(columns, "")
@@ -29,15 +29,15 @@ class CloudprinterSheetImport(models.AbstractModel):
 
     @api.model
     def _describe_damage(self, text):
-        """What a spreadsheet did to an id or a code and how to mend it, or False."""
+        """Return how a spreadsheet damaged an id or code and how to fix it, or False."""
         damage = find_damage(text)
         if damage == "shortened":
             return self.env._(
-                "%s was shortened by Excel, its last digits are lost. Format the column as text and save again.",
+                "Excel shortened %s, and its last digits are lost. Format the column as text and save again.",
                 text,
             )
         if damage == "marked":
-            return self.env._("%s begins with a mark that Excel needs and Cloudprinter does not. Remove it.", text)
+            return self.env._("%s begins with a mark that only Excel needs. Remove it.", text)
         if damage:
-            return self.env._("A quotation mark in this line is not closed, or it has a line break.")
+            return self.env._("A quotation mark in this line is not closed, or the text contains a line break.")
         return False

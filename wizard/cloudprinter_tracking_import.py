@@ -21,10 +21,10 @@ COLUMNS = {
 
 
 class CloudprinterTrackingImport(models.TransientModel):
-    """Enters the tracking codes that a parcel service gives as a file, or that somebody pastes.
+    """Imports tracking codes from a carrier's file or from pasted lines.
 
-    Each line says a delivery, an order or an item, and its code. What a line means is shown first; where it could
-    mean several deliveries it is not guessed. Then all that was found is entered at once, or nothing is.
+    Each line holds a delivery, an order or an item, and its code. The matching deliveries are shown first; a line that
+    matches several is a problem. Then the codes of all matched lines are entered in one transaction.
     """
 
     _name = "cloudprinter.tracking.import"
@@ -37,7 +37,7 @@ class CloudprinterTrackingImport(models.TransientModel):
     line_ids = fields.One2many("cloudprinter.tracking.import.line", "import_id", "Lines", readonly=True)
     matched_count = fields.Integer(compute="_compute_counts")
     problem_count = fields.Integer(compute="_compute_counts")
-    rest_file = fields.Binary("Lines That Were Not Imported", compute="_compute_rest_file")
+    rest_file = fields.Binary("Lines Not Imported", compute="_compute_rest_file")
     rest_filename = fields.Char(compute="_compute_rest_file")
 
     @api.depends("line_ids.problem")
@@ -62,14 +62,14 @@ class CloudprinterTrackingImport(models.TransientModel):
                 if line.problem
             ]
             text = write_rows([heading, *rest])
-            # Excel takes it for UTF-8 by the mark
+            # Excel only recognizes UTF-8 by the byte order mark
             wizard.rest_file = base64.b64encode(text.encode("utf-8-sig")) if rest else False
             wizard.rest_filename = self.env._("tracking codes not imported.csv")
 
     @api.model
     def _get_columns(self):
-        """The names of the columns, also in the user's language: those of the rest that was not imported, and those
-        of the parcel services there."""
+        """Return the names of the columns, including those in the user's language: the headings of the file of lines
+        not imported, and names that carriers use."""
         words = {
             "reference": [self.env._("Delivery, order or item"), self.env._("reference, customer reference")],
             "code": [self.env._("Tracking code"), self.env._("tracking number, parcel number")],
@@ -78,7 +78,7 @@ class CloudprinterTrackingImport(models.TransientModel):
         return add_names(COLUMNS, words)
 
     def action_preview(self):
-        """Show what each line means."""
+        """Show the delivery that each line matches."""
         self.ensure_one()
         entries = [{"number": number, **cells} for number, cells in self._read_sheet(self._get_columns())]
         if not entries:
@@ -86,7 +86,7 @@ class CloudprinterTrackingImport(models.TransientModel):
         if len(entries) > LINES_AT_MOST:
             raise UserError(
                 self.env._(
-                    "These are %(count)s lines. Import at most %(most)s at a time.",
+                    "There are %(count)s lines. Import at most %(most)s at a time.",
                     count=len(entries),
                     most=LINES_AT_MOST,
                 )
@@ -99,22 +99,22 @@ class CloudprinterTrackingImport(models.TransientModel):
         return self._show()
 
     def action_back(self):
-        """Show the file again, to choose another one."""
+        """Go back to the choice of the file."""
         self.ensure_one()
         self.state = "file"
         return self._show()
 
     def action_import(self):
-        """Enter the codes of the lines that are still without a problem; the signals go by themselves."""
+        """Enter the codes of the lines without a problem; the signals are sent automatically."""
         self.ensure_one()
         if self.state != "preview":
-            raise UserError(self.env._("These lines were imported already."))
+            raise UserError(self.env._("These lines have already been imported."))
         lines = self.line_ids
         entries = lines.read(["number", "reference", "code", "option"], load=None)
         pickings, vals_list = self.env["stock.picking"], []
         for line, entry, found in zip(lines, entries, self._match(entries)):
             if found != {"picking_id": line.picking_id.id, "signals": line.signals, "problem": line.problem}:
-                # somebody else was faster
+                # changed by another user since the preview
                 line.write(found)
             if found["problem"]:
                 continue
@@ -128,16 +128,16 @@ class CloudprinterTrackingImport(models.TransientModel):
         return self._show()
 
     def action_close(self):
-        """Close, and show the list as it is now."""
+        """Close the dialog and reload the list."""
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     def _show(self):
         return self._get_records_action(name=self.env._("Import Tracking Codes"), target="new")
 
-    # === what the lines mean === #
+    # === matching === #
 
     def _match(self, entries):
-        """For each line the delivery whose code it has, or why there is none.
+        """Return the delivery that each line matches, or why there is none.
 
         :param list entries: dicts of reference, code, option and number
         :returns: list of dicts of picking_id, signals (text) and problem (text or False)
@@ -158,7 +158,7 @@ class CloudprinterTrackingImport(models.TransientModel):
         return results
 
     def _find_flaw(self, entry):
-        """What is wrong with a line by itself, or False."""
+        """Return what is wrong with a line in itself, or False."""
         if not entry["reference"]:
             return self.env._("The delivery, order or item is missing.")
         if not entry["code"]:
@@ -170,9 +170,10 @@ class CloudprinterTrackingImport(models.TransientModel):
         return False
 
     def _look_up(self, references):
-        """Reference → the deliveries that have this name, whether an order or item has it, its ItemShipped.
+        """Look up the references of all lines.
 
-        :returns: this dict, and all deliveries that they report: id → delivery
+        :returns: reference → (deliveries with this name, whether an order or item has it, its ItemShipped signals), and
+            all deliveries that these report: id → delivery
         """
         references = list(references)
         pickings = self.env["stock.picking"].search([("name", "in", references)])
@@ -211,12 +212,12 @@ class CloudprinterTrackingImport(models.TransientModel):
         return known, deliveries
 
     def _choose(self, entry, deliveries, named, is_known, signals):
-        """The one delivery that a line means and its waiting signals, or why it cannot be told.
+        """Return the delivery that a line matches, its waiting signals, and False or why there is none.
 
         :param dict deliveries: id → delivery, of all that are reported
-        :param named: deliveries that have this name
+        :param named: deliveries with this name
         :param bool is_known: an order or item has this name
-        :param signals: the ItemShipped of what has this name
+        :param signals: the ItemShipped signals for this name
         """
         nothing = self.env["stock.picking"], signals.browse()
         code = entry["code"].split(",")[0].strip()
@@ -229,51 +230,51 @@ class CloudprinterTrackingImport(models.TransientModel):
             )
         )
         if not named and not is_known:
-            return *nothing, self.env._("No delivery, order or item is called %s.", entry["reference"])
+            return *nothing, self.env._("There is no delivery, order or item named %s.", entry["reference"])
         if code in (signals - waiting).mapped("tracking"):
-            return *nothing, self.env._("This code is entered already.")
+            return *nothing, self.env._("This code has already been entered.")
         pickings = self.env["stock.picking"].union(*(deliveries[signal.res_id] for signal in waiting))
         if len(pickings) > 1 or len(named) > 1:
             names = ", ".join((pickings | named).mapped("name"))
-            return *nothing, self.env._("This can mean several deliveries: %s. Name the one.", names)
+            return *nothing, self.env._("This matches several deliveries: %s. Enter one of them.", names)
         if pickings:
             return pickings, waiting, False
         if signals:
             last = signals[-1]
             if last.state == "sent":
                 return *nothing, self.env._(
-                    "Reported as shipped already, with %s.", last.tracking or self.env._("a code unknown here")
+                    "Already reported as shipped, with %s.", last.tracking or self.env._("an unknown code")
                 )
-            return *nothing, self.env._("Another code is entered already: %s.", last.tracking)
+            return *nothing, self.env._("Another code has already been entered: %s.", last.tracking)
         return self._choose_open(named)
 
     def _choose_open(self, named):
-        """Nothing is shipped yet: a delivery that is named may get its code beforehand, an order or item not."""
+        """Return the delivery of a line if nothing is shipped yet, which requires the delivery's own name."""
         nothing = self.env["stock.picking"], self.env["cloudprinter.signal"]
         if not named:
             return *nothing, self.env._("Not shipped yet.")
         if not named.cloudprinter_order_ref:
             return *nothing, self.env._("This delivery has no Cloudprinter item.")
         if named.state in ("done", "cancel"):
-            return *nothing, self.env._("This delivery is done or cancelled, and nothing waits for its code.")
+            return *nothing, self.env._("This delivery is done or canceled, and nothing waits for its code.")
         if named.carrier_tracking_ref:
-            return *nothing, self.env._("Another code is entered already: %s.", named.carrier_tracking_ref)
+            return *nothing, self.env._("Another code has already been entered: %s.", named.carrier_tracking_ref)
         return named, nothing[1], False
 
     def _mark_doubles(self, picking, meant):
-        """Cloudprinter takes one code for a shipment: of several lines for one delivery nobody knows which.
+        """Write a problem on lines that match the same delivery, as Cloudprinter accepts one code per shipment.
 
         :param list meant: of (line, its result)
         """
         if len({entry["code"] for entry, _result in meant}) == 1:
             first, *others = meant
             for _entry, result in others:
-                result["problem"] = self.env._("The same as line %s.", first[0]["number"])
+                result["problem"] = self.env._("Same as line %s.", first[0]["number"])
             return
         for entry, result in meant:
             other = next(one["number"] for one, _result in meant if one["code"] != entry["code"])
             result["problem"] = self.env._(
-                "Line %(line)s has another code for %(delivery)s, and Cloudprinter takes one. Keep one of the lines.",
+                "Line %(line)s has another code for %(delivery)s, but only one is allowed. Keep one of the lines.",
                 line=other,
                 delivery=picking.name,
             )

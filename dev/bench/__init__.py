@@ -1,28 +1,26 @@
-"""`make bench`: the add-on's figures, measured in one run; each module measures one kind of thing."""
+"""`make bench`: measure the add-on in one run; each module measures one aspect."""
 
 import argparse
 import os
 import subprocess
 import sys
 
-from ..environment import ADDONS, DEV, ROOT
+from ..environment import ADDONS, ROOT
 
-WORK = DEV / "bench"
 PARTS = {
     "a": "drain of a backlog",
-    "b": "the same by other means",
     "c": "clicks",
     "d": "from commit to receipt",
     "e": "with a grown ledger",
     "f": "memory",
     "g": "many items at once",
     "h": "orders coming in",
-    "i": "people who finish orders of the same items",
+    "i": "users who finish orders of the same items",
 }
 
 
 def parse(arguments):
-    """The options of `make bench`. Only the standard library is needed: this runs before anything is set up."""
+    """Parse the options of `make bench`, with the standard library only, as this runs before anything is set up."""
     parts = ", ".join(f"{part} {what}" for part, what in PARTS.items())
     parser = argparse.ArgumentParser(prog="make bench", description=f"Measure, and print one table. Parts: {parts}.")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, separated by commas; default all")
@@ -39,7 +37,7 @@ def parse(arguments):
 
 
 def run_bench(server, template, arguments):
-    """Run the benchmarks with the packages of the virtual environment; returns the exit code."""
+    """Run the benchmarks with the packages of the virtual environment; return the exit code."""
     environment = dict(
         server.dev_environment,
         CLOUDPRINTER_BENCH_PORT=str(server.postgres.port),

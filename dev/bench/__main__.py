@@ -1,4 +1,4 @@
-"""Runs the parts, prints the table; started by `make bench`."""
+"""Run the parts and print the table; started by `make bench`."""
 
 import os
 import signal
@@ -23,12 +23,10 @@ from .latency import measure_latency
 from .ledger import measure_ledger
 from .many import measure_many
 from .measure import Table
-from .peers import measure_peers
 from .people import measure_people
 
 MEASURE = {
     "a": measure_backlog,
-    "b": measure_peers,
     "c": measure_clicks,
     "d": measure_latency,
     "e": measure_ledger,
@@ -40,14 +38,13 @@ MEASURE = {
 
 
 class Bench:
-    """What all parts use: servers, databases, the table."""
+    """Resources shared by all parts: servers, databases, the table."""
 
     def __init__(self, options, endpoint):
         self.repeat = options.repeat
         self.quick = options.quick
         self.endpoint = endpoint
         self.table = Table()
-        self.figures = {}
         self.template = os.environ["CLOUDPRINTER_BENCH_TEMPLATE"]
         self.postgres = Postgres(PYTHON)
         self.postgres.port = int(os.environ["CLOUDPRINTER_BENCH_PORT"])
@@ -60,12 +57,12 @@ class Bench:
             if database.startswith("bench_"):
                 self.postgres.drop(database)
 
-    def install(self, database, *modules, odoo=None):
-        """A new database with `modules` beside those of the template, in which no scheduled action runs by itself."""
+    def install(self, database, *modules):
+        """Create a database with `modules` besides those of the template; no scheduled action runs unasked."""
         self.postgres.create(database, self.template)
-        (odoo or self.odoo).run(database, f"--init={','.join(modules)}", what=f"installing {', '.join(modules)}")
+        self.odoo.run(database, f"--init={','.join(modules)}", what=f"installing {', '.join(modules)}")
         with self.connected(database) as query:
-            # what is measured is woken
+            # the measured ones are triggered
             query("UPDATE ir_cron SET nextcall = now() AT TIME ZONE 'UTC' + interval '30 days'", fetch=False)
             query("DELETE FROM ir_cron_trigger", fetch=False)
         return database
@@ -75,12 +72,12 @@ class Bench:
         return name
 
     def installed(self):
-        """The name of a database with the add-on, made when it is first asked for."""
+        """Return the name of a database with the add-on, created at the first call."""
         name = "bench_installed"
         return name if name in self.postgres.databases() else self.install(name, "cloudprinter")
 
     def make_backlog(self, orders):
-        """The name of a database with so many orders to report, made when it is first asked for."""
+        """Return the name of a database with this many orders to report, created at the first call."""
         name = f"bench_backlog_{orders}"
         if name in self.postgres.databases():
             return name
@@ -91,14 +88,14 @@ class Bench:
         with self.connected(name) as query:
             # as after hours of work in it
             query("VACUUM ANALYZE", fetch=False)
-            # but of a ledger that is still empty nothing is known: PostgreSQL would take it for empty while it grows
+            # but without statistics of an empty ledger: PostgreSQL would take it for empty while it grows
             query("SELECT pg_clear_relation_stats('public', 'cloudprinter_request')", fetch=False)
         say(f"  {orders} orders with their signals were made in {time.monotonic() - start:.0f} s")
         return name
 
     @contextmanager
     def copied(self, source):
-        """A copy of a database, while the block runs."""
+        """Copy a database for the duration of the block."""
         self._copies += 1
         name = f"bench_copy_{self._copies}"
         self.postgres.create(name, source)
@@ -109,7 +106,7 @@ class Bench:
 
     @contextmanager
     def in_odoo(self, database):
-        """A process that runs functions of shop.py in a database."""
+        """Start a process that runs functions of shop.py in a database."""
         process = OdooProcess(self.odoo, database, "dev.bench.shop")
         try:
             yield process
@@ -153,7 +150,7 @@ def main():
             try:
                 MEASURE[part](bench)
             except Exception as error:
-                # the other parts' figures are still worth having
+                # the figures of the other parts are still useful
                 if not isinstance(error, (Broken, SetupError)):
                     traceback.print_exc()
                 print(f"BROKEN: {error}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""c. What a click costs: without the add-on, with it on documents that are not linked, and on linked ones."""
+"""c. Cost of a click: without the add-on, with it on unlinked documents, and on linked ones."""
 
 import statistics
 
@@ -8,7 +8,7 @@ from .measure import interval, spread
 
 CLICKS = ("button_start", "button_mark_done", "button_validate")
 MANUFACTURING = ("button_start", "button_mark_done")
-REPETITIONS = {1: 30, 50: 20}  # of documents with so many moves
+REPETITIONS = {1: 30, 50: 20}  # of documents with this many moves
 KINDS = ("without", "unlinked", "linked")
 LINKED_QUERIES = 14
 LINKED_MS = 8
@@ -19,7 +19,7 @@ def measure_clicks(bench):
     """c. Clicks on documents: time, paired and interleaved, and queries."""
     without = bench.make_database("bench_without", bench.template)
     with_addon = bench.make_database("bench_clicks", bench.installed())
-    # a process for each kind, so that none is warmed by another
+    # a process for each kind, so that none benefits from the caches of another
     with bench.in_odoo(without) as first, bench.in_odoo(with_addon) as second, bench.in_odoo(with_addon) as third:
         processes = dict(zip(KINDS, (first, second, third)))
         second.run("configure", bench.endpoint.url, KEY)
@@ -38,7 +38,7 @@ def measure_clicks(bench):
 
 
 def _time(processes, moves, repetitions):
-    """{kind: list of {click: [ms until written, ms of the commit]}}, the kinds one after the other, in turn first."""
+    """Return {kind: list of {click: [ms until written, ms of the commit]}}; the kinds take turns in being first."""
     boms = {kind: process.run("make_bom", moves) for kind, process in processes.items()}
 
     def run(kind):
@@ -82,7 +82,7 @@ def _report(bench, click, moves, times, queries, verdict):
 
 
 class _Verdict:
-    """The worst of all clicks and sizes."""
+    """The worst value of all clicks and sizes."""
 
     def __init__(self):
         self.transfers, self.manufacturing, self.linked, self.milliseconds = [], [], [], []

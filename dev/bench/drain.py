@@ -1,4 +1,4 @@
-"""The running Odoo server: what its scheduled action sends, how fast, and that it was all sent once and in order."""
+"""The running Odoo server: what its scheduled action sends, how fast, and that all was sent once and in order."""
 
 import statistics
 import threading
@@ -29,7 +29,7 @@ OUTBOX = """
      WHERE signal.state = 'outgoing'
   ORDER BY orders.id, signal.id
 """
-# No job is due, and none runs: Odoo's cron keeps a transaction open while it does. (To try the lock that it holds could
+# No job is due, and none runs: Odoo's cron keeps a transaction open meanwhile. (Trying its lock could
 # make it miss a job.)
 IDLE = """
     SELECT 1
@@ -45,7 +45,7 @@ NEWEST = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text"
 
 
 class Broken(Exception):
-    """The measured thing does not do what it should: a figure would mean nothing."""
+    """The measured process does not work correctly, so a figure would be meaningless."""
 
 
 class Drain(NamedTuple):
@@ -59,7 +59,7 @@ class Drain(NamedTuple):
 
 
 class Shop:
-    """A running server, ready to send when it is woken."""
+    """A running server, ready to send when it is triggered."""
 
     def __init__(self, bench, database, office):
         self.bench = bench
@@ -80,7 +80,7 @@ class Shop:
         wait_until(lambda: self.fetch(IDLE), f"an idle scheduled action in {self.database}", timeout=timeout)
 
     def drain(self, delay, timeout=600):
-        """Release what is held, and wait until the sender has done all; check what the endpoint received.
+        """Release held signals and wait until the sender has sent all; check what the endpoint received.
 
         :param float delay: seconds until the endpoint answers
         """
@@ -125,7 +125,7 @@ def open_shop(bench, database):
         shop = Shop(bench, database, office)
         try:
             shop.wait_until_idle(timeout=90)
-            # what making the database has left to write is not the sender's
+            # pending writes from creating the database are not part of the sender's work
             shop.execute("CHECKPOINT")
             yield shop
         finally:
@@ -133,7 +133,7 @@ def open_shop(bench, database):
 
 
 def check_received(queued, accepted):
-    """Each queued signal was accepted once, and those of each item in order.
+    """Check that each queued signal was accepted once, and those of each item in order.
 
     :raises Broken: if not
     """
@@ -153,7 +153,7 @@ def check_received(queued, accepted):
 
 
 def get_bodies(queued):
-    """The bundles that the backlog makes, as the add-on posts them."""
+    """Return the bundles of the backlog, as the add-on posts them."""
     bodies = []
     for _order, rows in groupby(queued, key=lambda row: row[0]):
         members = []
@@ -165,7 +165,7 @@ def get_bodies(queued):
 
 
 def measure_backlog(bench):
-    """a. A backlog of orders, each with five milestones of one item, against bare threads that post the same."""
+    """a. A backlog of orders, each with five milestones of one item, compared with plain threads that post the same."""
     orders = 200 if bench.quick else 4000
     source = bench.make_backlog(orders)
     with bench.connected(source) as query:
@@ -196,7 +196,6 @@ def measure_backlog(bench):
         )
         rate = statistics.median(rates)
         if delay:
-            bench.figures["drain"] = rates
             share = statistics.median(share)
             bench.table.expect("a", "at 50 ms at least 0.95 of the ceiling", f"{share:.2f}", share >= 0.95)
         else:
@@ -204,7 +203,7 @@ def measure_backlog(bench):
 
 
 def measure_memory(bench):
-    """f. What the process that sends takes, from a fifth of a large backlog to its end."""
+    """f. Memory of the sending process, from a fifth of a large backlog to its end."""
     orders = 1000 if bench.quick else 20000
     source = bench.make_backlog(orders)
     total = orders * SIGNALS_PER_ORDER

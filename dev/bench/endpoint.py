@@ -1,4 +1,4 @@
-"""The stand-in endpoint in a process of its own, so that it shares no interpreter with what is measured.
+"""The stand-in endpoint in a process of its own, so that it shares no interpreter with the measured code.
 
 Each line of standard input is a JSON list, command and arguments; each is answered with one JSON line.
 """
@@ -20,7 +20,7 @@ class Endpoint:
 
     def __init__(self, process):
         self._process = process
-        self._lock = threading.Lock()  # the memory's sampler asks while the drain does
+        self._lock = threading.Lock()  # the memory sampler calls this during the drain
         self.url = self._ask("url")
 
     def _ask(self, *command):
@@ -30,21 +30,21 @@ class Endpoint:
             return json.loads(self._process.stdout.readline())
 
     def start(self, delay):
-        """Forget what came, and answer from now on after `delay` seconds."""
+        """Forget what was received, and answer from now on after `delay` seconds."""
         self._ask("start", delay)
 
     def count(self):
-        """How many signals were accepted."""
+        """Return how many signals were accepted."""
         return self._ask("count")
 
     def accepted(self):
-        """The accepted signals in order of arrival, each with `received` (seconds since 1970)."""
+        """Return the accepted signals in order of arrival, each with `received` (seconds since 1970)."""
         return self._ask("accepted")
 
 
 @contextmanager
 def listening():
-    """Run the stand-in while the block runs; it ends with its standard input."""
+    """Run the stand-in for the duration of the block; it ends with its standard input."""
     with subprocess.Popen(
         [sys.executable, "-m", "dev.bench.endpoint"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -52,7 +52,7 @@ def listening():
 
 
 def main():
-    # it only collects: looking through what it has collected, again and again, would slow down who posts
+    # the record only grows: garbage collections over it would slow down the clients
     gc.disable()
     with CloudSignalServer(KEY) as server:
         for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""h. Orders that come in: how fast they are taken, what the key tells, and whether the years slow it down."""
+"""h. Incoming orders: how fast they are imported, what timing reveals of the key, and the effect of old orders."""
 
 import statistics
 import time
@@ -15,18 +15,18 @@ from .pushers import Pusher, make_document, push_steadily
 
 RATE = 50  # documents a second
 SECONDS = 30
-RUNS_AT_MOST = 2  # of so many seconds each, with and without the scheduled action
+RUNS_AT_MOST = 2  # of this many seconds each, with and without the scheduled action
 MS = 200  # p95 at this rate
 WARM_UP = 40  # documents, for both workers
 PAIRS = 400  # of requests
 GROWN = 100_000  # orders, each with its document, items, files, address, sales order and its lines
-BLOCKS, BLOCK = 8, 6  # documents taken in, in turn here and there
+BLOCKS, BLOCK = 8, 6  # documents imported, alternating between the two databases
 FLAT = 1.1
-# As a shop runs it; but its scheduled actions only where they are measured.
+# As in a shop, but scheduled actions run only where they are measured.
 WORKERS = "--workers=2"
 DOCUMENT, ORDER, ITEM, FILE = (f"cloudprinter_{name}" for name in ("order_document", "order", "item", "order_file"))
 PARTNER, SALE, LINE = "res_partner", "sale_order", "sale_order_line"
-# What of a row's columns is another row's id.
+# Columns that hold ids of other rows.
 REFERENCES = {
     PARTNER: {"id": PARTNER},
     ORDER: {"id": ORDER},
@@ -56,11 +56,11 @@ VALUES = {
 
 
 def measure_intake(bench):
-    """h. Orders that come in: accepted over HTTP and made sales orders of, with and without those of years."""
+    """h. Incoming orders: accepted over HTTP and turned into sales orders, with and without years of old ones."""
     source = bench.make_database("bench_orders", bench.installed())
     with bench.in_odoo(source) as office:
         office.run("configure_orders", KEY)
-    # of the documents, over all databases
+    # numbers of the documents, unique across databases
     numbers = count(10_000_000, 100_000)
     _measure_accept(bench, source, numbers)
     _measure_growth(bench, source, numbers)
@@ -103,13 +103,13 @@ def _measure_accept(bench, source, numbers):
                 accepted.append(_load(bench, address, query, numbers))
             if not crons:
                 _measure_keys(bench, address, numbers)
-            # the scheduled action has nothing to do any more and ends
+            # the scheduled action has nothing left to do and ends
             query(f"DELETE FROM {DOCUMENT} WHERE state = 'received'", fetch=False)
         _report_accept(bench, accepted, crons, what)
 
 
 def _load(bench, address, query, numbers):
-    """Milliseconds of all, the rate, and how many sales orders were made meanwhile."""
+    """Return milliseconds of all, the rate, and how many sales orders were created meanwhile."""
     documents = f"SELECT count(*) FROM {DOCUMENT}"
     sales = f"SELECT count(*) FROM {SALE}"
     [[before]], [[sales_before]] = query(documents), query(sales)
@@ -215,7 +215,7 @@ def _measure_growth_of_taking_in(bench, empty, full, numbers, orders):
 
 
 def _report_growth(bench, what, without, with_orders, orders, interval_too=False):
-    # single requests differ too much to be compared one by one
+    # single requests vary too much for a comparison in pairs
     ratio = statistics.median(with_orders) / statistics.median(without)
     note = f"of blocks {spread(ratios(with_orders, without), 2)}"
     if interval_too:

@@ -1,4 +1,4 @@
-"""d. From a person's commit to the endpoint."""
+"""d. From a user's commit to the endpoint."""
 
 import random
 import time
@@ -16,7 +16,7 @@ def measure_latency(bench):
     samples = 5 if bench.quick else SAMPLES
     database = bench.make_database("bench_latency", bench.installed())
     delays = []
-    # a fixed seed; the pauses only must not be in step with anything
+    # a fixed seed; the pauses only need to be irregular
     chance = random.Random(1)
     with open_shop(bench, database) as shop:
         shop.office.run("release")
@@ -35,7 +35,7 @@ def measure_latency(bench):
         shop.wait_until_idle(timeout=TIMEOUT)
         if bench.endpoint.count() != 1:
             raise Broken("a signal arrived more than once")
-    # the first one opened the connection to the database and loaded what is loaded once
+    # the first one opened the database connection and loaded modules
     delays = delays[1:]
     p50, p95 = percentile(delays, 0.5), percentile(delays, 0.95)
     figure = f"{p50:.0f} ms, {p95:.0f} ms ({min(delays):.0f}..{max(delays):.0f})"

@@ -1,4 +1,4 @@
-"""g. Many items at once: a gang run, and what a person does about a thousand."""
+"""g. Many items at once: a gang run, and bulk actions of a user on a thousand items."""
 
 import statistics
 

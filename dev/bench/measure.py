@@ -7,18 +7,18 @@ RESAMPLES = 2000
 
 
 def spread(values, digits=0):
-    """The median with the smallest and the largest, as text."""
+    """Return the median with the smallest and the largest value, as text."""
     numbers = [f"{number:,.{digits}f}" for number in (statistics.median(values), min(values), max(values))]
     return "{} ({}..{})".format(*numbers) if len(values) > 1 else numbers[0]
 
 
 def ratios(values, others):
-    """Each repetition against the one made beside it: what else the machine did touched both."""
+    """Return each repetition divided by the one that ran next to it, as other load affected both."""
     return [value / other for value, other in zip(values, others)]
 
 
 def interval(differences):
-    """A 95 % interval of the median difference, by bootstrap. The seed is fixed: the same data, the same interval."""
+    """Return a 95 % interval of the median difference, by bootstrap. The seed is fixed, to be reproducible."""
     chance = random.Random(1)
     medians = sorted(
         statistics.median(chance.choices(differences, k=len(differences))) for _resample in range(RESAMPLES)
@@ -31,7 +31,7 @@ def percentile(values, share):
 
 
 class Table:
-    """What was measured, and which of the figures to reach were reached."""
+    """The measured values, and which targets were reached."""
 
     def __init__(self):
         self.rows = []

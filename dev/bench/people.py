@@ -1,4 +1,4 @@
-"""i. People who finish manufacturing orders of the same items at the same moment."""
+"""i. Users who finish manufacturing orders of the same items at the same time."""
 
 import statistics
 import threading
@@ -17,7 +17,7 @@ from .measure import percentile, ratios, spread
 PEOPLE = 4
 ORDERS = 8
 ITEMS = 12
-ROUNDS = 5  # of so many orders, in each repetition
+ROUNDS = 5  # of this many orders, in each repetition
 KINDS = ("without", "unlinked", "linked")
 LABELS = {
     "without": "without the add-on",
@@ -26,7 +26,7 @@ LABELS = {
 }
 TIMES = 3
 REPLAYED = "try again in"  # what Odoo logs when it replays a transaction
-# of each item; none, or more than one, would be a fault
+# of each item; none, or more than one, would be an error
 PRODUCED = """
     SELECT (SELECT count(*) FROM cloudprinter_signal WHERE type = 'ItemProduced' AND item_id = item.id)
       FROM cloudprinter_item item WHERE id IN ({})
@@ -35,25 +35,25 @@ OPEN = "SELECT name FROM mrp_production WHERE state != 'done' AND id IN ({})"
 
 
 class Finished(NamedTuple):
-    """How long people have waited, and how often Odoo has replayed a click of theirs."""
+    """How long users have waited, and how often Odoo has replayed their clicks."""
 
     milliseconds: list
     replays: int
 
 
 class _Shop:
-    """A running server with a process for each person, who are logged in, and what was measured in it."""
+    """A running server with a process and a session for each user, and the measurements."""
 
     def __init__(self, address, database, office, query, log):
         self.office = office
         self.query = query
         self.log = log
-        # each order has a product and parts of its own: who moves the same stock collides in Odoo itself
+        # each order has its own product and parts, as users who move the same stock collide in Odoo itself
         self.boms = [office.run("make_bom", 1) for _number in range(ORDERS)]
         self.people = [Session(address, database, login, login) for login in office.run("make_people", PEOPLE)]
 
     def finish(self, linked):
-        """Have the people finish new orders, each person some of them, one after the other.
+        """Have the users finish new orders, each user a share of them, one after the other.
 
         :raises Broken: a click failed, or an item did not get exactly one ItemProduced
         """
@@ -99,7 +99,7 @@ def _join(ids):
 
 
 def measure_people(bench):
-    """i. Several people finish manufacturing orders of the same items at once."""
+    """i. Several users finish manufacturing orders of the same items at the same time."""
     without = bench.make_database("bench_alone", bench.template)
     with_addon = bench.make_database("bench_people", bench.installed())
     rounds = 1 if bench.quick else ROUNDS
@@ -108,7 +108,7 @@ def measure_people(bench):
         second.office.run("configure", bench.endpoint.url, KEY)
         shops = {"without": first, "unlinked": second, "linked": second}
         for kind in KINDS:
-            # until each process of the server has served everybody
+            # until each process of the server has served every user
             for _round in range(2):
                 shops[kind].finish(kind == "linked")
         for repetition in range(bench.repeat):
@@ -140,7 +140,7 @@ def _report(bench, finished):
         replays = sum(done.replays for done in finished[kind])
         bench.table.add(
             "i",
-            f"{PEOPLE} people finish {ORDERS} orders, {LABELS[kind]}: p50, p95",
+            f"{PEOPLE} users finish {ORDERS} orders, {LABELS[kind]}: p50, p95",
             f"{spread(halves)} ms, {spread(tails[kind])} ms",
             "" if kind == "without" else f"p95 {spread(ratio, 1)} times",
             f"{clicks} clicks, {replays} replays",
@@ -157,7 +157,7 @@ def _report(bench, finished):
 @contextmanager
 def _open_shop(bench, database):
     log = DEV / "log" / f"odoo-{database}.log"
-    # no scheduled action: what the sender takes of the machine is not a click's
+    # no scheduled action, so that the sender's load does not affect the clicks
     options = (f"--workers={PEOPLE}", "--max-cron-threads=0", f"--gevent-port={free_port()}")
     with ExitStack() as stack:
         office = stack.enter_context(bench.in_odoo(database))

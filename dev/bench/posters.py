@@ -1,4 +1,4 @@
-"""Posts bodies without any Odoo or database, in a process of its own: what an add-on can at best reach, and at least.
+"""Post bodies without Odoo or a database, in a process of its own: the best that an add-on can reach.
 
 Standard input is one JSON object, see `post_all`; the answer is the seconds it took.
 """
@@ -9,16 +9,14 @@ import sys
 import threading
 import time
 
-import requests
-
 from .. import without_odoo  # noqa: F401
 
 
 def post_all(bodies, url, key, connections):
-    """Post from a process of its own; returns the seconds.
+    """Post from a process of its own; return the seconds.
 
     :param list bodies: without key
-    :param int connections: threads with a kept-alive connection each; 0: one after the other, each on a new connection
+    :param int connections: threads, with a kept-alive connection each
     """
     job = json.dumps({"bodies": bodies, "url": url, "key": key, "connections": connections})
     result = subprocess.run(
@@ -52,21 +50,12 @@ def _post_in_threads(cloudsignal, bodies, url, key, connections):
         raise SystemExit(f"{len(failures)} posts failed: {failures[0]}")
 
 
-def _post_one_by_one(bodies, url, key):
-    """As people write it."""
-    for body in bodies:
-        requests.post(url, json={"apikey": key, **body}, timeout=10).raise_for_status()
-
-
 def main():
     from cloudprinter import cloudsignal
 
     job = json.load(sys.stdin)
     start = time.monotonic()
-    if job["connections"]:
-        _post_in_threads(cloudsignal, **job)
-    else:
-        _post_one_by_one(job["bodies"], job["url"], job["key"])
+    _post_in_threads(cloudsignal, **job)
     print(time.monotonic() - start)
 
 

@@ -1,4 +1,4 @@
-"""Pushes order documents at a steady rate, in a process of its own: it shares no interpreter with what is measured.
+"""Push order documents at a steady rate, in a process of its own that shares no interpreter with the measured code.
 
 Standard input is one JSON object, see `push_steadily`; the answer is a JSON list.
 """
@@ -14,19 +14,19 @@ from urllib.parse import urlsplit
 from ..environment import ROOT
 from ..order_pusher import PATH
 
-THREADS = 64  # more than ever wait for an answer
+THREADS = 64  # more than are ever in flight
 TIMEOUT = 60  # seconds
 EXAMPLE = (ROOT / "tests" / "order_documents" / "order_v2.2.json").read_bytes()
 
 
 class Pusher:
-    """One client of a server. Odoo ends the connection with each answer; then it is opened again."""
+    """A client of a server. Odoo closes the connection after each answer; then it is opened again."""
 
     def __init__(self, address):
         self._connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=TIMEOUT)
 
     def push(self, content):
-        """Post a document; returns the HTTP status."""
+        """Post a document; return the HTTP status."""
         self._connection.request("POST", PATH, content, {"Content-Type": "application/json"})
         response = self._connection.getresponse()
         response.read()
@@ -34,15 +34,15 @@ class Pusher:
 
 
 def make_document(number):
-    """The public example with ids and an address of its own."""
+    """Return the public example with its own ids and address."""
     return EXAMPLE.replace(b"12345678", b"%08d" % number).replace(b"street 1234", b"street %d" % number)
 
 
 def push_steadily(address, first, rate, seconds):
-    """Push `rate` documents a second, each when it is due, whatever became of those before.
+    """Push `rate` documents a second, each when it is due, whatever happened to earlier ones.
 
     :param int first: number of the first document
-    :returns: list of [ms since it was due, HTTP status or what went wrong], and the seconds until the last answer
+    :returns: list of [ms since it was due, HTTP status or error], and the seconds until the last answer
     """
     job = json.dumps({"address": address, "first": first, "rate": rate, "seconds": seconds})
     result = subprocess.run(

@@ -1,4 +1,4 @@
-"""What the benchmarks do inside Odoo. Each function gets a superuser environment and returns what JSON can hold."""
+"""What the benchmarks run inside Odoo. Each function gets a superuser environment and returns JSON values."""
 
 import gc
 import time
@@ -23,7 +23,7 @@ from .pushers import make_document
 # called by name
 __all__ = ["configure", "configure_orders", "count_queries"]
 
-CHUNK = 1000  # orders made at once
+CHUNK = 1000  # orders created at once
 MIXED = 100  # orders whose signals were queued in the same hours
 BY_PRODUCTION = ("ItemProduce", "ItemProduced")
 BY_TRANSFER = ("ItemPacked", "ItemShipped")
@@ -31,7 +31,7 @@ MILESTONES = ("ItemRegistered", *BY_PRODUCTION, *BY_TRANSFER)
 
 
 def hold(env, url, key):
-    """Give the company key and address and wake the sender, which sends nothing yet but has seen the database."""
+    """Give the company key and address and trigger the sender, which loads the database and sends nothing yet."""
     env.company.write({"cloudprinter_signal_url": url, "cloudprinter_signal_api_key": key, "cloudprinter_hold": True})
     _wake(env)
 
@@ -41,7 +41,7 @@ def pause(env):
 
 
 def release(env):
-    """Untick *Hold* and wake the sender; returns the time."""
+    """Untick *Hold* and trigger the sender; return the time."""
     env.company.cloudprinter_hold = False
     _wake(env)
     env.cr.flush()
@@ -53,7 +53,7 @@ def _wake(env):
 
 
 def make_backlog(env, count):
-    """Orders of one item each, all of whose milestones are queued, with the documents that caused them."""
+    """Create orders of one item each, with all milestones queued and the documents that caused them."""
     env = _without_notes(env)
     product = env["product.product"].create({"name": "Book", "is_storable": True})
     productions = _multiply(env["mrp.production"].create({"product_id": product.id, "product_qty": 1}), count)
@@ -61,7 +61,7 @@ def make_backlog(env, count):
     for start in range(0, count, CHUNK):
         numbers = range(start, min(start + CHUNK, count))
         items = _make_items(env, numbers, product)
-        # what is due by the documents as they are now is nothing, and is settled before the signals are there
+        # nothing is due according to the current documents; compute this before the signals exist
         env.cr.flush()
         sources = [
             (item, env["mrp.production"].browse(productions[number]), env["stock.picking"].browse(pickings[number]))
@@ -78,7 +78,7 @@ def make_backlog(env, count):
         env.flush_all()
         env.invalidate_all()
     env.cr.execute(SQL("UPDATE cloudprinter_item SET stage = 'shipped'"))
-    # the sender is woken when the clock runs
+    # the sender is triggered when the measurement starts
     env.cr.execute(SQL("DELETE FROM ir_cron_trigger"))
 
 
@@ -99,7 +99,7 @@ def _make_picking(env):
 
 
 def _multiply(record, count):
-    """Copies of a document, so many that the ORM would take minutes; returns their ids."""
+    """Copy a document so often that the ORM would take minutes; return the ids."""
     record.env.flush_all()
     columns = [
         name
@@ -146,7 +146,7 @@ def _prepare_signal(signal_type, item, production=None, picking=None):
     return values
 
 
-# === what a click costs === #
+# === cost of a click === #
 
 
 def make_bom(env, moves):
@@ -154,14 +154,14 @@ def make_bom(env, moves):
 
 
 def time_clicks(env, bom_id, linked):
-    """Milliseconds of each click on new documents: until all is written, and of the commit after it."""
+    """Return milliseconds of each click on new documents: until all is written, and of the commit after it."""
     clicks, documents = make_clicks(env, env["mrp.bom"].browse(bom_id), linked)
     env.cr.commit()
     times = {}
     for name, click in clicks.items():
         # as in a new request
         env.invalidate_all()
-        # a collection that is due because of the click before is not this one's
+        # garbage of the previous click must not be collected in this one
         gc.collect()
         start = time.perf_counter()
         click()
@@ -174,7 +174,7 @@ def time_clicks(env, bom_id, linked):
 
 
 def forget_the_past(env):
-    """What the process has loaded until now is never looked through by the garbage collector again."""
+    """Exclude everything loaded until now from garbage collection."""
     gc.collect()
     gc.freeze()
 
@@ -183,15 +183,15 @@ def forget_the_past(env):
 
 
 def make_items(env, count, prefix):
-    """Items of orders of their own, of which nothing is due yet; returns their ids."""
+    """Create items in orders of their own, with nothing due yet; return their ids."""
     product = env["product.product"].create({"name": "Book", "is_storable": True})
     return _make_items(_without_notes(env), range(count), product, prefix).ids
 
 
 def accept(env, item_ids):
-    """Accept the items' orders, by which ItemRegistered is due.
+    """Accept the items' orders, so that ItemRegistered is due.
 
-    Returns the seconds it took until all was written, and the transaction.
+    Return the seconds until all was written, and the transaction.
     """
     orders = env["cloudprinter.item"].browse(item_ids).order_id
     env.invalidate_all()
@@ -204,7 +204,7 @@ def accept(env, item_ids):
 
 
 def time_create(env, count):
-    """Seconds in which the ORM creates and writes so many signals; leaves nothing behind."""
+    """Return the seconds in which the ORM creates and writes this many signals; roll back."""
     item_ids = make_items(env, count // len(MILESTONES), "9999")
     env.cr.flush()
     env.invalidate_all()
@@ -225,7 +225,7 @@ def time_create(env, count):
 
 
 def time_gang(env, count):
-    """Milliseconds of starting a work order of so many items, 0 for one that is not linked; leaves nothing behind."""
+    """Return milliseconds of starting a work order of this many items, 0 for an unlinked one; roll back."""
     bom = make_set(env, 1)
     items = env["cloudprinter.item"].browse(make_items(env, count, "8888"))
     production = env["mrp.production"].create(
@@ -252,7 +252,7 @@ def time_gang(env, count):
 
 
 def time_bulk(env, action, count):
-    """Seconds of what a manager does about so many items; leaves nothing behind."""
+    """Return seconds of a manager's bulk actions on this many items; roll back."""
     item_ids = make_items(env, count, "8888")
     accept(env, item_ids)
     signals = env["cloudprinter.signal"].search([("item_id", "in", item_ids)])
@@ -276,11 +276,11 @@ def time_bulk(env, action, count):
     return seconds
 
 
-# === several people === #
+# === several users === #
 
 
 def make_people(env, count):
-    """Users with ordinary rights who can log in; returns their logins, which are their passwords too."""
+    """Create users with ordinary rights who can log in; return their logins, which are also their passwords."""
     groups = get_worker(env).group_ids
     logins = [f"finisher{number}" for number in range(count)]
     env["res.users"].create(
@@ -290,7 +290,7 @@ def make_people(env, count):
 
 
 def make_shared_orders(env, bom_ids, items):
-    """Orders of several boms that were started, each of which makes all of so many items; returns the ids of both."""
+    """Create started orders of several boms, each of which makes all of this many items; return the ids of both."""
     item_ids = make_items(env, items, f"77{time.time_ns()}") if items else []
     links = {"cloudprinter_item_ids": [Command.set(item_ids)]} if item_ids else {}
     productions = env["mrp.production"].create(
@@ -304,11 +304,11 @@ def make_shared_orders(env, bom_ids, items):
     return {"productions": productions.ids, "items": item_ids}
 
 
-# === orders that come in === #
+# === incoming orders === #
 
 
 def time_take_in(env, first, count, confirm):
-    """Milliseconds of what the worker does about each of so many new documents, the commit included.
+    """Return milliseconds in which the worker imports each of this many new documents, including the commit.
 
     :param int first: number of the first document
     :param bool confirm: whether the sales orders are confirmed
@@ -332,3 +332,16 @@ def time_take_in(env, first, count, confirm):
         assert document.state == "done", document.problem
         assert document.sale_order_id.state == ("sale" if confirm else "draft")
     return times
+
+
+def time_items_list(env):
+    """Return how many items there are, and the seconds to read the first page of *Items* and its count."""
+    env.invalidate_all()
+    items = env["cloudprinter.item"]
+    domain = ["|", ("stage", "not in", ("shipped", "canceled")), ("attention", "!=", False)]
+    columns = dict.fromkeys(("name", "order_id", "promised_date", "stage", "reported_stage", "attention"), {})
+    start = time.perf_counter()
+    page = items.web_search_read(domain, columns, limit=80, count_limit=None)
+    seconds = time.perf_counter() - start
+    assert len(page["records"]) == min(80, page["length"])
+    return items.search_count([]), seconds

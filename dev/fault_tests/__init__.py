@@ -1,1 +1,1 @@
-"""What fails between Odoo and Cloudprinter, made to fail: afterwards Odoo's ledger is compared with what arrived."""
+"""Failures between Odoo and Cloudprinter; after each, Odoo's ledger is compared with what arrived."""

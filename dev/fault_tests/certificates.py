@@ -1,4 +1,4 @@
-"""Certificates for a server on loopback, made when a test needs them."""
+"""Certificates for a server on loopback, created when a test needs them."""
 
 import ipaddress
 from datetime import datetime, timedelta, timezone
@@ -9,11 +9,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 def write_certificate(path, days):
-    """Write a certificate that signs itself, with its private key, as the stand-in server takes it.
+    """Write a self-signed certificate with its private key, as the stand-in server expects it.
 
     :param Path path: of the PEM file
     :param int days: from today to its end; negative if it has expired
-    :returns: the certificate alone as PEM, for who trusts it
+    :returns: the certificate alone as PEM, for clients that trust it
     """
     now = datetime.now(timezone.utc)
     key = ec.generate_private_key(ec.SECP256R1())

@@ -1,4 +1,4 @@
-"""Signals to be delivered, and the comparison with which each fault test ends."""
+"""Signals to be delivered, and the comparison at the end of each fault test."""
 
 import atexit
 import time
@@ -8,7 +8,7 @@ from .ledger import compare, read_rows, unwritten
 
 MILESTONES = ["ItemRegistered", "ItemProduce", "ItemProduced"]
 CONNECTIONS = 8
-IN_FLIGHT = 2 * CONNECTIONS  # bundles that are claimed at the same time, at most
+IN_FLIGHT = 2 * CONNECTIONS  # most bundles that are claimed at the same time
 
 UNTOLD = """
     SELECT item.name, count(*),
@@ -32,11 +32,11 @@ class FaultCase(ProcessCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # a crash of PostgreSQL would lose the last commits otherwise, which says nothing about the add-on
+        # otherwise a crash of PostgreSQL would lose the last commits, independent of the add-on
         cls.query(f'ALTER DATABASE "{cls.database}" SET synchronous_commit = on')
-        # the sequences of a copied database are safe against a crash from the next checkpoint on
+        # the sequences of a copied database are crash-safe from the next checkpoint on
         cls.query("CHECKPOINT")
-        # in a fresh database all of Odoo's own jobs are due and would go first
+        # in a fresh database all of Odoo's own jobs are due and would run first
         cls.query("UPDATE ir_cron SET active = false WHERE cron_name NOT LIKE 'Cloudprinter%'")
 
     def setUp(self):
@@ -52,14 +52,14 @@ class FaultCase(ProcessCase):
         self.in_odoo("make_orders", orders, types, items)
 
     def ready_process(self):
-        """An Odoo process of its own, started."""
+        """Start an Odoo process and return it."""
         process = OdooProcess(self.odoo, self.database, self.scripts)
         self.addCleanup(process.stop)
         process.run("wake_up")
         return process
 
     def a_minute_goes_by(self):
-        """What was claimed or has failed is due again, and a running server is told so."""
+        """Make claimed and failed signals due again, and notify a running server."""
         self.in_odoo("resume")
 
     # === waiting === #
@@ -81,11 +81,11 @@ class FaultCase(ProcessCase):
     # === then === #
 
     def unwritten_posts(self):
-        """Numbers of the POSTs that were accepted and of which Odoo does not know it."""
+        """Return the numbers of accepted POSTs whose acceptance Odoo does not know."""
         return unwritten(read_rows(self.query), list(self.server.accepted))
 
     def assert_ledger(self, fault, lost_answers=(), refused=()):
-        """Odoo's ledger and the server's record agree (see `compare`); adds a line to the table."""
+        """Assert that Odoo's ledger and the server's record agree (see `compare`), and add a line to the table."""
         figures = compare(read_rows(self.query), list(self.server.accepted), lost_answers, refused)
         self.assertGreater(figures.accepted, 0, "nothing happened")
         self.assertEqual(self.query(UNTOLD), [], "each accepted signal has one line in the chatter of its item")

@@ -1,4 +1,4 @@
-"""Compares the ledger in Odoo with what the stand-in server recorded."""
+"""Compares the ledger in Odoo with the record of the stand-in server."""
 
 from collections import defaultdict
 from typing import NamedTuple
@@ -15,7 +15,7 @@ SQL = """
 
 
 class Row(NamedTuple):
-    """A signal as Odoo knows it. All are of one company, and of one type there is one per item."""
+    """A signal as Odoo knows it. All are of one company, and an item has one of each type."""
 
     order: str
     item: str
@@ -32,18 +32,18 @@ class Row(NamedTuple):
 
 class Figures(NamedTuple):
     signals: int
-    accepted: int = 0  # signals, however often
+    accepted: int = 0  # signals, regardless of repeats
     repeats: int = 0
     lost: int = 0
     out_of_order: int = 0
 
 
 class LedgerError(AssertionError):
-    """Odoo and Cloudprinter do not know the same; the text says what differs."""
+    """Odoo and Cloudprinter disagree; the text lists the differences."""
 
 
 def read_rows(query):
-    """The ledger, oldest first.
+    """Return the ledger, oldest first.
 
     :param query: called with SQL, returns rows of texts
     """
@@ -51,17 +51,17 @@ def read_rows(query):
 
 
 def unwritten(rows, accepted):
-    """Numbers of the POSTs with something that Cloudprinter has accepted and Odoo does not know to be accepted."""
+    """Return the numbers of POSTs with a signal that Cloudprinter has accepted without Odoo knowing it."""
     known = {row.key for row in rows if row.state == "sent"}
     return {signal["bundle"] for signal in accepted if _key(signal) not in known}
 
 
 def compare(rows, accepted, lost_answers=(), refused=()):
-    """Raise what differs, else return the figures.
+    """Raise if there are differences, else return the figures.
 
     :param list rows: from `read_rows`
     :param list accepted: the server's, in order of arrival
-    :param lost_answers: numbers of the POSTs whose answer cannot have been known to Odoo: only what was in one of
+    :param lost_answers: numbers of the POSTs whose answer cannot have reached Odoo: only the contents of one of
         them may arrive again
     :param refused: names of the items whose signals the server refuses
     :raises LedgerError: with each difference
@@ -113,11 +113,11 @@ def _compare_row(row, arrived, lost_answers, refused):
 
 
 def _find_overtaking(rows, arrivals):
-    """The signals that arrived for the first time before an earlier one of the same item did.
+    """Return the signals that arrived for the first time before an earlier one of the same item.
 
     :param list rows: in the order in which the signals were made
     """
-    latest = {}  # item -> position of the first arrival that came last so far
+    latest = {}  # item -> highest position of the first arrivals so far
     for row in rows:
         if not arrivals[row.key]:
             continue

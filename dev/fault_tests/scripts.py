@@ -1,4 +1,4 @@
-"""What the Odoo processes of the fault tests do. Each function gets a superuser environment."""
+"""What the Odoo processes of the fault tests run. Each function gets a superuser environment."""
 
 import os
 import signal
@@ -27,30 +27,30 @@ from ..process_tests.scripts import (  # noqa: F401  (run by name)
     resume,
 )
 
-ROUNDS = 200  # in which all must be done
+ROUNDS = 200  # runs after which everything must be delivered
 QUEUE = SQL("SELECT 1 FROM cloudprinter_signal WHERE state = 'outgoing' OR to_tell LIMIT 1")
 WAKE = SQL("SELECT min(call_at) FROM ir_cron_trigger")
 
 
 def wake_up(env):
-    """The process is there."""
+    """Do nothing, to show that the process is ready."""
 
 
 def die():
-    """As the kernel ends a process that takes too much memory: nothing is tidied up."""
+    """Die as if the kernel ended a process that takes too much memory: without cleaning up."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 @contextmanager
 def later(minutes):
-    """Time goes on from so many minutes later."""
+    """Let time continue from the given minutes later."""
     moment = datetime.now(timezone.utc).replace(tzinfo=None) + timedelta(minutes=minutes)
     with freeze_time(moment, tick=True) as clock:
         yield clock
 
 
 def answer_once(env):
-    """The key was answered before, so that several orders are posted at a time."""
+    """Answer the key once, so that several orders are posted at a time."""
     company = env.company
     key, resumed = company._cloudprinter_key_fingerprint(), company.cloudprinter_resumed_request
     endpoint = Endpoint(company.id, [], "", "", key, resumed, Circuit(answered_id=1))
@@ -61,7 +61,7 @@ def answer_once(env):
 
 
 def make_orders(env, orders, types, items=1, first=1000):
-    """So many orders, called 1000, 1001, …, each with items that have all these signals, those of an item in order."""
+    """Create orders called 1000, 1001, …, each with items that have all these signals, in order for each item."""
     names = [str(first + number) for number in range(orders)]
     made = env["cloudprinter.order"].create([{"name": name} for name in names])
     made = env["cloudprinter.item"].create(
@@ -71,7 +71,7 @@ def make_orders(env, orders, types, items=1, first=1000):
 
 
 def report_all(env, type_):
-    """One more signal for each item."""
+    """Create one more signal for each item."""
     items = env["cloudprinter.item"].search([], order="id")
     env["cloudprinter.signal"].create([{"item_id": item.id, "type": type_} for item in items])
 
@@ -85,7 +85,7 @@ def deliver(env, picking_id, tracking):
 
 
 def discard_and_hold(env, order):
-    """A manager discards an order's signals, and his transaction stays open until the test says go."""
+    """Discard an order's signals as a manager whose transaction stays open until the test continues."""
     env["cloudprinter.signal"].search([("order_id.name", "=", order)]).action_discard()
     env.flush_all()
     meet("held")
@@ -98,7 +98,7 @@ def correct_tracking_and_hold(env, picking_id, tracking):
 
 
 def hold(env, order, count=None):
-    """Change an order's signals, or the first `count` of them, then the others; returns how long the latter took."""
+    """Change an order's signals, or the first `count` of them, then the others; return how long the latter took."""
     signals = env["cloudprinter.signal"].search([("order_id.name", "=", order)], order="id")
     signals[:count].message = "held"
     env.flush_all()
@@ -107,7 +107,7 @@ def hold(env, order, count=None):
     if count:
         signals[count:].message = "held"
         env.flush_all()
-    # he changes his mind, so that what is sent is what was queued
+    # changed back, so that what is sent is what was queued
     env.cr.rollback()
     return {"waited": time.monotonic() - start}
 
@@ -116,7 +116,7 @@ def hold(env, order, count=None):
 
 
 def time_send(env):
-    """Run the sender once; returns how long it took and how often it tried to claim something."""
+    """Run the sender once; return how long it took and how often it tried to claim signals."""
     start = time.monotonic()
     claims = []
     claim = Queue.claim
@@ -131,7 +131,7 @@ def time_send(env):
 
 
 def send_some(env, orders):
-    """Run the sender once, with all but so many of the orders not due yet."""
+    """Run the sender once, with all but this many of the orders not due yet."""
     late = env["cloudprinter.order"].search([], order="id")[orders:].signal_ids
     late.next_attempt_date = fields.Datetime.add(fields.Datetime.now(), hours=1)
     env["cloudprinter.sender"]._cron_send()
@@ -139,13 +139,13 @@ def send_some(env, orders):
 
 
 def send_again_after_refusals(env):
-    """A person finds the reason: he resumes, and sends the refused ones again."""
+    """Resume as a user and send the refused signals again."""
     env.company.action_cloudprinter_resume()
     env["cloudprinter.signal"].search([("state", "=", "error")]).action_send()
 
 
 def send(env, minutes=0, trusted=None):
-    """Run the sender, as Odoo's cron does, so many minutes from now.
+    """Run the sender as Odoo's cron does, the given minutes from now.
 
     :param trusted: path of the certificates that this machine trusts instead of its own list
     """
@@ -155,7 +155,7 @@ def send(env, minutes=0, trusted=None):
 
 
 def send_every(env, minutes, until):
-    """Run the sender now and every so many minutes, the last time `until` minutes from now."""
+    """Run the sender now and at this interval in minutes, the last time `until` minutes from now."""
     with later(0) as clock:
         for _run_number in range(until // minutes):
             _run(env)
@@ -164,7 +164,7 @@ def send_every(env, minutes, until):
 
 
 def _run(env):
-    """Run the sender, and again as long as it asks for it."""
+    """Run the sender, and again as long as it requests it."""
     triggers = SQL("DELETE FROM ir_cron_trigger WHERE call_at <= %s RETURNING id", fields.Datetime.now())
     env.execute_query(triggers)
     for _round in range(ROUNDS):
@@ -175,12 +175,12 @@ def _run(env):
 
 
 def send_beside_the_cron(env):
-    """Run the sender at once, whoever else is doing so."""
+    """Run the sender at once, even if another process does so."""
     env["cloudprinter.sender"]._cron_send()
 
 
 def send_when_due(env):
-    """Run the sender now and whenever it asks for it, until nothing is left."""
+    """Run the sender now and whenever it requests it, until nothing is left."""
     with later(0) as clock:
         for _round in range(ROUNDS):
             env.execute_query(SQL("DELETE FROM ir_cron_trigger RETURNING id"))
@@ -195,19 +195,19 @@ def send_when_due(env):
 
 
 def die_before_post(env):
-    """The process is killed when what is sent is claimed, before the first byte leaves."""
+    """Kill the process when signals are claimed, before the first byte is sent."""
     with patch.object(Poster, "_post", lambda *arguments: die()):
         env["cloudprinter.sender"]._cron_send()
 
 
 def die_before_answers_are_written(env):
-    """The process is killed with the first answers in its hands."""
+    """Kill the process when the first answers are received."""
     with patch.object(CloudprinterSender, "_record", lambda *arguments: die()):
         env["cloudprinter.sender"]._cron_send()
 
 
 def die_before_answers_are_committed(env):
-    """The process is killed when the first answers are written down, but not yet committed."""
+    """Kill the process when the first answers are written, but not yet committed."""
     record = CloudprinterLedger._record
 
     def record_and_die(ledger, run, attempts):
@@ -219,25 +219,25 @@ def die_before_answers_are_committed(env):
 
 
 def die_before_answers_are_applied(env):
-    """The process is killed when the first answers are recorded, and their signals not yet changed."""
+    """Kill the process when the first answers are recorded, and their signals not yet changed."""
     with patch.object(CloudprinterLedger, "_settle", lambda *arguments: die()):
         env["cloudprinter.sender"]._cron_send()
 
 
 def die_before_chatter_is_written(env):
-    """The process is killed when all is accepted, and no chatter has it."""
+    """Kill the process when all signals are accepted, before the chatter is written."""
     with patch.object(CloudprinterChatter, "_tell_signals", lambda *arguments: die()):
         env["cloudprinter.sender"]._cron_send()
 
 
 def send_with_lock_idle(env, seconds):
-    """Run the sender, whose lock ends when its process does nothing for so long."""
+    """Run the sender, whose lock ends when its process is idle for this long."""
     with patch.object(cloudprinter_sender, "LOCK_IDLE", seconds):
         env["cloudprinter.sender"]._cron_send()
 
 
 def send_with_poison(env, order):
-    """Run the sender whenever something is due, until nothing is left; posting this order kills the process."""
+    """Run the sender whenever signals are due, until nothing is left; posting this order kills the process."""
     post = Poster._post
 
     def post_or_die(poster, bundle):

@@ -1,4 +1,4 @@
-"""Processes that are killed while signals are on their way."""
+"""Processes that are killed while signals are in flight."""
 
 import os
 import signal
@@ -18,13 +18,13 @@ RECORDED = """
 
 class TestOdooKilled(FaultCase):
     def kill_in(self, function, *arguments):
-        """Run a function that ends in SIGKILL; returns the POSTs that were accepted without Odoo knowing it."""
+        """Run a function that ends in SIGKILL; return the POSTs that were accepted without Odoo knowing it."""
         process = self.start_in_odoo(function, *arguments)
         self.assertTrue(process.was_killed())
         return self.unwritten_posts()
 
     def test_before_the_post(self):
-        """Claimed and committed, nothing posted: all comes back a minute later, and the attempts are counted."""
+        """Claimed and committed, nothing posted: all are due again after a minute, and the attempts are counted."""
         self.given_orders(30)
         self.kill_in("die_before_post")
         self.assertEqual(self.server.requests, [])
@@ -36,7 +36,7 @@ class TestOdooKilled(FaultCase):
         self.assert_ledger("Odoo killed before the POST")
 
     def test_during_the_post(self):
-        """A running server is killed while the endpoint has accepted and not yet answered: only these are repeated."""
+        """A server is killed when the endpoint has accepted and not yet answered: only these signals are repeated."""
         self.given_orders(40)
         answer = threading.Event()
         self.server.misbehave(times=10)
@@ -73,7 +73,7 @@ class TestOdooKilled(FaultCase):
         self.assertEqual(figures.repeats, 3 * len(lost_answers))
 
     def test_before_answers_are_applied(self):
-        """What is recorded is not posted again; what was still in flight is."""
+        """Recorded signals are not posted again; those still in flight are."""
         self.given_orders(40)
         self.kill_in("die_before_answers_are_applied")
         self.assertEqual(self.count("state = 'sent'"), 0)
@@ -85,7 +85,7 @@ class TestOdooKilled(FaultCase):
         self.assertEqual(figures.repeats, 3 * len(lost_answers))
 
     def test_before_chatter_is_written(self):
-        """What is accepted and not told is told by the next run."""
+        """The next run logs accepted signals that are not in the chatter yet."""
         self.given_orders(10)
         self.kill_in("die_before_chatter_is_written")
         self.in_odoo("send_when_due")
@@ -93,7 +93,7 @@ class TestOdooKilled(FaultCase):
         self.assertEqual(figures.repeats, 0)
 
     def test_order_whose_post_kills_the_process(self):
-        """The oldest order kills every process that posts it: it comes back later and later, all others arrive."""
+        """The oldest order kills every process that posts it: it is retried later and later, all others arrive."""
         self.given_orders(30)
         poison = "order_id = (SELECT id FROM cloudprinter_order WHERE name = '1000')"
         lost_answers = set()
@@ -111,13 +111,13 @@ class TestOdooKilled(FaultCase):
         self.assertEqual(waits, sorted(waits))
         self.assertGreater(waits[-1], 3600)
         self.assertEqual(self.count(f"NOT ({poison}) AND state != 'sent'"), 0, "one order has held others")
-        # its cause is repaired
+        # its cause is fixed
         self.in_odoo("send_when_due")
         self.assert_ledger("one order's POST kills Odoo", lost_answers)
 
 
 class TestOdooStopped(FaultCase):
-    """A normal stop or an administrator's limit: what is answered is written, and nothing is repeated."""
+    """A normal stop or an administrator's limit: received answers are written, and nothing is repeated."""
 
     def stop_while_sending(self, *options):
         self.server.misbehave(delay=0.3)
@@ -178,7 +178,7 @@ class TestOdooStopped(FaultCase):
 
 class TestPostgresCrash(FaultCase):
     def test_while_sending(self):
-        """One backend is killed, so PostgreSQL ends all sessions and recovers; the running Odoo goes on by itself."""
+        """One backend is killed, so PostgreSQL ends all sessions and recovers; the running Odoo continues."""
         answer = threading.Event()
         self.addCleanup(answer.set)
         self.server.misbehave(times=10)
@@ -189,9 +189,9 @@ class TestPostgresCrash(FaultCase):
             self.stop_processes()
             [backend, *_others] = self.get_backends(self.database)
             os.kill(backend, signal.SIGKILL)
-            self.eventually(self.postgres_answers, "PostgreSQL is there again")
+            self.eventually(self.postgres_answers, "PostgreSQL is back")
             answer.set()
-            self.eventually(lambda: self.get_backends("postgres"), "Odoo's cron is there again")
+            self.eventually(lambda: self.get_backends("postgres"), "Odoo's cron is back")
             lost_answers = self.unwritten_posts()
             self.assertIn(len(lost_answers), range(CONNECTIONS, IN_FLIGHT + 1))
             self.a_minute_goes_by()
@@ -199,7 +199,7 @@ class TestPostgresCrash(FaultCase):
         self.assert_ledger("PostgreSQL crashes while sending", lost_answers)
 
     def get_backends(self, database):
-        """Process ids of PostgreSQL's sessions with Odoo."""
+        """Return the process ids of PostgreSQL's sessions with Odoo."""
         rows = self.query(
             f"SELECT pid FROM pg_stat_activity WHERE datname = '{database}' AND application_name LIKE 'odoo%'"
         )

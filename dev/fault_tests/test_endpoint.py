@@ -1,4 +1,4 @@
-"""An endpoint that does all that endpoints do. Time is moved, not waited for."""
+"""An endpoint with all kinds of failures. Time is moved, not waited for."""
 
 import tempfile
 import threading
@@ -15,13 +15,13 @@ LATER = 13 * 60  # minutes, longer than any wait for the next attempt
 
 
 class TestEndpoint(FaultCase):
-    """Each failure hits the first POST of five orders, or all POSTs. While it lasts, work in the shop goes on."""
+    """Each failure hits the first POST of five orders, or all POSTs. While it lasts, work in the shop continues."""
 
     def send(self, minutes=0, trusted=None):
         self.in_odoo("send", minutes, trusted)
 
     def send_while_work_goes_on(self, **misbehaviour):
-        """The endpoint misbehaves once; then each item has one more signal, which is sent at once if it may be."""
+        """Let the endpoint misbehave once; then add a signal to each item, which is sent at once if possible."""
         self.given_orders(5, FIRST)
         self.server.misbehave(times=1, **misbehaviour)
         self.send()
@@ -38,10 +38,10 @@ class TestEndpoint(FaultCase):
     def posts_without_answer(self):
         return {request["bundle"] for request in self.server.requests if not request["answered"]}
 
-    # === no answer, or half of one === #
+    # === no answer, or an incomplete one === #
 
     def test_never_answers(self):
-        """It accepts and never answers: the others are delivered meanwhile, the one is repeated."""
+        """It accepts and never answers: other signals are delivered meanwhile, this one is repeated."""
         answer = threading.Event()
         self.addCleanup(answer.set)
         self.send_while_work_goes_on(until=answer)
@@ -73,13 +73,13 @@ class TestEndpoint(FaultCase):
         self.assertEqual(figures.repeats, len(FIRST))
 
     def test_cuts_in_the_body_of_the_answer(self):
-        """The 200 is there, so nothing is repeated."""
+        """The 200 has arrived, so nothing is repeated."""
         self.send_while_work_goes_on(cut="body")
         self.assertEqual(len(self.posts_without_answer()), 1)
         self.send(LATER)
         self.assert_ledger("cuts in the answer's body")
 
-    def test_nobody_listens(self):
+    def test_nothing_listens(self):
         port = free_port()
         self.given_orders(5)
         self.in_odoo("configure", f"http://127.0.0.1:{port}/cloudsignal/2.0/status/", KEY)
@@ -87,7 +87,7 @@ class TestEndpoint(FaultCase):
         self.assertEqual(self.errors(), {"connection refused"})
         with CloudSignalServer(KEY, port) as self.server:
             self.send(LATER)
-            self.assert_ledger("nobody listens")
+            self.assert_ledger("nothing listens")
 
     # === other answers === #
 
@@ -97,7 +97,7 @@ class TestEndpoint(FaultCase):
         self.server.misbehave(status=500)
         self.in_odoo("send_every", 2, 60)
         self.assertEqual(self.server.accepted, [])
-        # those in flight when it began, then at most one order in 48 seconds that was not tried yet
+        # those in flight at the beginning, then at most one order in 48 seconds that was not tried yet
         tried = {str(request["body"]) for request in self.server.requests}
         with self.subTest("circuit"):
             self.assertLessEqual(len(tried), IN_FLIGHT + 60 * 60 / 48)
@@ -107,7 +107,7 @@ class TestEndpoint(FaultCase):
         self.assert_ledger("answers 500 for an hour")
 
     def test_fails_for_one_order(self):
-        """500 to what is oldest of one order: all others are delivered, and what comes later of its items waits."""
+        """500 to the oldest signal of an order: other orders are delivered, and later signals of its items wait."""
         self.given_orders(5, FIRST)
         self.server.misbehave(status=500, match=lambda body: "'1000'" in str(body) and FIRST[0] in str(body))
         self.send()
@@ -119,7 +119,7 @@ class TestEndpoint(FaultCase):
         self.assert_ledger("answers 500 to one order")
 
     def test_asks_to_wait(self):
-        """429 to everything with "Retry-After: 1800": not a single POST for half an hour, then all is delivered."""
+        """429 to everything with "Retry-After: 1800": no POST for half an hour, then all are delivered."""
         self.given_orders(40)
         self.server.misbehave(status=429, retry_after=1800)
         self.send()
@@ -132,13 +132,13 @@ class TestEndpoint(FaultCase):
         self.assert_ledger("429 with Retry-After")
 
     def test_answers_garbage(self):
-        """200 with bytes that are no JSON is 200."""
+        """200 with bytes that are no JSON counts as 200."""
         self.send_while_work_goes_on(garbage=True)
         self.send(LATER)
         self.assert_ledger("200 with garbage")
 
     def test_redirects(self):
-        """The address to which it redirects, which would take the key, is never asked."""
+        """The address of the redirect, which would receive the key, is never requested."""
         with CloudSignalServer(KEY) as elsewhere:
             self.send_while_work_goes_on(redirect=elsewhere.url)
             self.assert_failed_once()
@@ -147,7 +147,7 @@ class TestEndpoint(FaultCase):
         self.assert_ledger("302 to elsewhere")
 
     def test_answers_a_megabyte(self):
-        """It is not read to its end, and neither it nor the 200 before it is lost."""
+        """It is not read to its end, and neither the acceptance nor the one before is lost."""
         self.send_while_work_goes_on(body="x" * 1024 * 1024)
         self.send(LATER)
         self.assert_ledger("200 with a megabyte")
@@ -165,7 +165,7 @@ class TestEndpoint(FaultCase):
         self.assertIn(int(longest), range(1000, 4001))
 
     def test_certificate_has_expired(self):
-        """Neither key nor signals leave; with a new certificate all are delivered."""
+        """Neither key nor signals are sent; with a new certificate all are delivered."""
         port = free_port()
         with tempfile.TemporaryDirectory() as folder:
             expired, renewed, trusted = (Path(folder) / name for name in ("expired", "renewed", "trusted"))
@@ -195,7 +195,7 @@ class TestEndpoint(FaultCase):
         self.assertEqual((figures.accepted, figures.repeats), (9 * len(MILESTONES), 0))
 
     def test_refuses_a_bundle_after_accepting_a_part(self):
-        """It has accepted what stood before the refused signal: that is repeated, and counted."""
+        """It has accepted the signals before the refused one: they are repeated, and this is counted."""
         self.given_orders(2, items=5)
         self.server.misbehave(
             status=400,

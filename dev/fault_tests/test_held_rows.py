@@ -1,4 +1,4 @@
-"""A user's transaction holds rows of the outbox: the sender does not wait for it, and the user not for a POST."""
+"""A user's transaction holds rows of the outbox: neither does the sender wait for it, nor the user for a POST."""
 
 import threading
 
@@ -12,7 +12,7 @@ class TestHeldRows(FaultCase):
         self.person = self.ready_process()
 
     def hold(self, *arguments):
-        """A person's transaction holds rows until `let_go`."""
+        """Hold rows in a user's transaction until `let_go`."""
         self.person.ask("hold", *arguments)
         self.person.wait_for("held")
 
@@ -21,7 +21,7 @@ class TestHeldRows(FaultCase):
         return self.person.finish()
 
     def post_and_wait(self, sender, count, **misbehaviour):
-        """The sender has posted and waits for the answers, which come when the returned event is set."""
+        """Let the sender post and wait for the answers, which come when the returned event is set."""
         answer = threading.Event()
         self.addCleanup(answer.set)
         self.server.misbehave(until=answer, **misbehaviour)
@@ -36,7 +36,7 @@ class TestHeldRows(FaultCase):
         self.assertEqual(figures.repeats, 0)
 
     def test_order_cannot_be_claimed(self):
-        """The sender leaves it alone for this run and delivers the others."""
+        """The sender skips the order in this run and delivers the others."""
         self.given_orders(20, ["ItemRegistered"])
         sender = self.ready_process()
         self.hold("1000")
@@ -45,10 +45,10 @@ class TestHeldRows(FaultCase):
         self.assertEqual(self.count("state = 'outgoing'"), 1)
         self.assertLess(took["claims"], 10)
         self.let_go()
-        self.finish_delivery("a person holds an order")
+        self.finish_delivery("a user holds an order")
 
     def test_order_that_would_probe(self):
-        """Another one probes instead."""
+        """Another order probes instead."""
         self.given_orders(4, ["ItemRegistered"])
         self.server.misbehave(status=500, times=4)
         self.in_odoo("send")
@@ -56,7 +56,7 @@ class TestHeldRows(FaultCase):
         self.in_odoo("send", 10)
         self.assertEqual(self.count("state = 'outgoing'"), 1)
         self.let_go()
-        self.finish_delivery("a person holds the probe")
+        self.finish_delivery("a user holds the probe")
 
     def test_one_signal_of_a_bundle(self):
         """The answer is recorded and the sender ends; nothing else of the bundle is locked for the user."""
@@ -71,7 +71,7 @@ class TestHeldRows(FaultCase):
         self.finish_delivery("a user holds one of a bundle")
 
     def test_what_is_given_back(self):
-        """The key is refused while a person holds what was claimed and is not posted."""
+        """The key is refused while a user holds signals that were claimed and are not posted."""
         self.given_orders(16, ["ItemRegistered"])
         sender = self.ready_process()
         answer = self.post_and_wait(sender, 8, status=401)
@@ -82,10 +82,10 @@ class TestHeldRows(FaultCase):
         self.let_go()
         self.server.behave()
         self.a_minute_goes_by()
-        self.finish_delivery("a person holds what is given back")
+        self.finish_delivery("a user holds what is given back")
 
     def test_twenty_refusals(self):
-        """A user holds one of the refused signals when the company stops, and when an administrator resumes."""
+        """A user holds a refused signal when the company stops, and when an administrator resumes."""
         self.given_orders(30, ["ItemRegistered"])
         self.server.misbehave(status=400)
         self.in_odoo("send")
@@ -100,7 +100,7 @@ class TestHeldRows(FaultCase):
         self.finish_delivery("a user holds a refused one")
 
     def test_answer_while_a_row_is_held_for_long(self):
-        """It is recorded, others are applied, and nothing is posted again however often the sender runs."""
+        """The answer is recorded, others are applied, and nothing is posted again however often the sender runs."""
         self.given_orders(3, ["ItemRegistered"])
         sender = self.ready_process()
         answer = self.post_and_wait(sender, 3)
@@ -114,7 +114,7 @@ class TestHeldRows(FaultCase):
         self.finish_delivery("a user holds a row for long")
 
     def test_all_of_the_oldest_are_held(self):
-        """A user holds many more of the oldest signals than are looked at together: the others are sent."""
+        """A user holds far more of the oldest signals than a run looks at: the others are sent."""
         self.given_orders(1, ["ItemRegistered"], 300)
         self.hold("1000")
         self.in_odoo("make_orders", 5, ["ItemRegistered"], 1, 2000)
@@ -124,7 +124,7 @@ class TestHeldRows(FaultCase):
         self.finish_delivery("a user holds the oldest")
 
     def test_lock_of_the_sender_is_lost(self):
-        """What flies is written down, then it ends, and goes on in the next run."""
+        """Signals in flight are recorded, then the run ends, and the next one continues."""
         self.given_orders(40, ["ItemRegistered"])
         sender = self.ready_process()
         answer = self.post_and_wait(sender, 8)
@@ -135,4 +135,4 @@ class TestHeldRows(FaultCase):
         answer.set()
         sender.finish()
         self.assertEqual(self.count("state = 'sent'"), len(self.server.accepted))
-        self.finish_delivery("the sender's lock is lost")
+        self.finish_delivery("the sender lost its lock")

@@ -1,4 +1,4 @@
-"""Several at work at the same time: servers, people, and an administrator who ends idle sessions."""
+"""Concurrent work: servers, users, and an administrator who ends idle sessions."""
 
 import threading
 
@@ -10,10 +10,10 @@ CRON = "--max-cron-threads=1"
 
 
 class TestTwoSenders(FaultCase):
-    pressed = 0  # signals that a person has sent again
+    pressed = 0  # signals that a user has sent again
 
-    def test_two_servers_and_a_person(self):
-        """Two servers of one database are woken for 1,000 orders; a person presses *Send* on what is in flight."""
+    def test_two_servers_and_a_user(self):
+        """Two servers of one database are woken for 1,000 orders; a user presses *Send* on signals in flight."""
         self.server.misbehave(delay=0.05)
         sender = self.ready_process()
         with self.serving(CRON) as address, self.odoo.serving(self.database, CRON, log=DEV / "log" / "second.log"):
@@ -24,10 +24,10 @@ class TestTwoSenders(FaultCase):
             self.eventually(lambda: self.press_send(person), "all are delivered")
             sender.finish()
         self.assertGreater(self.pressed, 0)
-        self.assert_ledger("two senders, a person presses Send")
+        self.assert_ledger("two senders, a user presses Send")
 
     def press_send(self, person):
-        """Press *Send* on what is in flight; returns whether all is delivered."""
+        """Press *Send* on signals in flight; return whether all are delivered."""
         in_flight = [("state", "=", "outgoing"), ("attempt_count", ">", 0)]
         signals = person.search("cloudprinter.signal", in_flight, "id", limit=CONNECTIONS)
         try:
@@ -41,7 +41,7 @@ class TestTwoSenders(FaultCase):
 
 class TestPeopleMeanwhile(FaultCase):
     def test_discarded_and_corrected_while_posted(self):
-        """Two people change what is in flight and have not committed when it is accepted: accepted wins."""
+        """Two users change signals in flight and have not committed when they are accepted: accepted wins."""
         made = self.in_odoo("make_item")
         self.in_odoo("finish_production_alone", made["productions"][0])
         [delivery] = self.in_odoo("make_deliveries", made["item"], 1)
@@ -67,7 +67,7 @@ class TestPeopleMeanwhile(FaultCase):
         answer.set()
         self.eventually(lambda: sum(request["answered"] for request in self.server.requests) == 2, "two answers")
         last_answer.set()
-        self.eventually(lambda: self.count("state = 'sent'") == 4, "the answer whose row nobody holds is written")
+        self.eventually(lambda: self.count("state = 'sent'") == 4, "the answer whose row is not held is written")
         for person in (manager, packer):
             person.go()
             person.finish()
@@ -82,7 +82,7 @@ class TestPeopleMeanwhile(FaultCase):
 
 class TestIdleSessions(FaultCase):
     def test_idle_transactions_are_ended(self):
-        """The administrator ends transactions that idle for a second; the endpoint takes three for an answer."""
+        """The administrator ends transactions that idle for a second; the endpoint takes three to answer."""
         self.server.misbehave(delay=3)
         with self.serving(CRON):
             self.in_odoo("wake_up")

@@ -1,1 +1,1 @@
-"""Databases into which the add-on is installed, with all that happens to them: upgraded, uninstalled, in company."""
+"""Tests that install the add-on into databases, upgrade and uninstall it, and combine it with other add-ons."""

@@ -1,4 +1,4 @@
-"""The add-on as it is released, and as it was."""
+"""The add-on as it is released now, and older releases."""
 
 import io
 import subprocess
@@ -10,7 +10,7 @@ from ..process_tests.common import ProcessCase
 from ..processes import OdooServer
 
 RELEASES = ROOT / "dev" / "releases"
-# `git stash create` wants to know who makes the commit that nobody will see
+# `git stash create` needs an author for its temporary commit
 GIT = ("git", "-C", str(ROOT), "-c", "user.name=test", "-c", "user.email=test@example.com")
 
 
@@ -19,9 +19,9 @@ class LifeCase(ProcessCase):
 
     @classmethod
     def of_archive(cls, archive, name):
-        """How Odoo is run with the add-on of an archive.
+        """Return an Odoo with the add-on of an archive.
 
-        :param bytes archive: a tar, perhaps compressed, of the add-on alone
+        :param bytes archive: a tar of the add-on alone, optionally compressed
         :param str name: of a folder for it
         :rtype: OdooServer
         """
@@ -32,7 +32,7 @@ class LifeCase(ProcessCase):
 
 
 def make_archive():
-    """The archive of what would be released now, with what is not committed yet."""
+    """Return the archive of what would be released now, including uncommitted changes."""
     now = subprocess.run([*GIT, "stash", "create"], capture_output=True, text=True, check=True).stdout.strip()
     command = [*GIT, "archive", "--format=tar", now or "HEAD"]
     return subprocess.run(command, capture_output=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""What the processes of the life cycle tests do, with this and with older versions; see `scripts.py`."""
+"""What the processes of the life cycle tests run, with this version and with older ones; see `scripts.py`."""
 
 import re
 
@@ -16,11 +16,11 @@ from ..process_tests.scripts import (  # noqa: F401
     take_in,
 )
 
-ORDERS = 100  # apart, so that ids of one test can be told
+ORDERS = 100  # unique, so that the ids of one test can be recognized
 
 
 def make_shop(env):
-    """A shop that makes books to order of one sheet of paper, and posts them."""
+    """Create a shop that makes books to order from one sheet of paper, and ships them."""
     warehouse = env["stock.warehouse"].search([("company_id", "=", env.company.id)], limit=1)
     mto = env.ref("stock.route_warehouse0_mto")
     mto.active = True
@@ -47,7 +47,7 @@ def make_shop(env):
 
 
 def sell(env, first, count, items=1, linked=True):
-    """Confirmed sales orders with consecutive ids; returns their ids."""
+    """Create confirmed sales orders with consecutive ids; return their record ids."""
     book = env["product.product"].search([("name", "=", "Life Book")])
     orders = env["sale.order"].create(
         [
@@ -76,14 +76,14 @@ def sell(env, first, count, items=1, linked=True):
 
 
 def produce(env, sale_ids):
-    """All of the orders' items are produced."""
+    """Produce all of the orders' items."""
     productions = env["sale.order"].browse(sale_ids).mrp_production_ids
     productions.filtered(lambda production: production.state not in ("done", "cancel")).button_mark_done()
     assert set(productions.mapped("state")) == {"done"}, productions.mapped("state")
 
 
 def deliver(env, sale_ids, tracking=True):
-    """All of the orders is delivered, each with a tracking code of its own, or without any."""
+    """Deliver all of the orders, each with a tracking code of its own, or without any."""
     for picking in env["sale.order"].browse(sale_ids).picking_ids.filtered(lambda picking: picking.state != "done"):
         picking.action_assign()
         if tracking:
@@ -105,7 +105,7 @@ def cancel_pickings(env, sale_ids):
 
 
 def work_on(env, sale_ids):
-    """Odoo's flows to their end, whatever was installed or uninstalled meanwhile; returns the states they end in."""
+    """Run Odoo's flows to their end, whatever was installed or uninstalled before; return the final states."""
     orders = env["sale.order"].browse(sale_ids)
     orders.filtered(lambda order: order.state == "draft").action_confirm()
     produce(env, sale_ids)
@@ -114,7 +114,7 @@ def work_on(env, sale_ids):
 
 
 def get_records(env):
-    """All that the module has brought along as records, without their numbers.
+    """Return all records that the module brings along, without their numbers.
 
     :returns: external id → {field: value}, related records as their external ids or names
     """
@@ -133,13 +133,13 @@ def get_records(env):
             elif field.type == "reference" and value:
                 value = sorted(value.get_external_id().values())
             elif name == "arch":
-                # the numbers of actions on buttons
+                # action ids on buttons
                 value = re.sub(r'name="\d+"', "", value)
             found[row.name][name] = str(value)
     return found
 
 
-# what is different each time a module is installed
+# values that differ at each installation
 TIMES = (
     "create_date",
     "write_date",
@@ -158,7 +158,7 @@ TIMES = (
 
 
 def fill(env):
-    """Something of everything that the add-on can leave behind; returns sales orders in progress."""
+    """Create an example of everything that the add-on can leave behind; return sales orders in progress."""
     make_shop(env)
     shipped = sell(env, 1000, 3)
     produce(env, shipped)
@@ -171,7 +171,7 @@ def fill(env):
 
 
 def fill_rest(env, key, content):
-    """What only the newer versions know: to-dos, order documents, files, readers, filters, parameters.
+    """Create what only newer versions have: to-dos, order documents, files, recipients, filters, parameters.
 
     :param str content: an order document
     """
@@ -182,13 +182,13 @@ def fill_rest(env, key, content):
         document = order_document.read(content.replace("12345", str(number)).encode())
         env["cloudprinter.order.document"]._receive(env.company, document)
         env["cloudprinter.order.document"]._cron_take_in()
-    # one of the two readers is forgotten
+    # one of the two recipients is forgotten
     env["res.partner"].with_context(active_test=False).search(
         [("cloudprinter_address_digest", "!=", False)], limit=1
     )._cloudprinter_anonymize()
     env.company.write({"cloudprinter_anonymize_months": 12, "cloudprinter_tracking_hours": 0})
     items = env["cloudprinter.item"].search([])
-    # a refused signal and late tracking codes make to-dos
+    # a refused signal and late tracking codes create to-dos
     env["cloudprinter.todo"]._update()
     env["cloudprinter.item"].search([], limit=1).activity_schedule(summary="By hand", user_id=env.user.id)
     kind = env.ref("cloudprinter.mail_activity_type_cloudprinter")
@@ -232,13 +232,13 @@ def fill_rest(env, key, content):
 
 
 def uninstall(env):
-    """As the administrator does in Apps."""
+    """Uninstall as the administrator does in Apps."""
     module = env["ir.module.module"].search([("name", "=", "cloudprinter")])
     module.with_user(env.ref("base.user_admin")).button_immediate_uninstall()
 
 
 def fill_old(env, key):
-    """What an older version has in its hands when it is upgraded; needs an endpoint that refuses the first post.
+    """Create the data with which an older version is upgraded; requires an endpoint that refuses the first post.
 
     Accepted and refused signals, some that need input, and 100 that are queued: single ones, bundles, with tracking,
     delays, cancellations.
@@ -261,7 +261,7 @@ def fill_old(env, key):
     produce(env, missing)
     deliver(env, missing, tracking=False)
     env.flush_all()
-    # as if all this had taken days
+    # as if this had happened over days
     env.cr.execute("UPDATE cloudprinter_signal SET event_date = event_date - (5000 - id) * interval '97 seconds'")
     cron = env.ref("cloudprinter.ir_cron_send")
     cron.write({"active": False, "interval_number": 7, "cron_name": "Ours"})
@@ -288,7 +288,7 @@ def hold(env, value):
 
 
 def forget_stages(env, item):
-    """As if the rule had been another one: all stages are derived anew, and of one item a milestone is missing."""
+    """Imitate another rule in the older version: all stages are computed again, and one item lacks a milestone."""
     env.cr.execute(
         SQL(
             "DELETE FROM cloudprinter_signal WHERE type = 'ItemRegistered' AND item_id ="
@@ -304,7 +304,7 @@ def get_changed_by_update(env):
 
 
 def get_settings(env):
-    """What an administrator has chosen."""
+    """Return what an administrator has chosen."""
     names = [name for name in env.company._fields if name.startswith("cloudprinter_")]
     cron = env.ref("cloudprinter.ir_cron_send")
     return {
@@ -319,7 +319,7 @@ def get_settings(env):
 
 
 def make_years(env, orders, moves, transfers):
-    """Years of work, of copies of real documents: manufacturing orders, their moves, and transfers of the other moves.
+    """Create years of work by copying real documents: manufacturing orders, their moves, transfers of other moves.
 
     :param int moves: two for each manufacturing order, the others are of transfers
     """
@@ -328,7 +328,7 @@ def make_years(env, orders, moves, transfers):
     produce(env, sold[0].ids)
     deliver(env, sold[0].ids)
     env.flush_all()
-    # real rows are copied: nobody need check their links
+    # real rows are copied, so links need no check
     env.cr.execute("SET LOCAL session_replication_role = replica")
     copies = {}
     for table, ids, count in (
@@ -347,7 +347,7 @@ def make_years(env, orders, moves, transfers):
         of_documents = env["stock.move"].search([(field, "in", documents.ids)])
         first = copies[table]
         _copy_rows(env, "stock_move", of_documents.ids, count, **{field: f"{first} + mod(n, {copied})"})
-    # not below the customer of all these orders, whose contacts Odoo reads time and again
+    # not below the customer of all these orders, whose contacts Odoo reads again and again
     contact = (
         env["res.partner"].create({"name": "Contact", "child_ids": [Command.create({"name": "Another"})]}).child_ids
     )
@@ -356,9 +356,9 @@ def make_years(env, orders, moves, transfers):
 
 
 def _copy_rows(env, table, ids, count, **others):
-    """Copy rows, taking turns, until there are `count` more; returns the first id.
+    """Copy rows in turn until there are `count` more; return the first id.
 
-    :param others: column → SQL of what is another value in the copies, of `row` and `n`, which counts from 0
+    :param others: column → SQL of the value in the copies, from `row` and `n`, which counts from 0
     """
     env.cr.execute(
         SQL(
@@ -391,7 +391,7 @@ def _copy_rows(env, table, ids, count, **others):
 
 
 def make_progress(env, count):
-    """Orders at all stages, not linked: a third was produced, a sixth delivered as well; returns the ids of all."""
+    """Create unlinked orders at all stages, a third produced, a sixth delivered as well; return the ids of all."""
     ids = sell(env, 1000, count, linked=False)
     produce(env, ids[: count // 3])
     deliver(env, ids[: count // 6])
@@ -399,7 +399,7 @@ def make_progress(env, count):
 
 
 def link_all(env, sale_ids):
-    """The dialog *Link to Cloudprinter*: the manager types the item ids, and Cloudprinter knows what Odoo shows."""
+    """Use the *Link to Cloudprinter* dialog: the manager types the item ids, and Cloudprinter knows what Odoo shows."""
     action = env["cloudprinter.link"]._open_for(env["sale.order"].browse(sale_ids))
     wizard = env["cloudprinter.link"].browse(action["res_id"])
     for line in wizard.line_ids:
@@ -409,7 +409,7 @@ def link_all(env, sale_ids):
 
 
 def release(env, choice):
-    """The administrator's dialog *Release*."""
+    """Use the administrator's *Release* dialog."""
     action = env.company.action_cloudprinter_release()
     wizard = env["cloudprinter.release"].browse(action["res_id"])
     wizard.choice = choice
@@ -417,7 +417,7 @@ def release(env, choice):
 
 
 def check_read(env):
-    """The copies of documents are such as Odoo reads."""
+    """Check that Odoo can read the copied documents."""
     for model in ("mrp.production", "stock.picking", "stock.move", "sale.order", "res.partner"):
         records = env[model].search([], limit=20, order="id desc")
         names = [name for name, field in records._fields.items() if field.store]
@@ -426,12 +426,12 @@ def check_read(env):
 
 
 def spoil_message(env, text):
-    """Somebody writes a formula where Cloudprinter's client reads why an item is late."""
+    """Write a formula into the message that tells Cloudprinter's client why an item is late."""
     env["cloudprinter.item"].search([("stage", "=", "registered")], limit=1).report_delay(24, text)
 
 
 def make_ledger_rows(env, count):
-    """So many more acceptances, as years bring them."""
+    """Create this many more accepted signals, as accumulate over years."""
     signal = env["cloudprinter.signal"].search([("state", "=", "sent"), ("type", "=", "ItemRegistered")], limit=1)
     last = env["cloudprinter.signal"].search([("number", ">", 0)], order="number desc", limit=1).number
     _copy_rows(

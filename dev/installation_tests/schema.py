@@ -1,6 +1,6 @@
-"""What a database is made of, as sets of texts that two databases can be compared by."""
+"""The contents of a database as sets of texts, by which two databases can be compared."""
 
-# Each query gives one text for one thing; nothing in it depends on when or in which order things were made.
+# Each query returns one text per object, independent of when and in which order objects were created.
 SCHEMA = {
     "tables, sequences, views": """
         SELECT relkind::text || ' ' || relname || CASE relkind WHEN 'v' THEN ' ' || pg_get_viewdef(oid) ELSE '' END
@@ -15,7 +15,7 @@ SCHEMA = {
         SELECT conrelid::regclass::text || ' ' || conname || ' ' || pg_get_constraintdef(oid)
           FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conrelid != 0""",
 }
-# The rows in which Odoo keeps what a module has brought along, without their numbers.
+# The rows in which Odoo keeps the data of a module, without their numbers.
 DESCRIPTION = {
     "external ids": "SELECT module || '.' || name || ' ' || model || ' noupdate=' || noupdate FROM ir_model_data",
     "models": "SELECT model FROM ir_model",
@@ -41,7 +41,7 @@ DESCRIPTION = {
 
 
 def describe(query, queries):
-    """What the `queries` find, by kind, as sorted lists (a thing that is there twice is in it twice).
+    """Return the results of `queries`, by kind, as sorted lists (duplicates are kept).
 
     :param query: runs SQL in the database and returns rows
     """
@@ -54,7 +54,7 @@ def _on_one_line(sql):
 
 
 def differences(before, after):
-    """What is only in the one or only in the other, as lines with - and +."""
+    """Return what is only in one of the two, as lines with - and +."""
     lines = []
     for kind in before:
         was, now = list(before[kind]), list(after[kind])

@@ -1,4 +1,4 @@
-"""Odoo with the fewest modules and with many, and with those of others that do something at the same places."""
+"""Odoo with the fewest modules, with many, and with add-ons of others that hook into the same methods."""
 
 import re
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from ..rpc import RpcError
 from ..template import MODULES, ensure_template
 
 FEWEST = ("sale_mrp", "stock_delivery")
-# of Odoo's own, what works on the same orders, transfers and manufacturing orders
+# Odoo's modules that use the same orders, transfers and manufacturing orders
 MANY = (
     *MODULES,
     "delivery_stock_picking_batch",
@@ -29,11 +29,11 @@ MANY = (
     "stock_fleet",
     "stock_maintenance",
 )
-# add-ons of others: the first two are here, the last is OCA's
+# add-ons of others: the first two are here, the last is from OCA
 OTHERS = ("quality_example", "validate_later_example", "queue_job")
 FAILED = "A quality check has failed."
 EXAMPLES = Path(__file__).parent / "addons"
-# with what follows, as a traceback
+# with the following lines, for example a traceback
 TROUBLE = re.compile(r"^\S+ \S+ \d+ (?:WARNING|ERROR|CRITICAL) .*(?:\n(?!\d{4}-\d\d-\d\d ).*)*", re.MULTILINE)
 RESULT = re.compile(r"0 failed, 0 error\(s\) of ([1-9]\d*) tests")
 
@@ -53,7 +53,7 @@ class ModulesCase(ProcessCase):
 
     @classmethod
     def make_database(cls, template, *modules):
-        """Install modules into a copy of a template, one after the other; the log is kept."""
+        """Install modules into a copy of a template, one after the other, and keep the log."""
         cls.postgres.create(cls.installed, template)
         cls.install_log = "".join(cls.run_odoo(cls.installed, f"--init={module}") for module in modules)
 
@@ -65,35 +65,35 @@ class ModulesCase(ProcessCase):
         return {name for [name] in self.query("SELECT name FROM ir_module_module WHERE state = 'installed'")}
 
     def assert_no_trouble(self, log, but=()):
-        """:param but: texts that a person was shown, which Odoo logs as warnings"""
+        """:param but: texts shown to a user, which Odoo logs as warnings"""
         self.assertIn(" INFO ", log, "the log is a log")
         self.assertEqual([line for line in TROUBLE.findall(log) if not any(text in line for text in but)], [])
 
     def assert_tests_pass(self, *names):
-        """Odoo's own kind of tests, of `tests/`, in this database."""
+        """Assert that the tests in `tests/` pass in this database."""
         tags = ",".join(f"/cloudprinter:{name}" for name in names)
         log = self.run_odoo(self.database, f"--test-tags={tags}")
         self.assertRegex(log, RESULT)
 
     @contextmanager
     def working(self, *options, refused=()):
-        """A shop in the running server, whose log is looked at when all is done."""
-        # in a fresh database all of Odoo's own jobs are due and would go first
+        """Run a shop in the server, whose log is checked at the end."""
+        # in a fresh database all of Odoo's own jobs are due and would run first
         self.query("UPDATE ir_cron SET active = false WHERE cron_name NOT LIKE 'Cloudprinter%'")
         with self.serving("--max-cron-threads=1", *options) as address:
             yield Shop(address, self.database, self.server.url, KEY)
-            # waits for those at work: Odoo cuts them off when it stops, and each would log an error
+            # wait for running jobs: Odoo interrupts them when it stops, and each would log an error
             self.query("UPDATE ir_cron SET active = false")
         self.assert_no_trouble((DEV / "log" / f"odoo-{self.database}.log").read_text(), refused)
 
     def make_all(self, shop, answer=None):
-        """Everything that is ordered is produced."""
+        """Produce everything that is ordered."""
         for item, _product, _count, _title in ITEMS:
             for production in shop.get_productions(item):
                 shop.operator.press("mrp.production", [production], "button_mark_done", answer)
 
     def pack(self, shop, sale):
-        """Everything is put into a package; returns the delivery."""
+        """Put everything into a package; return the delivery."""
         [picking] = shop.packer.search("stock.picking", [("sale_id", "=", sale), ("state", "!=", "cancel")], "name")
         shop.packer.press("stock.picking", [picking["id"]], "action_assign")
         shop.packer.press("stock.picking", [picking["id"]], "action_put_in_pack", "action_put_in_pack")
@@ -104,14 +104,14 @@ class ModulesCase(ProcessCase):
         return [signal["type"] for signal in self.server.accepted if signal["item"] == item]
 
     def assert_received(self, expected):
-        """What has arrived at Cloudprinter of each item, within a minute."""
+        """Assert what has arrived at Cloudprinter for each item, within a minute."""
         items = (BOOK, POSTER, FLYER)
         wait_until(lambda: sum(map(len, map(self.received, items))) >= 3 * len(expected), "Sending")
         self.assertEqual({item: self.received(item) for item in items}, dict.fromkeys(items, expected))
 
 
 class TestAlone(ModulesCase):
-    """With what the add-on depends on and nothing else."""
+    """Only the modules on which the add-on depends."""
 
     @classmethod
     def setUpClass(cls):
@@ -149,7 +149,7 @@ class CompanyCase(ModulesCase):
         return ensure_template(cls.odoo, kind, modules, inputs=sources)
 
     def work_with_others(self):
-        """Checks open dialogs, fail and undo; a job of queue_job validates the transfer."""
+        """Checks open dialogs, fail and roll back; a job of queue_job validates the transfer."""
         with self.working("--load=base,rpc,web,queue_job", refused=[FAILED]) as shop:
             sale = shop.receive()
             [production] = shop.get_productions(POSTER)
@@ -174,7 +174,7 @@ class CompanyCase(ModulesCase):
 
 
 class TestInCompany(CompanyCase):
-    """With many of Odoo's modules, and others that were there first."""
+    """Many of Odoo's modules, and add-ons of others that were installed first."""
 
     @classmethod
     def setUpClass(cls):
@@ -190,7 +190,7 @@ class TestInCompany(CompanyCase):
 
 
 class TestOthersComeLater(CompanyCase):
-    """The same add-ons of others, installed when ours is in use."""
+    """The same add-ons, installed after ours."""
 
     @classmethod
     def setUpClass(cls):

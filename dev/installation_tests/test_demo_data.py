@@ -1,4 +1,4 @@
-"""The demo data fill every screen, load in silence and send nothing."""
+"""The demo data fill every screen, load without warnings and send nothing."""
 
 import re
 
@@ -8,7 +8,7 @@ from ..process_tests.common import ProcessCase
 class TestDemoData(ProcessCase):
     def test_all_is_there(self):
         database = self.copy_database(f"{self.database}_data", self.template)
-        # as if Odoo's own had been loaded, which takes minutes
+        # imitate Odoo's own demo data, which take minutes to load
         self.query("UPDATE ir_module_module SET demo = TRUE WHERE state = 'installed'", database)
         log = self.run_odoo(database, "--init=cloudprinter", "--with-demo")
         self.assertIn("cloudprinter_demo.xml", log)

@@ -1,4 +1,4 @@
-"""Installing, going live, upgrading, exporting, uninstalling: what happens to a database in the add-on's life."""
+"""Installing, going live, upgrading, exporting and uninstalling."""
 
 import ast
 import csv
@@ -24,7 +24,7 @@ ALL = {**SCHEMA, **DESCRIPTION}
 
 
 class UpgradeCase(LifeCase):
-    """From a version that is kept as an archive; the tests are in the classes below."""
+    """Upgrades from a version kept as an archive; the tests are in the classes below."""
 
     archive = None
 
@@ -40,7 +40,7 @@ class UpgradeCase(LifeCase):
 
     @classmethod
     def prepare(cls, name):
-        """The old version at work."""
+        """Use the old version."""
         cls.postgres.create(name, cls.template)
         cls.run_odoo(name, "--init=cloudprinter", odoo=cls.old)
         cls.in_odoo("configure", cls.server.url, KEY, database=name, odoo=cls.old)
@@ -49,7 +49,7 @@ class UpgradeCase(LifeCase):
         cls.stop_processes()
 
     def drain(self, database, odoo=None):
-        """Have all that is queued sent; returns the signals that were posted."""
+        """Have all queued signals sent; return the signals that were posted."""
         self.server.requests.clear()
         self.in_odoo("hold", False, database=database, odoo=odoo)
         self.in_odoo("send", database=database)
@@ -59,7 +59,7 @@ class UpgradeCase(LifeCase):
         return sorted(json.dumps(signal) for body in bodies for signal in body.get("items", [body]))
 
     def read_ledger(self, columns):
-        """The rows of the ledger, as they are in the columns that both versions have."""
+        """Return the rows of the ledger, in the columns that both versions have."""
         return {
             table: self.query(f"SELECT {', '.join(names)} FROM {table} ORDER BY id") for table, names in columns.items()
         }
@@ -83,7 +83,7 @@ class UpgradeCase(LifeCase):
         return self.run_odoo(self.database, "--update=cloudprinter")
 
     def check_upgrade(self):
-        # the key is saved with the old version in this database, so that it is the live one
+        # the key is saved with the old version in this database, which makes it the live one
         self.in_odoo("configure", self.server.url, KEY, odoo=self.old)
         self.in_odoo("hold", True)
         settings = self.in_odoo("get_settings")
@@ -118,11 +118,11 @@ class UpgradeCase(LifeCase):
         )
 
     def get_differences(self):
-        """Of the schema and of Odoo's description of the add-on, between a fresh and the upgraded database."""
-        # those that somebody has changed have other names; see `get_other_records`
+        """Return how a fresh and the upgraded database differ in the schema and in Odoo's data of the add-on."""
+        # those that a user has changed have other names; see `get_other_records`
         kinds = {kind: sql for kind, sql in ALL.items() if kind not in ("record rules", "scheduled actions")}
         found = [describe(lambda sql: self.query(sql, name), kinds) for name in (self.fresh, self.database)]  # noqa: B023
-        # both orders of the two columns are indexed, whichever of them is called the primary key
+        # both orders of the two columns are indexed, whichever of them is the primary key
         same = "cloudprinter_request_cloudprinter_signal_rel"
         return [
             line for line in differences(*found) if same not in line and "cloudprinter_request_cloudpri_" not in line
@@ -147,7 +147,7 @@ class TestUpgradeOfFirst(UpgradeCase):
         self.check_upgrade()
 
     def upgrade(self):
-        """Killed in the middle, and run again."""
+        """Kill the upgrade in the middle and run it again."""
         self.stop_processes()
         log = DEV / "log" / f"{self.database}-killed.log"
         command = self.odoo.command(
@@ -183,7 +183,7 @@ class TestUpgradeOfLast(UpgradeCase):
         self.check_upgrade()
 
     def test_other_rule(self):
-        """The new version finds other stages: nothing is told by itself, a person is asked."""
+        """The new version finds other stages: nothing is reported automatically, a user is asked."""
         copy = self.copy_database(f"{self.database}_rule")
         self.in_odoo("forget_stages", "000001000001", database=copy, odoo=self.old)
         before = self.query("SELECT id, state FROM cloudprinter_signal ORDER BY id", copy)
@@ -199,7 +199,7 @@ class TestBigDatabase(LifeCase):
 
     @classmethod
     def create_database(cls, name):
-        """Without the add-on, which the test installs."""
+        """Create the database without the add-on, which the test installs."""
         scripts = (ROOT / "dev" / "installation_tests" / "life_scripts.py").read_bytes()
         return cls.copy_database(name, cls.postgres.keep("big", (cls.template, scripts), cls.prepare))
 
@@ -214,7 +214,7 @@ class TestBigDatabase(LifeCase):
         cls.query("VACUUM ANALYZE", name)
 
     def get_files(self):
-        """Which file holds each table and index: a table that is rewritten gets another one."""
+        """Return which file holds each table and index: a table that is rewritten gets another file."""
         return dict(
             self.query(
                 "SELECT relname, relfilenode FROM pg_class"
@@ -250,7 +250,7 @@ class TestBigDatabase(LifeCase):
         self.go_live()
 
     def go_live(self):
-        """300 orders in progress: of what was reported before nothing is sent, of what follows all."""
+        """Link 300 orders in progress: nothing reported before is sent, everything afterwards is."""
         sales = [
             int(row[0])
             for row in self.query(
@@ -271,12 +271,12 @@ class TestBigDatabase(LifeCase):
                 ["ItemShipped", "sent", "before", "50"],
             ],
         )
-        # while signals are held work goes on: 5 of those that were produced are shipped
+        # work continues while signals are held: 5 of the produced orders are shipped
         self.in_odoo("deliver", sales[50:55])
         self.in_odoo("send")
         self.assertEqual(self.server.requests, [])
         self.in_odoo("release", "before")
-        # and 5 of those that were not are produced
+        # and 5 of the others are produced
         self.in_odoo("produce", sales[200:205])
         self.in_odoo("send")
         expected = [("ItemShipped", number) for number in range(50, 55)]
@@ -286,7 +286,7 @@ class TestBigDatabase(LifeCase):
 
 
 class TestLedgerAndUninstall(LifeCase):
-    """Given: a database with something of everything that the add-on keeps."""
+    """Given: a database with an example of everything that the add-on stores."""
 
     @classmethod
     def setUpClass(cls):
@@ -302,7 +302,7 @@ class TestLedgerAndUninstall(LifeCase):
         cls.in_odoo("produce", cls.sales[:1])
 
     def test_export(self):
-        """By an accountant who may write invoices and nothing else; others may not."""
+        """An accountant with invoicing rights only can export; others cannot."""
         self.in_odoo("make_user", "biller", "account.group_account_invoice")
         self.in_odoo("make_user", "packer", "stock.group_stock_user")
         self.in_odoo("spoil_message", '=HYPERLINK("http://example.com")')
@@ -341,7 +341,7 @@ class TestLedgerAndUninstall(LifeCase):
             [manifest["files"][name]["rows"] for name in ("signals.csv", "signals.jsonl", "attempts.jsonl")],
             [len(table), *counts],
         )
-        # each says what the database says
+        # each row has the values of the database
         columns = "id, nullif(number, 0), event_date"
         sent = {row[0]: row[1:] for row in self.query(f"SELECT {columns} FROM cloudprinter_signal")}
         for row, signal_row in zip(table, signals):
@@ -355,7 +355,7 @@ class TestLedgerAndUninstall(LifeCase):
         self.assertEqual({cell[:1] for row in table for cell in row.values()} & set("=+-@"), set())
 
     def test_uninstall(self):
-        """Nothing of the add-on is left, Odoo works on, and it can be installed again."""
+        """Nothing of the add-on is left, Odoo keeps working, and the add-on can be installed again."""
         self.in_odoo("make_ledger_rows", 10_000)
         self.in_odoo("uninstall")
         self.stop_processes()
@@ -379,7 +379,7 @@ class TestLedgerAndUninstall(LifeCase):
         self.assertEqual(self.in_odoo("get_outbox"), [["000030000001", "ItemRegistered", "outgoing"]])
 
     def get_traces(self):
-        """The tables in which the add-on is still named."""
+        """Return the tables in which the add-on is still named."""
         tables, table = set(), None
         for line in self.postgres.dump(self.database).splitlines():
             if line.startswith("COPY "):
@@ -390,9 +390,9 @@ class TestLedgerAndUninstall(LifeCase):
 
 
 class TestReleaseArchive(LifeCase):
-    """What is released is the add-on alone, and it works alone."""
+    """The release contains only the add-on, and works without the repository."""
 
-    # what Odoo 19 itself requires, of what the add-on imports
+    # requirements of Odoo 19 itself, among the add-on's imports
     OF_ODOO = {"dateutil", "lxml", "markupsafe", "psycopg2", "pytz", "requests", "urllib3", "werkzeug"}
 
     @classmethod
@@ -425,7 +425,7 @@ class TestReleaseArchive(LifeCase):
 
 
 def get_imported(source):
-    """The names of the packages from which a module imports by their whole name."""
+    """Return the names of the packages from which a module imports by absolute name."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):

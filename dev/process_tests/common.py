@@ -1,4 +1,4 @@
-"""Databases with the add-on, Odoo processes in them, and a shop to act in."""
+"""Databases with the add-on, Odoo processes in them, and a shop for the tests."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from ..processes import OdooServer
 
 KEY = "13b37bb1ed6d3403e158abe719b4f6d0"
 INSTALLED = "test_installed"
-TIMEOUT = 120  # seconds that anything here may take
+TIMEOUT = 120  # seconds after which a step fails
 
 
 class ProcessCase(unittest.TestCase):
@@ -42,12 +42,12 @@ class ProcessCase(unittest.TestCase):
 
     @classmethod
     def create_database(cls, name):
-        """A database with the add-on, dropped after the class."""
+        """Create a database with the add-on that is dropped after the class."""
         return cls.copy_database(name, INSTALLED)
 
     @classmethod
     def copy_database(cls, name, source=None):
-        """A copy of `source`, by default of the class's database, dropped after the class; returns its name."""
+        """Copy `source`, by default the class's database, until the end of the class; return its name."""
         cls.stop_processes()
         cls.postgres.create(name, source or cls.database)
         cls.addClassCleanup(cls.postgres.drop, name)
@@ -56,18 +56,18 @@ class ProcessCase(unittest.TestCase):
 
     @classmethod
     def run_odoo(cls, database, *options, odoo=None):
-        """Run Odoo's command to its end, perhaps with another version of the add-on; returns its log."""
+        """Run Odoo's command to its end, optionally with another version of the add-on; return its log."""
         cls.stop_processes()
         return (odoo or cls.odoo).run(database, *options).read_text()
 
     @classmethod
     def configure(cls, database=None):
-        """Give the company the stand-in's address and key, as the settings form does."""
+        """Save the stand-in's address and key in the company, as the settings form does."""
         cls.in_odoo("configure", cls.server.url, KEY, database=database)
 
     @classmethod
     def in_odoo(cls, function, *arguments, database=None, odoo=None):
-        """Run a function of the scripts in Odoo and commit; returns what it returned.
+        """Run a function of the scripts in Odoo, commit, and return its result.
 
         :param OdooServer odoo: with another version of the add-on, from `stop_processes` to `stop_processes`
         """
@@ -78,7 +78,7 @@ class ProcessCase(unittest.TestCase):
         return process.run(function, *arguments)
 
     def start_in_odoo(self, function, *arguments):
-        """Run a function in a process of its own, which may stop at a line and wait to be told to go on."""
+        """Run a function in a process of its own, which may stop at a line and wait for the test."""
         process = OdooProcess(self.odoo, self.database, self.scripts)
         self.addCleanup(process.stop)
         process.ask(function, *arguments)
@@ -86,7 +86,7 @@ class ProcessCase(unittest.TestCase):
 
     @classmethod
     def stop_processes(cls):
-        """End what holds connections or knows an older version of the add-on."""
+        """End processes that hold connections or have loaded an older version of the add-on."""
         while cls.processes:
             cls.processes.popitem()[1].stop()
 
@@ -99,7 +99,7 @@ class ProcessCase(unittest.TestCase):
 
 
 class OdooProcess:
-    """A process that runs functions of a module, `scripts.py` or another, in one database, one after the other."""
+    """A process that runs functions of a module, such as `scripts.py`, in one database, one after the other."""
 
     def __init__(self, odoo, database, module="dev.process_tests.scripts"):
         self.log = DEV / "log" / f"{database}-process.log"
@@ -132,7 +132,7 @@ class OdooProcess:
         self._tell(json.dumps([function, *arguments]))
 
     def wait_for(self, word):
-        """Read until the process says `word`."""
+        """Read until the process prints `word`."""
         line = self.process.stdout.readline()
         if line.strip() != word:
             raise AssertionError(f"expected {word}, got {line}; its log is {self.log}")
@@ -141,7 +141,7 @@ class OdooProcess:
         self._tell("go")
 
     def finish(self):
-        """What the function returned."""
+        """Return the function's result."""
         line = self.process.stdout.readline()
         if not line:
             raise AssertionError(f"the process ended; its log is {self.log}")
@@ -151,7 +151,7 @@ class OdooProcess:
         return answer["result"]
 
     def was_killed(self):
-        """Whether the process, which is about to end, ends by SIGKILL."""
+        """Wait for the process to end; return whether SIGKILL ended it."""
         return self.process.wait(timeout=TIMEOUT) == -signal.SIGKILL
 
     def stop(self):

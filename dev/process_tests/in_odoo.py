@@ -1,4 +1,4 @@
-"""An Odoo process that runs functions of a module: Odoo's options (JSON), database and module as arguments.
+"""Runs functions of a module in an Odoo process; arguments: Odoo's options (JSON), database and module.
 
 Each line of standard input is a JSON list, function and arguments; each is answered with one JSON line.
 """
@@ -24,7 +24,7 @@ def main(options, database, module):
         try:
             with registry.cursor() as cr:
                 env = api.Environment(cr, SUPERUSER_ID, {})
-                # as a click in the browser: replayed after a collision, then committed
+                # as a click in the browser: repeated after a collision, then committed
                 answer["result"] = retrying(lambda: getattr(scripts, function)(env, *arguments), env)  # noqa: B023
         except Exception:
             answer["error"] = traceback.format_exc()

@@ -1,4 +1,4 @@
-"""What the processes of the tests do. Each function gets a superuser environment and returns what JSON can hold."""
+"""What the processes of the tests run. Each function gets a superuser environment and returns JSON values."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ tries = 0
 
 
 def meet(word):
-    """Tell the test that this point is reached, the first time only, and wait until it says go."""
+    """Tell the test that this point is reached, the first time only, and wait until it continues."""
     global tries
     tries += 1
     if tries == 1:
@@ -29,7 +29,7 @@ def configure(env, url, key):
 
 
 def break_settings(env):
-    """A missing cron, an archived responsible, a wrong address."""
+    """Break the settings: a missing cron, an archived responsible user, a wrong address."""
     user = env["res.users"].create({"name": "Gone", "login": "gone"})
     env.company.cloudprinter_user_id = user
     user.active = False
@@ -38,7 +38,7 @@ def break_settings(env):
 
 
 def make_item(env, count=1, item="123456780001", components=1):
-    """Manufacturing orders linked by typed ids; returns the ids of item and orders."""
+    """Create manufacturing orders linked by typed ids; return the ids of item and orders."""
     product = env["product.product"].create({"name": f"Book {item}", "is_storable": True})
     parts = env["product.product"].create(
         [{"name": f"Paper {number}", "is_storable": True} for number in range(components)]
@@ -61,10 +61,10 @@ def make_item(env, count=1, item="123456780001", components=1):
 
 
 def make_deliveries(env, item_id, count=2):
-    """Hand-made deliveries of one item, one of each picking, with stock."""
+    """Create deliveries of one item by hand, one for each picking, with stock."""
     item = env["cloudprinter.item"].browse(item_id)
     warehouse = env["stock.warehouse"].search([], limit=1)
-    # of different products: two people who reserve the same stock collide in Odoo itself
+    # different products, as two users who reserve the same stock collide in Odoo itself
     products = env["product.product"].create(
         [{"name": f"Poster {number}", "is_storable": True} for number in range(count)]
     )
@@ -104,7 +104,7 @@ def finish_production(env, item_id, production_id):
 
 
 def work_on_delivery(env, item_id, picking_id):
-    """Reserve and type a quantity, nothing that matters to the stage."""
+    """Reserve and type a quantity, which does not change the stage."""
     env["cloudprinter.item"].browse(item_id).read(["stage", "facts"])
     meet("read")
     picking = env["stock.picking"].browse(picking_id)
@@ -112,7 +112,7 @@ def work_on_delivery(env, item_id, picking_id):
     picking.action_assign()
     picking.move_ids.quantity = 2
     env.flush_all()
-    # long enough for the other one to collide, if there were anything to collide on
+    # long enough for the other one to collide, if that were possible
     time.sleep(1)
     return {"tries": tries}
 
@@ -131,7 +131,7 @@ def get_status(env):
 
 
 def get_demo(env):
-    """What the demo data should show, and what there is of it, by kind."""
+    """Return the expected demo data and what exists of it, by kind."""
     items, signals = env["cloudprinter.item"].search([]), env["cloudprinter.signal"].search([])
 
     def compare(records, name):
@@ -154,7 +154,7 @@ def get_demo(env):
 
 
 def send(env):
-    """Run the sender here and now, as the scheduled action does."""
+    """Run the sender in this process, as the scheduled action does."""
     env["cloudprinter.sender"]._cron_send()
     return get_outbox(env)
 
@@ -168,7 +168,7 @@ def correct_after_refusal(env):
 
 
 def forget_stage(env):
-    """As if the rule had been another one in the version before: the next update computes it anew."""
+    """Imitate another rule in the previous version: the next update computes the stage again."""
     env.cr.execute(SQL("DELETE FROM cloudprinter_signal"))
     env.cr.execute(SQL("ALTER TABLE cloudprinter_item DROP COLUMN stage, DROP COLUMN facts"))
 
@@ -188,7 +188,7 @@ def make_user(env, login, group):
 
 
 def make_set(env, moves):
-    """A product made of so many others, which are in stock; returns its bill of materials."""
+    """Create a product made of this many others, which are in stock; return its bill of materials."""
     location = env["stock.warehouse"].search([], limit=1).lot_stock_id
     parts = env["product.product"].create([{"name": f"Part {n}", "is_storable": True} for n in range(moves)])
     for part in parts:
@@ -204,9 +204,9 @@ def make_set(env, moves):
 
 
 def get_worker(env):
-    """A user with ordinary rights in manufacturing and inventory."""
+    """Create a user with ordinary rights in manufacturing and inventory."""
     groups = env.ref("base.group_user") | env.ref("mrp.group_mrp_user") | env.ref("stock.group_stock_user")
-    # Odoo's mrp_account reads journal entries in the name of who produces
+    # Odoo's mrp_account reads journal entries with the rights of the user who produces
     groups |= env.ref("account.group_account_readonly")
     return env["res.users"].search([("login", "=", "counter")]) or env["res.users"].create(
         {"name": "Counter", "login": "counter", "group_ids": groups.ids}
@@ -214,9 +214,9 @@ def get_worker(env):
 
 
 def make_clicks(env, bom, linked=False, item_per_move=False):
-    """A manufacturing order of a set, a delivery of its parts, and what a user with ordinary rights does with them.
+    """Create a manufacturing order of a set and a delivery of its parts; return clicks of a user with ordinary rights.
 
-    Works without the add-on too. `item_per_move`: every move of the delivery is of an item of its own.
+    Works without the add-on too. `item_per_move`: every move of the delivery has its own item.
     Returns {click: function} and the two documents.
     """
     user = get_worker(env)
@@ -228,7 +228,7 @@ def make_clicks(env, bom, linked=False, item_per_move=False):
     production = env["mrp.production"].create({"product_id": product.id, "product_qty": 1, "bom_id": bom.id, **refs})
     production.action_confirm()
     if linked:
-        # so that ItemShipped goes out, which costs most
+        # so that ItemShipped is created, the most expensive signal
         production.cloudprinter_item_ids.order_id.shipping_method = "gls_national"
     links = [{"cloudprinter_item_id": production.cloudprinter_item_ids.id} if linked else {} for part in parts]
     if item_per_move:
@@ -261,10 +261,10 @@ def make_clicks(env, bom, linked=False, item_per_move=False):
 
 
 def count_queries(env, moves, linked=False, item_per_move=False):
-    """Queries of each click, flush included, with a cold cache; see `make_clicks`."""
+    """Count the queries of each click, including the flush, with a cold cache; see `make_clicks`."""
     clicks, documents = make_clicks(env, make_set(env, moves), linked, item_per_move)
     counts = {}
-    # whether two clicks fall into the same second makes a difference to Odoo
+    # Odoo's queries depend on whether two clicks fall into the same second
     with freeze_time("2026-11-23 10:00:00") as clock:
         for name, click in clicks.items():
             clock.tick(60)
@@ -287,11 +287,11 @@ def hold_first_signal(env, item_id):
     meet("held")
 
 
-# === orders that come in === #
+# === incoming orders === #
 
 
 def configure_orders(env, key, confirm=True):
-    """A customer, products and a carrier for the public examples of order documents."""
+    """Create a customer, products and a carrier for the public examples of order documents."""
     euro = env.ref("base.EUR")
     euro.active = True
     pricelist = env["product.pricelist"].create({"name": "EUR", "currency_id": euro.id})
@@ -316,14 +316,14 @@ def configure_orders(env, key, confirm=True):
 
 
 def wake_intake(env):
-    """What waits for its next attempt is due."""
+    """Make documents that wait for their next attempt due."""
     documents = env["cloudprinter.order.document"].search([("state", "in", ("received", "checking"))])
     documents.next_attempt_date = "2020-01-01"
     documents._wake_worker()
 
 
 def take_in(env):
-    """What has waited for its next attempt is taken in now."""
+    """Import what was waiting for its next attempt."""
     wake_intake(env)
     env["cloudprinter.order.document"]._cron_take_in()
 
@@ -333,7 +333,7 @@ def take_over(env):
 
 
 def forget_readers(env):
-    """All orders were given up long ago, and the company forgets readers after a month."""
+    """Cancel all orders, age their documents past the company's limit of one month, and forget the recipients."""
     env.company.cloudprinter_anonymize_months = 1
     env["cloudprinter.item"].search([]).report_cancel("CancelUserRequest", "Given up")
     env.flush_all()
@@ -343,13 +343,13 @@ def forget_readers(env):
 
 
 def die_while_taking_in(env):
-    """The process is killed when the sales order is there, but not yet its freight."""
+    """Kill the process when the sales order exists, but not yet its freight."""
     with patch.object(type(env["cloudprinter.intake"]), "_write_freight", _die):
         env["cloudprinter.order.document"]._cron_take_in()
 
 
 def die_before_it_is_committed(env):
-    """The process is killed when the order is confirmed."""
+    """Kill the process when the order is confirmed, before the commit."""
     documents = type(env["cloudprinter.order.document"])
     take_in = documents._take_in
 

@@ -1,4 +1,4 @@
-"""What `make bench` measures does happen; how long it takes is not looked at."""
+"""What `make bench` measures works; the durations are not checked."""
 
 from ..demo import MILESTONES
 from .common import KEY, ProcessCase

@@ -1,4 +1,4 @@
-"""What a click costs in queries: without the add-on, with it on documents without an item, and linked."""
+"""Queries per click: without the add-on, with it on documents without an item, and on linked ones."""
 
 from .common import ProcessCase
 
@@ -32,7 +32,7 @@ class TestCost(ProcessCase):
                 lines.append(f"    {click:18}{moves:6}{without:9}{unlinked:9}{linked:9}")
                 if unlinked - without > (1 if click in MANUFACTURING else 0) or linked - unlinked > LINKED_AT_MOST:
                     too_many.append(f"{click} with {moves} moves")
-        # a transfer of 50 items costs what one item costs, and a look at what registered them
+        # a transfer of 50 items costs the same as one item, plus reading what registered them
         many = self.in_odoo("count_queries", 50, True, True)
         for click in ("put in pack", "button_validate"):
             lines.append(f"    {click} of 50 items: {counts_of_50[click]} unlinked, {many[click]} linked")

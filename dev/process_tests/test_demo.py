@@ -1,4 +1,4 @@
-"""`make demo` stays true."""
+"""`make demo` works."""
 
 from ..demo import run_demo
 from .common import ProcessCase

@@ -26,7 +26,7 @@ JSON = EXAMPLES["order_v2.2.json"]
 CORPUS = runpy.run_path(str(DOCUMENTS / "broken.py"))
 MB = 1024 * 1024
 LOADED = "--load=base,rpc,web,cloudprinter"
-# of the examples, what no log may have
+# parts of the examples that must not be in any log
 PRIVATE = (KEY, "Example name", "Example company", "Example street", "email@example.com")
 CONTENT_TYPES = ("application/json", "text/xml", "application/x-www-form-urlencoded", None)
 UNKNOWN = (401, {"error": "order.apikey: is not known here"})
@@ -34,12 +34,12 @@ RECEIVED, KNOWN = (200, {"status": "received"}), (200, {"status": "known"})
 
 
 def get_id(content):
-    """The order's id; that of an example comes before those of its items."""
+    """Return the order's id; in an example it comes before those of its items."""
     return re.search(rb'\bid"?[:>] ?"?(\d{12})', content)[1].decode()
 
 
 class OrderCase(ProcessCase):
-    """Given: a shop that takes orders, and its running server."""
+    """Given: a shop that imports orders, and its running server."""
 
     options = ("--max-cron-threads=1", LOADED)
 
@@ -47,7 +47,7 @@ class OrderCase(ProcessCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.numbers = iter(range(10000, 99999))
-        # in a fresh database all of Odoo's own jobs are due and would go first
+        # in a fresh database all of Odoo's own jobs are due and would run first
         cls.query("UPDATE ir_cron SET active = false WHERE cron_name NOT LIKE 'Cloudprinter%'")
         cls.configure()
         cls.in_odoo("configure_orders", KEY)
@@ -57,7 +57,7 @@ class OrderCase(ProcessCase):
         cls.address, cls.process = stack.enter_context(cls.odoo.serving_process(cls.database, *cls.options))
 
     def example(self, name="order_v2.2.json"):
-        """A public example under ids of its own."""
+        """Return a public example with ids of its own."""
         return EXAMPLES[name].replace(b"12345", b"%05d" % next(self.numbers))
 
     def push(self, content, content_type="application/json", **options):
@@ -65,7 +65,7 @@ class OrderCase(ProcessCase):
         return push(self.address, content, **options)
 
     def get_documents(self, content):
-        """State, failure, problem, sales order of all documents of this order, read outside of Odoo."""
+        """Return state, failure, problem and sales order of all documents of this order, read outside of Odoo."""
         return self.query(
             "SELECT d.state, coalesce(d.failure_type, ''), coalesce(replace(d.problem, E'\\n', ' '), ''),"
             " coalesce(string_agg(s.name || ' ' || s.state, ','), '')"
@@ -84,11 +84,11 @@ class OrderCase(ProcessCase):
             time.sleep(0.1)
 
     def settled(self):
-        """No document is left for the worker."""
+        """Return whether no document is left for the worker."""
         return not self.count(condition="state IN ('received', 'checking')")
 
     def assert_discreet(self):
-        """Nothing of key and address is in the server's log."""
+        """Assert that neither key nor address is in the server's log."""
         log = self.log.read_text()
         self.assertIn(PATH, log, "the log is a log")
         for text in PRIVATE:
@@ -98,14 +98,14 @@ class OrderCase(ProcessCase):
 
 class TestOrders(OrderCase):
     def test_examples_become_sales_orders(self):
-        """Each is stored when it is answered, in whatever content type it came, and then goes its way."""
+        """Each is stored when it is answered, whatever its content type, and then processed."""
         expected = {
             # the items registered at Cloudprinter, and the sales order
             "order_v2.1.json": (3, "sale"),
             "order_v2.1.xml": (3, "sale"),
             "order_v2.2.json": (3, "sale"),
             "reorder_v2.2.json": (1, "sale"),
-            # nobody prints it
+            # no item is printed
             "test_order_v2.1.xml": (1, "draft"),
         }
         self.assertEqual(expected.keys(), EXAMPLES.keys())
@@ -117,7 +117,7 @@ class TestOrders(OrderCase):
                     self.assertEqual(self.push(content, content_type), RECEIVED)
                     self.assertEqual(len(self.get_documents(content)), 1, "answered, but not committed")
                     pushed.append((content, items, state))
-        self.eventually(self.settled, "all are taken in")
+        self.eventually(self.settled, "all are imported")
         for content, items, state in pushed:
             [[document, failure, problem, sale]] = self.get_documents(content)
             self.assertEqual((document, failure, problem), ("done", "", ""))
@@ -130,11 +130,11 @@ class TestOrders(OrderCase):
         return len(self.server.signals(order=get_id(content)))
 
     def test_repeated(self):
-        """However often it comes, and also written otherwise: one document, one order, nothing changes."""
+        """However often it comes, and also in other notation: one document, one order, nothing changes."""
         content = self.example()
         self.assertEqual(self.push(content), RECEIVED)
-        self.assertEqual(self.push(content), KNOWN, "before it is taken in")
-        self.eventually(self.settled, "it is taken in")
+        self.assertEqual(self.push(content), KNOWN, "before it is imported")
+        self.eventually(self.settled, "it is imported")
         before = self.get_documents(content), self.count("sale_order"), self.count("cloudprinter_item")
         for repeat in (content, content.replace(b"  ", b" "), content.replace(b'"count": "5"', b'"count": 5')):
             self.assertEqual(self.push(repeat), KNOWN)
@@ -144,10 +144,10 @@ class TestOrders(OrderCase):
         )
 
     def test_other_content(self):
-        """The order stays as it is, and a person is told what differs."""
+        """The order stays unchanged, and the differences are shown to a user."""
         content = self.example()
         self.push(content)
-        self.eventually(self.settled, "it is taken in")
+        self.eventually(self.settled, "it is imported")
         [first] = self.get_documents(content)
         self.assertEqual(self.push(content.replace(b'"count": "5"', b'"count": "6"')), RECEIVED)
         self.eventually(self.settled, "the other one is looked at")
@@ -157,12 +157,12 @@ class TestOrders(OrderCase):
         self.assertIn("5 → 6", second[2])
 
     def test_at_the_same_moment(self):
-        """Twenty pushes of the same document are one; of two contents, two documents and one order."""
+        """Twenty simultaneous pushes of the same document are one; two contents are two documents of one order."""
         content = self.example()
         other = content.replace(b'"count": "5"', b'"count": "6"')
         answers = self.push_at_once([content, other] * 10)
         self.assertEqual([answers.count(RECEIVED), answers.count(KNOWN)], [2, 18])
-        self.eventually(self.settled, "they are taken in")
+        self.eventually(self.settled, "they are imported")
         documents = self.get_documents(content)
         self.assertEqual([row[:2] for row in documents], [["done", ""], ["waiting", "changed"]])
         self.assertEqual(self.count("sale_order", f"client_order_ref = '{get_id(content)}'"), 1)
@@ -177,7 +177,7 @@ class TestOrders(OrderCase):
         with ThreadPoolExecutor(len(contents)) as pool:
             return list(pool.map(work, contents))
 
-    # === what is not taken === #
+    # === what is refused === #
 
     def test_wrong_key(self):
         content = self.example()
@@ -187,7 +187,7 @@ class TestOrders(OrderCase):
         self.assertEqual(self.get_documents(content), [])
 
     def test_not_an_order(self):
-        """What is wrong and where, for a person to read; also if the key is wrong too."""
+        """The answer says what is wrong and where, even if the key is wrong too."""
         content = self.example().replace(b'"count": "5"', b'"count": "-5"')
         for document in (content, content.replace(KEY.encode(), b"0")):
             status, answer = self.push(document)
@@ -207,16 +207,16 @@ class TestOrders(OrderCase):
             self.assertEqual(self.push(JSON, method=method)[0], 405)
 
     def test_too_large(self):
-        """However it is sent, it is refused and never held in memory."""
+        """Content that is too large is refused, however it is sent, and never held in memory."""
         too_large = 413, {"error": "larger than 2097152 bytes"}
         self.assertEqual(self.push(JSON + (2 * MB - len(JSON)) * b" ")[0], 200)
         before = self.get_peak_memory()
         self.assertEqual(self.push(JSON + (2 * MB - len(JSON) + 1) * b" "), too_large)
         self.assertEqual(self.push(100 * MB * b"a"), too_large)
         self.assertEqual(self.push(MB * b"a" for _number in range(100)), too_large, "in chunks")
-        # promised, not sent
+        # announced, not sent
         self.assertEqual(self.push(b"", headers={"Content-Length": str(100 * MB)}), too_large)
-        # of unknown length and without an end, which is no request at all
+        # without length and end, which is no valid request
         self.assertEqual(self.push_without_length(b"{"), 400)
         self.assertLess(self.get_peak_memory() - before, 80 * MB)
 
@@ -226,13 +226,13 @@ class TestOrders(OrderCase):
             return int(connection.recv(1000).split()[1])
 
     def get_peak_memory(self):
-        """Bytes."""
+        """Return the peak memory in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
 
 
 class TestRefusingDatabase(OrderCase):
-    """The database cannot store the order for now: 503, and the same push is taken later."""
+    """While the database cannot store the order the answer is 503, and the same push succeeds later."""
 
     def setUp(self):
         super().setUp()
@@ -246,7 +246,7 @@ class TestRefusingDatabase(OrderCase):
 
     def taken(self):
         self.assertEqual(self.push(self.content), RECEIVED)
-        self.eventually(self.settled, "it is taken in", timeout=90)
+        self.eventually(self.settled, "it is imported", timeout=90)
         self.assertEqual([row[0] for row in self.get_documents(self.content)], ["done"])
         self.assert_discreet()
 
@@ -264,7 +264,7 @@ class TestRefusingDatabase(OrderCase):
         self.taken()
 
     def test_disk_is_full(self):
-        """Raised by a trigger, as PostgreSQL raises it; and not while a document is stored, but at the commit."""
+        """A trigger raises it as PostgreSQL does, when a document is stored and at the commit."""
         for timing in ("REPORTED_ELSEWHERE INSERT", "AFTER INSERT"):
             with self.subTest(timing):
                 self.content = self.example()
@@ -283,7 +283,7 @@ class TestRefusingDatabase(OrderCase):
                 self.taken()
 
     def test_locked_table(self):
-        """As while a new version of the add-on is installed, where the database waits for nothing that long."""
+        """An installation of a new version locks the table for longer than the statement time-out."""
         self.alter("SET statement_timeout = '1s'")
         self.addCleanup(self.alter, "RESET statement_timeout")
         with self.locking("cloudprinter_order_document"):
@@ -304,7 +304,7 @@ class TestRefusingDatabase(OrderCase):
 
 
 class TestSeveralDatabases(OrderCase):
-    """Given: two databases on one server, of which the host tells none; only one has the add-on."""
+    """Given: two databases on one server that the host does not distinguish; only one has the add-on."""
 
     options = ("--max-cron-threads=0", LOADED, "--db-filter=^test_(testseveraldatabases|without)")
 
@@ -339,7 +339,7 @@ class TestForgottenReaders(OrderCase):
     options = ("--max-cron-threads=0",)
 
     def test_nothing_is_left_in_the_database(self):
-        """Also not of an address that was changed, nor in what was noted about it."""
+        """Neither an address that was changed nor notes about it are left."""
         content = re.sub(rb'"phone": "\d+"', b'"phone": "99887766"', self.example())
         for text, own in (
             (b"Example name", b"Zoe Quux"),
@@ -362,7 +362,7 @@ class TestForgottenReaders(OrderCase):
 
 
 class TestKilledIntake(OrderCase):
-    """The worker is killed while it makes an order: nothing half is left, and the order is made once."""
+    """The worker is killed while it makes an order: nothing half-done is left, and the order is made once."""
 
     options = ("--max-cron-threads=0",)
 
@@ -384,7 +384,7 @@ class TestKilledIntake(OrderCase):
 
 
 class TestAnything(OrderCase):
-    """Whatever is posted: never a 500, nothing half done, no error in the log."""
+    """Arbitrary content never causes a 500, partial records or an error in the log."""
 
     options = ("--max-cron-threads=0", LOADED)
 
@@ -399,9 +399,9 @@ class TestAnything(OrderCase):
         self.assert_no_error()
 
     def test_odd(self):
-        """They are taken, and the worker makes orders of them, or says what is missing."""
+        """They are stored, and the worker makes orders of them or says what is missing."""
         before = self.count()
-        # some are the same, written otherwise
+        # some are the same in other notation
         answers = [(self.push(content), name) for name, content in CORPUS["ODD"]]
         for answer, name in answers:
             self.assertIn(answer, (RECEIVED, KNOWN), name)
@@ -415,7 +415,7 @@ class TestAnything(OrderCase):
         self.assert_no_error()
 
     def test_mutated(self):
-        """Right documents with a byte changed, a part cut out or doubled."""
+        """Valid documents with a byte changed, or a part removed or doubled."""
         answers = []
 
         @settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -1,4 +1,4 @@
-"""A running Odoo server and an endpoint that does all that endpoints do."""
+"""A running Odoo server, and an endpoint with all kinds of failures."""
 
 import json
 
@@ -11,7 +11,7 @@ MILESTONES = ["ItemRegistered", "ItemProduce", "ItemProduced"]
 
 class TestServer(ProcessCase):
     def test_click_does_not_wait_for_the_endpoint(self):
-        """The endpoint takes the request and hangs; meanwhile every click is answered."""
+        """While the endpoint hangs, every click is answered."""
         self.configure()
         made = self.in_odoo("make_item", 3)
         self.server.misbehave(delay=TIMEOUT)
@@ -71,7 +71,7 @@ class TestKey(ProcessCase):
 
 
 class TestCopy(ProcessCase):
-    """A copy of the database sends nothing, whichever way it was made."""
+    """A copy of the database sends nothing, however it was made."""
 
     def test_plain_copy(self):
         self.configure()
@@ -97,7 +97,7 @@ class TestCopy(ProcessCase):
 
 class TestBrokenSettings(ProcessCase):
     def test_the_click_still_works(self):
-        """No cron, an archived responsible, a senseless address: production goes on, the signals wait."""
+        """No cron, an archived responsible user, an invalid address: production continues, the signals wait."""
         made = self.in_odoo("make_item", 1)
         self.in_odoo("break_settings")
         self.in_odoo("finish_production_alone", made["productions"][0])
@@ -106,7 +106,7 @@ class TestBrokenSettings(ProcessCase):
 
 class TestPermissionsOverRpc(ProcessCase):
     def test_derived_fields_and_key(self):
-        """Over RPC nobody writes the stage, and without administration rights nobody reads the key."""
+        """Over RPC the stage cannot be written, and only administrators can read the key."""
         self.configure()
         made = self.in_odoo("make_item", 1)
         self.in_odoo("make_user", "rpc_manager", "mrp.group_mrp_manager")

@@ -1,7 +1,7 @@
-"""The sentences that hold in each scenario. What is excused is named where it is.
+"""The sentences that hold in each scenario. Exceptions are named in the code.
 
 Sentence 2 (nothing overtakes) is checked by `World` at each claim. Sentence 10 (a fresh process decides the same) holds
-as the sender keeps nothing but what is in flight; the scenarios crash it there.
+as the sender keeps only what is in flight; the scenarios crash it there.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ ANSWERS, KEY = {200, 400}, {401, 403}
 
 
 def check(scenario):
-    """Return what does not hold: texts by sentence."""
+    """Return violations: texts by sentence."""
     history, found = History(scenario.world), {}
     for sentence, function in SENTENCES.items():
         problems = list(function(scenario, history))
@@ -28,7 +28,7 @@ def check(scenario):
 
 
 class History:
-    """What happened, by company: posts as they were recorded, and since which of them nothing was answered."""
+    """The history by company: posts in the order of recording, and since when nothing was answered."""
 
     def __init__(self, world):
         self.recorded, self.started = defaultdict(list), defaultdict(list)
@@ -49,7 +49,7 @@ class History:
 
 
 def statuses_of(scenario, signal):
-    """Return what the endpoint answers to this signal or its order, if it has something against it."""
+    """Return the statuses with which the endpoint rejects this signal or its order."""
     return {
         rule.status
         for rule in scenario.world.rules
@@ -68,7 +68,7 @@ def before(scenario, signal):
 
 
 def has_many_bad_orders(scenario, company):
-    """Return whether five orders and a tenth of all are bad: then it counts as an outage."""
+    """Return whether five orders and a tenth of all are bad: this counts as an outage."""
     orders = [order_id for order_id, _size in scenario.orders[company]]
     bad = [order_id for order_id in orders if any(is_bad(scenario, s) for s in scenario.world.orders[order_id])]
     return len(bad) >= max(5, len(orders) / 10)
@@ -115,7 +115,7 @@ def expires_only_by_its_own_failures(scenario, history):
         faults = [verdict for verdict in signal.verdicts if verdict[1] in ("own", "crash")]
         if len(faults) != FAULTS_AT_MOST:
             yield f"{name} expired after {len(faults)} failures"
-        # a clock that goes ahead and comes back makes two waits short
+        # a clock that goes ahead and comes back shortens two waits
         if faults[-1][0] - faults[0][0] < 7 * DAY - 2 * clocks * 14.4 * HOUR:
             yield f"{name} expired after {(faults[-1][0] - faults[0][0]) / DAY:.1f} days"
         answered = [post.attempt_id for post in history.recorded[signal.company_id] if post.status in ANSWERS]
@@ -135,11 +135,11 @@ def an_outage_costs_little(scenario, history):
                 continue
             began, ended = failed[0].end, silence[-1].start
             later = [post for post in silence if post.claimed > began]
-            # another key, Resume and each signal that a user asks for start anew; a crash forgets what is in flight
+            # another key, Resume and each signal requested by a user start anew; a crash forgets what is in flight
             again = sum(began <= t <= ended for t in world.notes["resumed", company])
             extra = sum(began <= t <= ended for kind in ("asked", "crash") for t in world.notes[kind, company])
             extra += sum(post.verdict.value == "own" for post in silence)
-            # a wrong clock makes a date come too early when it goes and when it comes back
+            # a wrong clock makes a date come too early when it changes and when it is corrected
             extra += 2 * sum(began <= t <= ended for clock in world.clocks for t in clock[:2])
             age, probes = 0, 1
             while age < ended - began:
@@ -168,7 +168,7 @@ def good_signals_are_on_time(scenario, history):
             continue
         posts = [post for post in world.posts if base <= post.start <= signal.finished]
         own = [post for post in posts if post.bundle.company_id == company]
-        # the endpoint may have asked for a later probe; each bad order may be probed before a good one, once
+        # the endpoint may have requested a later probe; each bad order may be probed once before a good one
         bad_orders = {p.bundle.order_id for p in own if any(is_bad(scenario, signal) for signal in p.signals)}
         asked = max([0, *(rule.retry_after or 0 for rule in world.rules)])
         drain = sum(post.end - post.start for post in posts) / world.connections
@@ -181,7 +181,7 @@ def good_signals_are_on_time(scenario, history):
 
 def is_excused(scenario, signal):
     """Return whether the signal may be late."""
-    # what comes after it in its item waits for it
+    # later signals of its item wait for it
     waits = any(earlier.delayed or is_bad(scenario, earlier) for earlier in before(scenario, signal))
     # when the key is refused for one signal, its order waits until another one is answered
     key = any(
@@ -219,7 +219,7 @@ def a_refused_key_stops(scenario, history):
                 continue
             later = [post for post in key if post.claimed > key[0].end]
             resumed = sum(key[0].end <= t <= key[-1].start for t in world.notes["resumed", company])
-            # a signal that is known to be answered so says nothing of the key
+            # a signal that always gets this answer says nothing about the key
             known = sum(post.bundle.rows[0].key_fault or post.verdict.value == "own" for post in key)
             allowed = (1 + resumed) * (KEY_ORDERS + 1) + known
             if len(later) > allowed:

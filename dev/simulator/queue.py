@@ -1,4 +1,4 @@
-"""What an `Allowance` means: the queue's rules on plain rows. The SQL of the add-on is compared with it."""
+"""The meaning of an `Allowance`: the queue's rules on plain rows. The add-on's SQL is compared with it."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from ...delivery import SIGNAL_FARTHEST, is_reached
 
 @dataclass
 class Queued:
-    """A signal of one company, as the queue knows it.
+    """A signal of one company, as the queue sees it.
 
-    :param fault_count: failures of its own
+    :param fault_count: its own failures
     :param next_attempt_date: naive UTC; None if a user asked to send it at once
-    :param unapplied: it cannot be claimed: its answer is recorded and not applied yet, or somebody holds the row
+    :param unapplied: cannot be claimed: its answer is recorded and not applied yet, or a user holds the row
     """
 
     id: int
@@ -43,7 +43,7 @@ def claim(rows, allowance, busy_order_ids, now, bundle_size=100):
     :param Allowance allowance: of this circuit
     :param busy_order_ids: orders in flight
     :param datetime now: naive UTC
-    :param int bundle_size: rows that are posted together at most
+    :param int bundle_size: most rows that are posted together
     """
     if not (allowance.bundles or allowance.single):
         return []
@@ -71,7 +71,7 @@ def get_wake_date(rows, allowance, now):
 
 
 def _choose_single(queued, allowance, busy_order_ids, now):
-    """Return the first by: asked for, no fault of its own, order least recently tried, newest order, signal so."""
+    """Return the best by: asked for, no own failure, order's last attempt, newest order, signal's last attempt, age."""
     wanted = [row for row in queued if goes_alone(row)] if allowance.single == "alone" else queued
     wanted = [row for row in wanted if is_due(row, now) and row.order_id not in busy_order_ids]
     if not wanted:
@@ -94,9 +94,9 @@ def _choose_single(queued, allowance, busy_order_ids, now):
 
 
 def _make_bundles(queued, busy_order_ids, now, bundle_size):
-    """Return of each order what is due and does not go alone; a row only with all earlier ones of its item.
+    """Return due bundles by order, without signals that go alone; a row only after all earlier ones of its item.
 
-    What is new goes first: what was answered before may be what fails.
+    New signals go first, as those that were answered before may be the failing ones.
     """
     bundles, waiting_items = defaultdict(list), set()
     for row in queued:

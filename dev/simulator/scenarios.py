@@ -1,4 +1,4 @@
-"""Scenarios made from a seed, and the search for one in which a sentence does not hold."""
+"""Scenarios generated from a seed, and the search for one in which a sentence does not hold."""
 
 import argparse
 import random
@@ -13,10 +13,10 @@ DOWN = (500, 502, 503, 404, 302, None)
 
 
 class Scenario:
-    """A world made from a seed.
+    """A world generated from a seed.
 
-    :ivar troubles: (company or None for all, since, until, kind), when the endpoint, a user or a clock is the reason
-    :ivar title: what it is, in words
+    :ivar troubles: (company or None for all, since, until, kind) of faults of the endpoint, a user or a clock
+    :ivar title: description of the scenario
     """
 
     def __init__(self, seed):
@@ -36,7 +36,7 @@ class Scenario:
         kinds = self.random.sample(sorted(TROUBLES), self.random.choice((1, 1, 2, 2, 3, 4)))
         for kind in kinds:
             TROUBLES[kind](self)
-        # an endpoint that is down is so for all
+        # an endpoint that is unavailable is so for all
         self.world.rules.sort(key=lambda rule: rule.is_of_some)
         for day in range(60):
             self.world.at(day * DAY, self.look_after)
@@ -82,7 +82,7 @@ class Scenario:
         self.say(f"{kind}{whose} at {since:.0f} s for {until - since:.0f} s")
 
     def some_time(self):
-        """Return when it begins: often while there is something to do."""
+        """Return when a trouble begins: usually while signals are queued."""
         return self.random.choice((0, self.random.uniform(0, self.end), self.random.uniform(0, 2 * HOUR)))
 
     def some_company(self):
@@ -194,13 +194,13 @@ class Scenario:
     # === the end === #
 
     def look_after(self):
-        """An administrator looks each day."""
+        """Have an administrator act each day."""
         for company in self.companies:
             if self.world.circuits[company].stopped:
                 self.world.resume(company)
 
     def finish(self, company):
-        """Orders come each hour as long as something of before is queued."""
+        """Create orders each hour as long as earlier signals are queued."""
         world = self.world
         if world.t < self.end + 59 * DAY and any(s.created < self.end for s in world.queue[company].values()):
             world.order(world.t, company)

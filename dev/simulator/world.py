@@ -1,4 +1,4 @@
-"""An endpoint, companies, the sender and users, one event after another."""
+"""An endpoint, companies, the sender and users, simulated event by event."""
 
 import heapq
 import random
@@ -27,23 +27,23 @@ from .queue import Queued, claim, get_wake_date
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 START = datetime(2026, 1, 5)
-BUDGET = 30  # seconds of a run, after which nothing more is posted
-PAUSE = 0.2  # seconds until the scheduled action runs that was woken
-TIMEOUT = 30  # seconds of a post that is not answered
+BUDGET = 30  # seconds after which a run posts nothing more
+PAUSE = 0.2  # seconds until the triggered scheduled action runs
+TIMEOUT = 30  # seconds of a post without an answer
 
 
 @dataclass
 class Rule:
-    """What the endpoint answers to some posts. The first rule that fits counts, else it is 200.
+    """Defines the endpoint's answer to some posts. The first matching rule counts; without one the answer is 200.
 
-    :param status: None if no answer comes
+    :param status: None for no answer
     :param since: seconds since the start; for posts that start in [since, until)
     :param orders: ids; also for bundles that have one of `signals`, which are pairs of order id and position
-    :param share: of the posts that it would fit
-    :param a_second: it fits only what comes beyond so many posts of a company in the last second
-    :param rows_at_least: it fits only bundles of so many signals
-    :param seconds: until the answer, instead of the company's own
-    :param lost: the endpoint accepted, but its answer is lost
+    :param share: of the matching posts
+    :param a_second: match only posts beyond this number of a company in the last second
+    :param rows_at_least: match only bundles of at least this many signals
+    :param seconds: until the answer, instead of the company's latency
+    :param lost: the endpoint accepts, but its answer is lost
     :param kills: the sender's process dies while it posts
     """
 
@@ -64,7 +64,7 @@ class Rule:
 
     @property
     def is_of_some(self):
-        """Whether it is the fault of signals or orders, not of the endpoint."""
+        """Return whether signals or orders are at fault, not the endpoint."""
         return self.orders is not None or self.signals is not None or self.rows_at_least > 1
 
 
@@ -78,10 +78,10 @@ class Signal(Queued):
     failure_type: str | bool = False
     attempt_count: int = 0
     answer: tuple = ()  # recorded and not applied yet: post, change
-    held: bool = False  # by a user's transaction
+    held: bool = False  # held by a user's transaction
     finished: float | None = None
-    verdicts: list = field(default_factory=list)  # of all its posts: (seconds, word, attempt id)
-    delayed: bool = False  # by a failure of its own
+    verdicts: list = field(default_factory=list)  # all its posts: (seconds, word, attempt id)
+    delayed: bool = False  # by its own failure
 
     def update(self, **values):
         for name, value in values.items():
@@ -91,7 +91,7 @@ class Signal(Queued):
 
 @dataclass(eq=False)
 class Post:
-    """A bundle on its way, and what came of it."""
+    """A bundle in flight, and its result."""
 
     bundle: Bundle
     signals: list
@@ -101,25 +101,25 @@ class Post:
     end: float | None = None
     status: int | None = None
     retry_after: float | None = None
-    accepted: bool = False  # by the endpoint, whoever knows
+    accepted: bool = False  # accepted by the endpoint, known or not
     kills: bool = False
-    attempt_id: int = 0  # 0 while nothing is recorded
+    attempt_id: int = 0  # 0 while no attempt is recorded
     verdict: Verdict | None = None
-    doubtful: bool = False  # what was lost or crashed may have been accepted
+    doubtful: bool = False  # posts that were lost or crashed may have been accepted
 
 
 def get_default(kind, name):
-    """Return what a column is that is not stored; a date is one of long ago."""
+    """Return the default of a column that is not stored; for a date, one in the distant past."""
     default = next(item.default for item in fields(kind) if item.name == name)
     return START if default is MISSING else default
 
 
 class World:
-    """Runs until nothing happens any more, or until `run(until)`. All randomness comes from `seed`.
+    """Runs until nothing more happens, or until `run(until)`. All randomness comes from `seed`.
 
     :param rules: of the endpoint
     :param latency: seconds of a post, or a dict by company
-    :param clocks: (since, until, hours): the sender's clock is so far ahead meanwhile
+    :param clocks: (since, until, hours): the sender's clock is ahead by this much meanwhile
     :cvar forget: columns that are not stored, e.g. "circuit.doubt_id", "outage.order_ids", "signal.alone"
     """
 
@@ -136,17 +136,17 @@ class World:
         self.events, self.numbers = [], count()
         self.order_ids, self.signal_ids, self.attempt_ids = count(1), count(1), count(1)
         self.keys = Counter()
-        # what survives a crash
+        # survives a crash
         self.left = []  # signals whose answers are recorded and not applied yet
         self.signals, self.queue, self.circuits = {}, defaultdict(dict), defaultdict(Circuit)
         self.orders, self.items = defaultdict(list), defaultdict(list)
-        # what does not
+        # does not survive a crash
         self.process = 0
         self.running = self.starting = False
         self.deadline, self.posted = 0.0, 0
         self.in_flight, self.unposted = [], []
-        # what is known of the past
-        self.posts, self.stops = [], []  # of companies, with the attempt's id
+        # history
+        self.posts, self.stops = [], []  # by company, with the attempt's id
         self.notes = defaultdict(list)  # (kind, company): seconds
         self.wake_date, self.timer = None, 0
         for since, until, _hours in clocks:
@@ -209,7 +209,7 @@ class World:
         self._wake()
 
     def hold(self, order_id, seconds):
-        """A user's transaction holds the rows of an order."""
+        """Hold the rows of an order in a user's transaction."""
         signals = self.orders[order_id]
         for signal in signals:
             signal.update(held=True)
@@ -242,7 +242,7 @@ class World:
         self._wake()
 
     def crash(self, restart=5):
-        """The process dies. What it had posted may have arrived."""
+        """Kill the process. Its posts in flight may have arrived."""
         for post in self.in_flight:
             for signal in post.signals:
                 signal.verdicts.append((self.t, "crash", 0))
@@ -275,7 +275,7 @@ class World:
         return None
 
     def _get_rate(self, company):
-        """Return how many posts of the last second were let through, without the one that has just come."""
+        """Return how many posts were let through in the last second, without the current one."""
         recent = [post for post in self.posts[-200:-1] if post.start > self.t - 1]
         return sum(post.status != 429 and post.bundle.company_id == company for post in recent)
 
@@ -312,7 +312,7 @@ class World:
             self.at(self.t + delay, self._start, self.process)
 
     def set_timer(self):
-        """Odoo's scheduler waits for a date of its clock."""
+        """Set when Odoo's scheduler runs the action, on its own clock."""
         self.timer += 1
         if self.wake_date and not self.running:
             wait = (self.wake_date - self.now()).total_seconds()
@@ -333,13 +333,13 @@ class World:
         self._fill()
 
     def _expire(self):
-        """Give up what each time ended with the process that posted it."""
+        """Give up signals that ended each process that posted them."""
         for queue in self.queue.values():
             for signal in [s for s in queue.values() if s.fault_count >= FAULTS_AT_MOST and not s.answer]:
                 self._finish(signal, "error", "expired")
 
     def _fill(self):
-        """Apply what is recorded, claim while there is room, post while there are connections; else end the run."""
+        """Apply recorded answers, claim while there is room, post while there are connections; else end the run."""
         left, self.left = self.left, []
         for signal in left:
             self._apply(signal)
@@ -374,7 +374,7 @@ class World:
     def _claim(self, signals):
         self._check_order(signals)
         now, company = self.now(), signals[0].company_id
-        # what is posted together comes back together
+        # signals of a bundle come back together
         wait = get_wait(signals[0].fault_count + 1)
         for signal in signals:
             signal.attempt_count += 1
@@ -386,7 +386,7 @@ class World:
         self.unposted.append(post)
 
     def _check_order(self, signals):
-        """Nothing overtakes an earlier queued signal of its item."""
+        """Raise if an earlier queued signal of the item would be overtaken."""
         ids = [signal.id for signal in signals]
         assert ids == sorted(ids), "a bundle is not in order"
         for signal in signals:
@@ -452,7 +452,7 @@ class World:
         self.queue[signal.company_id].pop(signal.id, None)
 
     def _stored(self, circuit):
-        """Return the circuit as it is read again from its columns, without those that are forgotten."""
+        """Return the circuit as it is read from its columns, without those in `forget`."""
         for name in self.forget:
             table, column = name.split(".")
             if table == "circuit":
@@ -462,7 +462,7 @@ class World:
         return circuit
 
     def _end(self, found):
-        """The run is over: wake when more can be claimed."""
+        """End the run and wake when more can be claimed."""
         self.running = False
         if any(claims for _allowance, claims in found.values()):
             assert len(self.posts) > self.posted or self.t >= self.deadline, "a hot loop"

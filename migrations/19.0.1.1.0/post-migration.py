@@ -1,6 +1,6 @@
 def migrate(cr, version):
-    # Release proposes that what is older was reported elsewhere: without a date that would be all that is queued.
-    # Branches without a key post with that of their parent.
+    # Release proposes that older signals were reported elsewhere; without a date, these would be all queued signals.
+    # Branches without a key use that of their parent.
     cr.execute(
         """
         UPDATE res_company company

@@ -1,5 +1,5 @@
 def migrate(cr, version):
-    # with their values, so that PostgreSQL does not write each row of a large ledger
+    # with defaults, so that PostgreSQL does not rewrite each row of a large ledger
     for table, column, definition in (
         ("cloudprinter_signal", "fault_count", "integer NOT NULL DEFAULT 0"),
         ("cloudprinter_signal", "alone", "boolean DEFAULT false"),
@@ -10,7 +10,7 @@ def migrate(cr, version):
     ):
         cr.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column} {definition}")
         cr.execute(f"ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT")
-    # whether Cloudprinter is available is found out anew
+    # the availability of Cloudprinter is determined again
     cr.execute(
         """
         UPDATE cloudprinter_signal signal

@@ -62,7 +62,7 @@ registry.category("web_tour.tours").add("cloudprinter_failed_files", {
             run: "click",
         },
         {
-            trigger: ".o_notification:contains(Cloudprinter is told)",
+            trigger: ".o_notification:contains(Cloudprinter will be informed)",
         },
         {
             trigger: "body:not(:has(.modal))",

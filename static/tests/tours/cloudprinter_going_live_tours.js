@@ -48,7 +48,7 @@ registry.category("web_tour.tours").add("cloudprinter_release", {
             run: "click",
         },
         {
-            trigger: ".o_notification:contains(signals are on their way)",
+            trigger: ".o_notification:contains(signals are being sent)",
         },
         {
             content: "The banner is gone at once",

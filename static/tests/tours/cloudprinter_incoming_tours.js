@@ -107,7 +107,7 @@ registry.category("web_tour.tours").add("cloudprinter_import_orders", {
             trigger: ".modal .o_data_row:contains(broken.xml) td[name=result]:contains(Refused)",
         },
         {
-            trigger: ".modal .o_data_row:contains(right.json) td[name=result]:contains(Taken In)",
+            trigger: ".modal .o_data_row:contains(right.json) td[name=result]:contains(Imported)",
         },
         {
             trigger: ".modal .o_data_row:contains(right.json) button[name=action_open]",
@@ -176,7 +176,7 @@ registry.category("web_tour.tours").add("cloudprinter_incoming_settings", {
         },
         {
             content: "What the contact lacks is said before it is used",
-            trigger: "#cloudprinter_partner_id .text-warning:contains(This contact has no)",
+            trigger: "#cloudprinter_partner_id .text-warning:contains(Not set on this contact)",
         },
         {
             trigger: "#cloudprinter_confirm_orders input[type=checkbox]",

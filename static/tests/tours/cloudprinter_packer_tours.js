@@ -54,14 +54,14 @@ registry.category("web_tour.tours").add("cloudprinter_import_tracking", {
             trigger: ".modal .o_data_row:contains(o1):contains(WH/OUT)",
         },
         {
-            trigger: ".modal .o_data_row.text-danger:contains(No delivery, order or item is called never)",
+            trigger: ".modal .o_data_row.text-danger:contains(There is no delivery, order or item named never)",
         },
         {
             trigger: ".modal button[name=action_import]",
             run: "click",
         },
         {
-            trigger: ".modal .alert-success:contains(What waited for these codes is on its way)",
+            trigger: ".modal .alert-success:contains(The signals that waited for these codes are being sent)",
         },
         {
             trigger: ".modal button[name=action_close]",
@@ -69,7 +69,7 @@ registry.category("web_tour.tours").add("cloudprinter_import_tracking", {
         },
         {
             content: "The list shows what still waits",
-            trigger: "body:not(:has(.modal)) .o_view_nocontent:contains(No delivery waits for its tracking code)",
+            trigger: "body:not(:has(.modal)) .o_view_nocontent:contains(No deliveries waiting for a tracking code)",
         },
     ],
 });

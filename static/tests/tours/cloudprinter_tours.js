@@ -164,7 +164,7 @@ registry.category("web_tour.tours").add("cloudprinter_operator", {
         },
         {
             content: "The result is visible at once",
-            trigger: ".o_notification:contains(Cloudprinter is told)",
+            trigger: ".o_notification:contains(Cloudprinter will be informed)",
         },
         {
             trigger: "body:not(:has(.modal))",
@@ -187,7 +187,7 @@ registry.category("web_tour.tours").add("cloudprinter_cancel_one", {
             run: "click",
         },
         {
-            trigger: ".modal .alert:contains(cannot be taken back)",
+            trigger: ".modal .alert:contains(cannot be undone)",
         },
         {
             content: "Untick the second item",
@@ -202,7 +202,7 @@ registry.category("web_tour.tours").add("cloudprinter_cancel_one", {
             run: "click",
         },
         {
-            trigger: ".o_notification:contains(Cloudprinter is told)",
+            trigger: ".o_notification:contains(Cloudprinter will be informed)",
         },
         {
             trigger: "body:not(:has(.modal))",

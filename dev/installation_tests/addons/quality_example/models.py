@@ -11,7 +11,7 @@ class QualityExampleCheck(models.Model):
     state = fields.Selection([("todo", "To Do"), ("pass", "Passed"), ("fail", "Failed")], default="todo")
 
     def _open(self):
-        """The dialog that is opened in place of what was asked for, or None."""
+        """Return the dialog that is opened instead of the requested action, or None."""
         if todo := self.filtered(lambda check: check.state == "todo"):
             dialog = self.env["quality.example.dialog"].create({"check_ids": todo.ids})
             return {
@@ -37,7 +37,7 @@ class QualityExampleDialog(models.TransientModel):
         self.check_ids.state = "fail"
 
     def action_pass(self):
-        """What was asked for is done now."""
+        """Perform the requested action."""
         self.check_ids.state = "pass"
         if self.check_ids.production_id:
             return self.check_ids.production_id.button_mark_done()
@@ -89,6 +89,6 @@ class StockMove(models.Model):
 
     def _action_done(self, cancel_backorder=False):
         moves = super()._action_done(cancel_backorder=cancel_backorder)
-        # only now, as some do: all of it is undone
+        # only now, as some add-ons do: everything is rolled back
         self.picking_id.quality_check_ids._refuse_failed()
         return moves
