@@ -339,7 +339,7 @@ class CloudprinterItem(models.Model):
             raise UserError(
                 self.env._("Cloudprinter was informed that item %s is canceled. This is final.", posted.item_id.name)
             )
-        signals._check_not_flying()
+        signals._check_not_in_flight()
         # the user wants to cancel now, even if the signal was discarded before
         signals.filtered(lambda s: s.failure_type == "discarded")._withdraw()
         return signals.filtered(lambda s: s.state in ("waiting", "outgoing"))
