@@ -314,6 +314,10 @@ class Queue:
         )
         return [row[0] for row in rows]
 
+    def mark_told(self, signal_ids):
+        """Record that the outcomes of these signals are in the chatter."""
+        self._run("UPDATE cloudprinter_signal SET to_tell = false WHERE id = ANY(%(ids)s) RETURNING id", ids=signal_ids)
+
 
 # the parameters of `accept` in the order of its rows
 ACCEPTED = "ids numbers attempts dates statuses repeats trackings options causes messages delays".split()

@@ -15,7 +15,7 @@ class Due:
 
     :ivar orders: company id → ids of the orders of which a bundle may be claimed, in order; without companies that
         have to be looked up
-    :ivar without_single: endpoints without a signal to post alone
+    :ivar is_fresh: whether all companies were just looked up
     :ivar locked_order_ids: orders of which nothing could be claimed because of locks; kept for the whole run
     """
 
@@ -24,7 +24,7 @@ class Due:
         self.forget()
 
     def forget(self):
-        self.orders, self.without_single = {}, set()
+        self.orders, self.is_fresh = {}, True
         self._until = time.monotonic() + LOOK_EVERY
 
     def is_old(self):

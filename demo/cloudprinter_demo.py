@@ -233,7 +233,7 @@ class _Shop:
         )
         ledger = self.env["cloudprinter.ledger"]
         ledger._settle(ledger._write_attempts([attempt]))
-        signals._mark_told()
+        signals.with_context(cloudprinter_ledger=LEDGER_TOKEN).to_tell = False
 
     # === production and delivery === #
 

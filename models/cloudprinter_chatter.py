@@ -51,10 +51,17 @@ class CloudprinterChatter(models.AbstractModel):
                 signals = self.env["cloudprinter.signal"].browse(Queue(self.env.cr).find_untold(BATCH, busy_order_ids))
                 if signals:
                     self._tell_signals(signals)
+                    Queue(self.env.cr).mark_told(signals.ids)
+                    signals.invalidate_recordset(["to_tell"], flush=False)
                 # even if nothing was written: the snapshot must not stay open
                 self.env.cr.commit()  # pylint: disable=invalid-commit
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
                 self.env.cr.rollback()
+                return
+            except Exception:
+                # signals are sent all the same
+                self.env.cr.rollback()
+                _logger.exception("Cloudprinter: the outcomes of signals cannot be logged in the chatter")
                 return
             if run or not signals:
                 return
@@ -80,7 +87,6 @@ class CloudprinterChatter(models.AbstractModel):
                 bodies[model][res_id] = Markup("<p>%s</p>") % Markup("<br>").join(texts)
         for model, by_id in bodies.items():
             self._log(self.env[model].browse(by_id).exists(), by_id)
-        signals._mark_told()
 
     def _log(self, documents, bodies):
         """Write a note on each document. A document whose chatter fails does not block the others."""

@@ -3,6 +3,7 @@ from copy import deepcopy
 from typing import NamedTuple
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import LazyTranslate, format_datetime
 
@@ -221,17 +222,19 @@ class CloudprinterItem(models.Model):
     def _get_view(self, view_id=None, view_type="form", **options):
         """Override of `base` to add a button for each next step."""
         arch, view = super()._get_view(view_id, view_type, **options)
+        kinds_of = {}
+        for kind, each in ATTENTION.items():
+            texts = [self.env._(text) if text else "" for text in (each.step, each.confirm)]
+            kinds_of.setdefault((*texts, each.groups), []).append(kind)
         for button in arch.xpath("//button[@name='action_next_step']"):
-            kinds_of = {}
-            for kind, each in ATTENTION.items():
-                kinds_of.setdefault((each.step, each.confirm, each.groups), []).append(kind)
             for (step, confirm, groups), kinds in kinds_of.items():
                 copy = deepcopy(button)
-                copy.attrib.update(string=str(step), invisible=f"attention not in {kinds!r}")
-                if confirm:
-                    copy.set("confirm", str(confirm))
-                if groups:
-                    copy.set("groups", groups)
+                hidden = f"attention not in {kinds!r}"
+                if button.get("invisible"):
+                    hidden = f"({button.get('invisible')}) or {hidden}"
+                attributes = {"string": step, "invisible": hidden, "context": repr({"attention_kinds": kinds})}
+                attributes.update(confirm=confirm, groups=groups)
+                copy.attrib.update({name: value for name, value in attributes.items() if value})
                 button.addprevious(copy)
             button.getparent().remove(button)
         return arch, view
@@ -298,6 +301,7 @@ class CloudprinterItem(models.Model):
     def action_next_step(self):
         """Do what the button of this kind of attention says."""
         self.ensure_one()
-        attention = ATTENTION.get(self.attention)
-        # the reason may have gone since the button was shown
-        return attention.action(self) if attention else self.action_send_again()
+        # what was shown and confirmed may no longer be what is needed
+        if not self.attention or self.attention not in self.env.context.get("attention_kinds", ATTENTION):
+            raise UserError(self.env._("This has already been handled. Reload the page."))
+        return ATTENTION[self.attention].action(self)

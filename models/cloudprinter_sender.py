@@ -231,14 +231,11 @@ class CloudprinterSender(models.AbstractModel):
             allowance = allow(endpoint.circuit, run.get_in_flight(endpoint), now)
             if allowance.bundles:
                 bundles += endpoint.company_ids
-            if not allowance.single or endpoint in run.due.without_single:
-                continue
-            single = queue.find_single(endpoint.company_ids, allowance, list(busy))
+            single = allowance.single and queue.find_single(endpoint.company_ids, allowance, list(busy))
             if single:
                 singles.append(single)
-            elif allowance.bundles:
-                run.due.without_single.add(endpoint)
         unknown = [company_id for company_id in bundles if company_id not in run.due.orders]
+        run.due.is_fresh = unknown == bundles
         if unknown:
             run.due.orders.update(queue.find_orders(unknown, list(busy)))
         found = share_slots(run.due.get_candidates(bundles, singles, busy), run.in_flight, room)
@@ -268,9 +265,12 @@ class CloudprinterSender(models.AbstractModel):
                 return
             _logger.exception("Cloudprinter: order %s cannot be claimed", found[0][1])
             claimed, bundles = [], []
-        run.due.locked_order_ids.update(
-            {order_id for _company_id, order_id, _signal_id in found} - {row[0] for row in claimed}
-        )
+        unclaimed = {order_id for _company_id, order_id, _signal_id in found} - {row[0] for row in claimed}
+        if unclaimed and not run.due.is_fresh:
+            # they may have changed since they were looked up
+            run.due.forget()
+        else:
+            run.due.locked_order_ids |= unclaimed
         run.in_flight += bundles
         run.poster.post(bundles)
 

@@ -242,10 +242,12 @@ class CloudprinterSignal(models.Model):
         self.flush_recordset()
         rows = self.env.execute_query(
             SQL(
-                "SELECT id, attempt_count > 0 AND answer IS NULL AND next_attempt_date > %s"
-                " FROM cloudprinter_signal WHERE id IN %s AND state != 'sent' FOR NO KEY UPDATE",
-                fields.Datetime.now(),
+                # not only a lock: a claim that has read the old ids must fail
+                "UPDATE cloudprinter_signal SET next_attempt_date = next_attempt_date"
+                " WHERE id IN %s AND state != 'sent'"
+                " RETURNING id, attempt_count > 0 AND answer IS NULL AND next_attempt_date > %s",
                 tuple(self.ids),
+                fields.Datetime.now(),
             )
         )
         in_flight = self.browse(signal_id for signal_id, is_in_flight in rows if is_in_flight)[:1]
@@ -380,10 +382,6 @@ class CloudprinterSignal(models.Model):
         waiting = canceled.filtered(lambda s: s.state == "waiting")
         if waiting:
             waiting.action_send()
-
-    def _mark_told(self):
-        """Record that the outcome is in the chatter."""
-        self.with_context(cloudprinter_ledger=LEDGER_TOKEN).to_tell = False
 
     def _take_as_reported_before(self):
         """Mark signals that were never posted as reported by other means."""

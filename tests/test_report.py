@@ -1,9 +1,14 @@
 """The dialog for manual reports, and decisions about items."""
 
+from ast import literal_eval
+
+from lxml import etree
+
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
+from ..models.cloudprinter_item_attention import ATTENTION
 from .common import ALL_BUT_PACKED, CloudprinterCase
 
 
@@ -171,9 +176,27 @@ class TestCancel(DialogCase):
         self.send()
         self.env.invalidate_all()
         self.assertEqual(item.attention, "canceled_open")
-        item.with_user(self.manager).action_next_step()
+        # the screen of another manager still shows what was needed before
+        shown = item.with_user(self.manager).with_context(attention_kinds=["refused", "expired"])
+        with self.assertRaisesRegex(UserError, "already been handled"):
+            shown.action_next_step()
+        item.with_user(self.manager).with_context(attention_kinds=["canceled_open"]).action_next_step()
         self.assertEqual(item.production_ids.state, "cancel")
         self.assertFalse(item.attention)
+        with self.assertRaisesRegex(UserError, "already been handled"):
+            item.with_user(self.manager).action_next_step()
+
+    def test_buttons_of_the_next_step(self):
+        """Each kind of attention has one button in the list and in the form, in the user's language."""
+        self.env["res.lang"]._activate_lang("de_DE")
+        for view_type in ("list", "form"):
+            with self.subTest(view_type=view_type):
+                views = self.env["cloudprinter.item"].with_user(self.manager).with_context(lang="de_DE")
+                arch = etree.fromstring(views.get_view(view_type=view_type)["arch"])
+                buttons = arch.xpath("//button[@name='action_next_step']")
+                kinds = [kind for button in buttons for kind in literal_eval(button.get("context"))["attention_kinds"]]
+                self.assertEqual(sorted(kinds), sorted(ATTENTION))
+                self.assertIn("Neu drucken", [button.get("string") for button in buttons])
 
     def test_one_of_a_gang_run(self):
         sale = self.sell((self.book, 1, "123456780001"), (self.book, 1, "123456780002"))

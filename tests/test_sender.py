@@ -382,6 +382,19 @@ class TestSender(CloudprinterCase):
         self.assert_states(item, [("ItemRegistered", "sent", False)])
         self.assertEqual(self.get_outbox(item).request_ids.outcome, "accepted")
 
+    @mute_logger("odoo.addons.cloudprinter.models.cloudprinter_chatter")
+    def test_outcomes_that_cannot_be_logged(self):
+        """An error of the chatter does not keep the sender from posting; the outcome is logged later."""
+        item = self.sell_one()
+        with patch.object(type(self.env["cloudprinter.chatter"]), "_get_line", side_effect=ValueError("broken")):
+            self.send()
+            other = self.sell_one(item="2", order="2")
+            self.send()
+        for each in (item, other):
+            self.assert_states(each, [("ItemRegistered", "sent", False)])
+        self.send()
+        self.assertIn("accepted", item.message_ids[0].body)
+
     def test_html_in_ids_and_answers(self):
         """Text from outside is escaped in the chatter."""
         item = self.sell_one(item="<b>1</b>")
