@@ -266,7 +266,7 @@ class TestDownload(BaseCase):
         for status, may_pass in {204: False, 400: False, 403: False, 404: False, 410: False}.items():
             with self.subTest(status):
                 result = self.get(self.server.serve("/s", b"No secret", status))
-                self.assert_result(result, "download", f"answers {status}", may_pass)
+                self.assert_result(result, "download", f"answered {status}", may_pass)
         for status in (408, 429, 500, 502, 503):
             with self.subTest(status):
                 self.assert_result(self.get(self.server.serve("/s", b"", status)), "download", f"{status}", True)

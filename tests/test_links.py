@@ -245,7 +245,7 @@ class TestTypedIds(LinkCase):
         other = self.make(ORDER, "other")
         self.env.cr.flush()
         self.send()
-        message = "has accepted ItemRegistered for item .* cannot be changed"
+        message = "has accepted ItemRegistered for item .* can no longer be changed"
         for ref in ("new", "other", False):
             with self.refused(UserError, message):
                 line.cloudprinter_item_ref = ref

@@ -97,7 +97,7 @@ class TestGermanShop(LanguageCase):
 
     def test_errors(self):
         item = self.sell_one()
-        with self.assertRaisesRegex(UserError, "^Nur Cloudprinter-Manager dürfen eine Position stornieren.$"):
+        with self.assertRaisesRegex(UserError, "^Nur Cloudprinter-Manager dürfen das tun.$"):
             self.as_person(item, self.operator).report_cancel("CancelMiscError", "Wrong")
         with self.assertRaisesRegex(UserError, "in ganzen Stunden"):
             self.as_person(item, self.operator).report_delay(0, "Machine breakdown")

@@ -146,7 +146,12 @@ BROKEN = [
     ("NaN", b'{"order": {"id": NaN}}', 400, "order.id: must not be NaN or Infinity"),
     ("Infinity", changed(["costs", "total"], float("-inf")), 400, "order.costs.total: must not be NaN or Infinity"),
     ("key twice", JSON.replace(b'"order": {', b'"order": {"apikey": "1", ', 1), 400, "order.apikey: appears twice"),
-    ("name twice", changed(["items"], [0]).replace(b"[0]", b'[{"id": 1, "id": 2}]'), 400, "order.items[0].id: is"),
+    (
+        "name twice",
+        changed(["items"], [0]).replace(b"[0]", b'[{"id": 1, "id": 2}]'),
+        400,
+        "order.items[0].id: appears twice",
+    ),
     ("unknown name twice", changed(["x"], 0).replace(b'"x": 0', b'"x": 0, "x": 0'), 400, "order.*: appears twice"),
     ("same name with blanks", changed(["id "], "1"), 400, "order.*: appears twice"),
     ("long name", changed([101 * "a"], "1"), 400, "order.*: has a name longer than 100 characters"),
