@@ -145,7 +145,7 @@ class TestOdooStopped(FaultCase):
 
     def test_limit_of_scheduled_actions(self):
         """The endpoint is slow and the limit is low: the run ends before Odoo kills it."""
-        self.server.misbehave(delay=1.2)
+        self.server.misbehave(delay=0.8)
         self.given_orders(60, ["ItemRegistered"])
         with self.serving("--max-cron-threads=1", "--workers=1", "--limit-time-real-cron=8"):
             self.a_minute_goes_by()
