@@ -12,7 +12,7 @@ from odoo.tools.safe_eval import safe_eval
 
 from .common import KEY, CloudprinterCase
 
-LEDGER_TOKEN = "cloudprinter.cloudprinter_ledger_action"
+LEDGER = "cloudprinter.cloudprinter_ledger_action"
 ORDERS = "cloudprinter.cloudprinter_order_reconcile_action"
 
 
@@ -116,7 +116,7 @@ class TestAccess(AccountingCase):
 
     def test_every_view(self):
         for user in self.accountants:
-            for xmlid in (LEDGER_TOKEN, ORDERS):
+            for xmlid in (LEDGER, ORDERS):
                 self.open_action(xmlid, user)
 
     def open_action(self, xmlid, user):

@@ -265,7 +265,7 @@ class TestRefusingDatabase(OrderCase):
 
     def test_disk_is_full(self):
         """A trigger raises it as PostgreSQL does, when a document is stored and at the commit."""
-        for timing in ("REPORTED_ELSEWHERE INSERT", "AFTER INSERT"):
+        for timing in ("BEFORE INSERT", "AFTER INSERT"):
             with self.subTest(timing):
                 self.content = self.example()
                 constraint = "CONSTRAINT" if timing.startswith("AFTER") else ""
