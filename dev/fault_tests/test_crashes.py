@@ -191,7 +191,8 @@ class TestPostgresCrash(FaultCase):
             os.kill(backend, signal.SIGKILL)
             self.eventually(self.postgres_answers, "PostgreSQL is back")
             answer.set()
-            self.eventually(lambda: self.get_backends("postgres"), "Odoo's cron is back")
+            # it may answer once more before it has noticed
+            self.eventually(lambda: self.postgres_answers() and self.get_backends("postgres"), "Odoo's cron is back")
             lost_answers = self.unwritten_posts()
             self.assertIn(len(lost_answers), range(CONNECTIONS, IN_FLIGHT + 1))
             self.a_minute_goes_by()
