@@ -224,8 +224,9 @@ class CloudprinterItem(models.Model):
         arch, view = super()._get_view(view_id, view_type, **options)
         kinds_of = {}
         for kind, each in ATTENTION.items():
-            texts = [self.env._(text) if text else "" for text in (each.step, each.confirm)]
-            kinds_of.setdefault((*texts, each.groups), []).append(kind)
+            step = self.env._(each.step)  # pylint: disable=gettext-variable
+            confirm = self.env._(each.confirm) if each.confirm else ""  # pylint: disable=gettext-variable
+            kinds_of.setdefault((step, confirm, each.groups), []).append(kind)
         for button in arch.xpath("//button[@name='action_next_step']"):
             for (step, confirm, groups), kinds in kinds_of.items():
                 copy = deepcopy(button)
