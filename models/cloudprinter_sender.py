@@ -223,7 +223,7 @@ class CloudprinterSender(models.AbstractModel):
         if not room:
             return []
         queue, now = Queue(self.env.cr), fields.Datetime.now()
-        busy = {*run.due.locked_order_ids, *(bundle.order_id for bundle in run.in_flight)}
+        busy = [*run.due.locked_order_ids, *(bundle.order_id for bundle in run.in_flight)]
         if not run.in_flight or run.due.is_old():
             run.due.forget()
         singles, bundles = [], []
@@ -231,13 +231,13 @@ class CloudprinterSender(models.AbstractModel):
             allowance = allow(endpoint.circuit, run.get_in_flight(endpoint), now)
             if allowance.bundles:
                 bundles += endpoint.company_ids
-            single = allowance.single and queue.find_single(endpoint.company_ids, allowance, list(busy))
+            single = allowance.single and queue.find_single(endpoint.company_ids, allowance, busy)
             if single:
                 singles.append(single)
         unknown = [company_id for company_id in bundles if company_id not in run.due.orders]
         run.due.is_fresh = unknown == bundles
         if unknown:
-            run.due.orders.update(queue.find_orders(unknown, list(busy)))
+            run.due.orders.update(queue.find_orders(unknown, busy))
         found = share_slots(run.due.get_candidates(bundles, singles, busy), run.in_flight, room)
         run.due.remove(found)
         return found

@@ -1,5 +1,6 @@
 """A small print shop with its own data, and a stand-in CloudSignal server on loopback."""
 
+import hashlib
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 
@@ -13,6 +14,8 @@ from odoo.addons.cloudprinter.dev.cloudsignal_server import CloudSignalServer
 
 KEY = "13b37bb1ed6d3403e158abe719b4f6d0"
 ORDER = "123456780000"
+PDF = b"%PDF-1.7 " + bytes(range(256)) * 40
+MD5 = hashlib.md5(PDF).hexdigest()
 
 LEDGER_LOG = "odoo.addons.cloudprinter.models.cloudprinter_ledger"
 

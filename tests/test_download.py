@@ -1,7 +1,6 @@
 """Downloading print files: allowed hosts and addresses, limits, redirects, checksums."""
 
 import contextlib
-import hashlib
 import io
 import ipaddress
 import socket
@@ -20,9 +19,9 @@ from odoo.addons.cloudprinter.dev.fault_tests.certificates import write_certific
 from odoo.addons.cloudprinter.dev.file_server import FileServer
 from odoo.addons.cloudprinter.tools.download import download, is_allowed, is_public, parse_hosts
 
+from .common import MD5, PDF
+
 HOSTS = ("127.0.0.1",)
-PDF = b"%PDF-1.7 " + bytes(range(256)) * 40
-MD5 = hashlib.md5(PDF).hexdigest()
 # RFC 6890 and its successors: addresses that a link from outside must not reach
 NOT_PUBLIC = [
     ipaddress.ip_network(text)

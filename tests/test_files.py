@@ -1,7 +1,6 @@
 """Files of incoming orders: allowed sources, download and storage, and the handling of failures."""
 
 import contextlib
-import hashlib
 import io
 from datetime import timedelta
 from types import SimpleNamespace
@@ -20,10 +19,7 @@ from odoo.addons.cloudprinter.dev.file_server import FileServer
 from odoo.addons.cloudprinter.models import cloudprinter_order_file
 from odoo.addons.mail.tools.discuss import Store
 
-from .common import CloudprinterCase
-
-PDF = b"%PDF-1.7 " + bytes(range(256)) * 40
-MD5 = hashlib.md5(PDF).hexdigest()
+from .common import MD5, PDF, CloudprinterCase
 
 
 class FilesCase(CloudprinterCase):

@@ -42,8 +42,7 @@ def translate(env, words):
     :rtype: str
     """
     if isinstance(words, TextError):
-        reason = translate(env, words.reason)
-        return f"{words.place}: {reason}" if words.place else reason
+        return str(TextError(words.place, translate(env, words.reason)))
     if isinstance(words, Text):
         # the source is a literal where the text is created
         return env._(words.source, **words.values)  # pylint: disable=gettext-variable

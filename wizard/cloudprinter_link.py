@@ -37,13 +37,9 @@ class CloudprinterLink(models.TransientModel):
             wizard.problem_count = len(wizard.line_ids.filtered("problem"))
 
     @api.model
-    def _check_may_link(self):
-        check_manager(self.env)
-
-    @api.model
     def _open_for(self, documents):
         """Open the dialog with the lines of sales orders, or with manufacturing orders."""
-        self._check_may_link()
+        check_manager(self.env)
         documents.check_access("read")
         if documents._name == "sale.order":
             lines = documents.order_line.filtered(lambda line: not line.display_type and not line.is_delivery)
@@ -94,7 +90,7 @@ class CloudprinterLink(models.TransientModel):
     def action_read(self):
         """Show the document that each line of the file matches."""
         self.ensure_one()
-        self._check_may_link()
+        check_manager(self.env)
         rows = self._read_sheet(self._get_columns())
         if not rows:
             raise UserError(self.env._("Drop a file, or paste lines with a sales order and Cloudprinter's ids."))
@@ -239,7 +235,7 @@ class CloudprinterLink(models.TransientModel):
     def action_link(self):
         """Link all valid lines in one transaction."""
         self.ensure_one()
-        self._check_may_link()
+        check_manager(self.env)
         # skip lines without an item id, unless they come from a file
         lines = self.line_ids.filtered(lambda line: line.item_ref or line.problem)
         if not lines:

@@ -9,7 +9,9 @@ import sys
 import threading
 import time
 
-from .. import without_odoo  # noqa: F401
+from ..without_odoo import load
+
+cloudsignal = load("cloudsignal")
 
 
 def post_all(bodies, url, key, connections):
@@ -25,7 +27,7 @@ def post_all(bodies, url, key, connections):
     return json.loads(result.stdout)
 
 
-def _post_in_threads(cloudsignal, bodies, url, key, connections):
+def _post_in_threads(bodies, url, key, connections):
     left = iter(bodies)
     lock = threading.Lock()
     failures = []
@@ -51,11 +53,9 @@ def _post_in_threads(cloudsignal, bodies, url, key, connections):
 
 
 def main():
-    from cloudprinter import cloudsignal
-
     job = json.load(sys.stdin)
     start = time.monotonic()
-    _post_in_threads(cloudsignal, **job)
+    _post_in_threads(**job)
     print(time.monotonic() - start)
 
 

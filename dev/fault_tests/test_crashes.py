@@ -189,10 +189,9 @@ class TestPostgresCrash(FaultCase):
             self.stop_processes()
             [backend, *_others] = self.get_backends(self.database)
             os.kill(backend, signal.SIGKILL)
-            self.eventually(self.postgres_answers, "PostgreSQL is back")
+            self.eventually(lambda: self.query_if_up("SELECT 1"), "PostgreSQL is back")
             answer.set()
-            # it may answer once more before it has noticed
-            self.eventually(lambda: self.postgres_answers() and self.get_backends("postgres"), "Odoo's cron is back")
+            self.eventually(lambda: self.get_backends("postgres"), "Odoo's cron is back")
             lost_answers = self.unwritten_posts()
             self.assertIn(len(lost_answers), range(CONNECTIONS, IN_FLIGHT + 1))
             self.a_minute_goes_by()
@@ -200,14 +199,15 @@ class TestPostgresCrash(FaultCase):
         self.assert_ledger("PostgreSQL crashes while sending", lost_answers)
 
     def get_backends(self, database):
-        """Return the process ids of PostgreSQL's sessions with Odoo."""
-        rows = self.query(
+        """Return the process ids of PostgreSQL's sessions with Odoo, none while it recovers."""
+        rows = self.query_if_up(
             f"SELECT pid FROM pg_stat_activity WHERE datname = '{database}' AND application_name LIKE 'odoo%'"
         )
         return [int(row[0]) for row in rows]
 
-    def postgres_answers(self):
+    def query_if_up(self, sql):
+        """Return the rows, none while PostgreSQL does not respond."""
         try:
-            return self.query("SELECT 1")
+            return self.query(sql)
         except SetupError:
-            return False
+            return []

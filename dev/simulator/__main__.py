@@ -2,9 +2,7 @@
 
 import sys
 
-from .. import without_odoo  # noqa: F401
+from ..without_odoo import load
 
 if __name__ == "__main__":
-    from cloudprinter.dev.simulator.scenarios import main
-
-    sys.exit(main())
+    sys.exit(load("dev.simulator.scenarios").main())
