@@ -11,7 +11,7 @@ determines the new state of its signals and of the circuit::
 from .bundle import SLOTS, Attempt, Bundle, Endpoint, Row, share_slots
 from .circuit import Allowance, Circuit, Outage, allow
 from .poster import Poster
-from .queue import Queue
+from .queue import QUIET, Queue
 from .run import Run
 from .schedule import CIRCUIT_FARTHEST, FAULTS_AT_MOST, SIGNAL_FARTHEST, get_wait, is_reached, spread, utcnow
 from .verdict import Change, Decision, Verdict, decide, settle
@@ -19,6 +19,7 @@ from .verdict import Change, Decision, Verdict, decide, settle
 __all__ = [
     "CIRCUIT_FARTHEST",
     "FAULTS_AT_MOST",
+    "QUIET",
     "SIGNAL_FARTHEST",
     "SLOTS",
     "Allowance",

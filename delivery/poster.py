@@ -72,10 +72,6 @@ class Poster:
             self._line.add(bundle)
             self._threads.submit(self._post_next)
 
-    def is_posting(self):
-        """Return whether `wait` would block."""
-        return self._finished.empty()
-
     def wait(self):
         """Wait for a post to end, and for others that end at the same moment: recording them together is faster.
 

@@ -9,6 +9,13 @@ from .schedule import FAULTS_AT_MOST, SIGNAL_FARTHEST, get_wait, utcnow
 
 WINDOW = 2000  # rows considered at a time, shared by the companies
 WINDOW_OF_COMPANY = 200
+QUIET = 60  # seconds that the chatter waits for further outcomes
+# due or in flight: a claim removes the answer of the attempt before
+PENDING = """
+    other.state = 'outgoing'
+    AND (other.attempt_count > 0 AND other.answer IS NULL
+         OR (other.next_attempt_date > %(now)s AND other.next_attempt_date <= %(far)s) IS NOT TRUE)
+"""
 
 
 class Queue:
@@ -269,13 +276,13 @@ class Queue:
 
     # === chatter === #
 
-    def find_untold(self, at_most, busy_order_ids):
+    def find_untold(self, at_most, failed_ids):
         """Lock the signals whose outcome is not in the chatter yet, and return their ids, the oldest first.
 
-        All such signals of a document are returned together, so that they share a note.
+        All such signals of a document are returned together, so that they share a note. For the same reason, a
+        document with more signals due or in flight is left out for up to a minute.
 
-        :param busy_order_ids: orders in flight. Documents with more signals due or in flight are left out, but none
-            are if this is None.
+        :param failed_ids: signals to leave out
         """
         rows = self._run(
             """
@@ -283,33 +290,29 @@ class Queue:
                 SELECT id, item_id, res_model, res_id
                   FROM cloudprinter_signal signal
                  WHERE to_tell
-                   AND (%(busy)s::int[] IS NULL
+                   AND id != ALL(%(failed)s)
+                   AND (write_date < %(now)s - make_interval(secs => %(quiet)s)
                         -- one lookup per index: with OR, PostgreSQL would read the whole queue for each signal
                         OR NOT EXISTS (SELECT FROM cloudprinter_signal other
-                                        WHERE other.item_id = signal.item_id
-                                          AND other.state = 'outgoing'
-                                          AND (other.order_id = ANY(%(busy)s::int[])
-                                               OR (other.next_attempt_date > %(now)s
-                                                   AND other.next_attempt_date <= %(far)s) IS NOT TRUE))
+                                        WHERE other.item_id = signal.item_id AND {pending})
                        AND NOT EXISTS (SELECT FROM cloudprinter_signal other
                                         WHERE other.res_model = signal.res_model
                                           AND other.res_id = signal.res_id
-                                          AND other.state = 'outgoing'
-                                          AND (other.order_id = ANY(%(busy)s::int[])
-                                               OR (other.next_attempt_date > %(now)s
-                                                   AND other.next_attempt_date <= %(far)s) IS NOT TRUE)))
+                                          AND {pending}))
               ORDER BY id
                  LIMIT %(limit)s
             )
             SELECT signal.id
               FROM cloudprinter_signal signal
              WHERE to_tell
+               AND id != ALL(%(failed)s)
                AND (item_id IN (SELECT item_id FROM first)
                     OR (res_model, res_id) IN (SELECT res_model, res_id FROM first))
           ORDER BY id
                FOR NO KEY UPDATE SKIP LOCKED
-            """,
-            busy=busy_order_ids,
+            """.format(pending=PENDING),
+            failed=failed_ids,
+            quiet=QUIET,
             limit=at_most,
         )
         return [row[0] for row in rows]

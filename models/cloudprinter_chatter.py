@@ -1,20 +1,18 @@
 import logging
-import time
 from collections import defaultdict
 
 from markupsafe import Markup
 
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import LazyTranslate
 
-from ..delivery import Queue
+from ..delivery import QUIET, Queue
 
 _logger = logging.getLogger(__name__)
 _lt = LazyTranslate(__name__)
 
 BATCH = 150  # signals to log at a time
-TELL_AT_MOST = 20.0  # seconds; the rest is logged in the next run
 # translated into the language of the company when used: pylint: disable=prefer-env-translation
 SIGNAL_LABELS = {
     "ItemRegistered": _lt("Confirmed"),
@@ -38,34 +36,52 @@ class CloudprinterChatter(models.AbstractModel):
     _description = "Cloudprinter Chatter"
 
     @api.model
-    def _tell(self, run=None):
-        """Log the outcomes that are not logged yet, and commit.
+    def _wake(self, at=None, failed_ids=()):
+        """Trigger the scheduled action if there is something to log, apart from what has just failed."""
+        domain = [("to_tell", "=", True), ("id", "not in", failed_ids)]
+        if self.env["cloudprinter.signal"].sudo().search_count(domain, limit=1):
+            self.env["ir.cron"]._cloudprinter_wake("ir_cron_tell", at)
 
-        :param Run run: the current run, if any. While it goes on, log only one batch, and only on documents that have
-            no other signal due or in flight
+    @api.model
+    def _cron_tell(self):
+        """Log the outcomes that are not logged yet, and commit after each batch.
+
+        It runs apart from the sender, since a note takes longer than recording an answer. An outcome that cannot be
+        logged is left to the next run.
         """
-        busy_order_ids = [bundle.order_id for bundle in run.in_flight] if run else None
-        give_up = time.monotonic() + TELL_AT_MOST
-        while time.monotonic() < give_up:
+        failed = self.env["cloudprinter.signal"]
+        seconds = 1
+        while seconds > 0:
+            queue = Queue(self.env.cr)
+            signals = failed.browse(queue.find_untold(BATCH, failed.ids))
             try:
-                signals = self.env["cloudprinter.signal"].browse(Queue(self.env.cr).find_untold(BATCH, busy_order_ids))
-                if signals:
-                    self._tell_signals(signals)
-                    Queue(self.env.cr).mark_told(signals.ids)
-                    signals.invalidate_recordset(["to_tell"], flush=False)
-                # even if nothing was written: the snapshot must not stay open
-                self.env.cr.commit()  # pylint: disable=invalid-commit
+                failed += self._tell(signals)
+                queue.mark_told((signals - failed).ids)
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                # a user works on the same documents
                 self.env.cr.rollback()
+                self._wake()
                 return
-            except Exception:
-                # signals are sent all the same
-                self.env.cr.rollback()
-                _logger.exception("Cloudprinter: the outcomes of signals cannot be logged in the chatter")
-                return
-            if run or not signals:
-                return
-        self.env["cloudprinter.signal"]._wake_sender()
+            signals.invalidate_recordset(["to_tell"], flush=False)
+            seconds = self.env["ir.cron"]._commit_progress(len(signals), remaining=len(signals))
+            if not signals:
+                break
+        # documents with more to come
+        self._wake(fields.Datetime.add(fields.Datetime.now(), seconds=QUIET), failed.ids)
+
+    def _tell(self, signals):
+        """Log these signals and return those that could not be logged."""
+        try:
+            with self.env.cr.savepoint():
+                self._tell_signals(signals)
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception:
+            if len(signals) > 1:
+                return signals.browse().union(*map(self._tell, signals))
+            _logger.exception("Cloudprinter: the outcome of signal %s cannot be logged in the chatter", signals.id)
+            return signals
+        return signals.browse()
 
     def _tell_signals(self, signals):
         """Log these signals, with one message per document."""

@@ -20,7 +20,7 @@ LOCK = 0x636C6F7564707274  # "cloudprt"
 LOCK_IDLE = 60  # seconds after which PostgreSQL releases the lock of an idle process
 BUDGET = 30.0  # seconds of claiming, at most half of Odoo's limit for a scheduled action
 TIMEOUT = 20.0  # seconds for one POST, at most a quarter of that limit
-TELL_EVERY = 0.1  # seconds at least between chatter updates while bundles are in flight
+TELL_EVERY = 1.0  # seconds at least between two calls of the chatter's scheduled action
 
 _stopping = threading.Event()
 _senders = set()  # a threading.Event per sender, set when it has ended
@@ -107,7 +107,6 @@ class CloudprinterSender(models.AbstractModel):
         run = self._make_run(keep_lock)
         # left over from an earlier run
         run.due.locked_order_ids.update(ledger._apply().signal_ids.order_id.ids)
-        chatter._tell()
         ledger._expire()
         self.env.flush_all()
         told = time.monotonic()
@@ -116,14 +115,14 @@ class CloudprinterSender(models.AbstractModel):
                 self._claim_all(run)
                 if not run.in_flight:
                     break
-                if run.poster.is_posting() and time.monotonic() > told + TELL_EVERY:
-                    chatter._tell(run)
-                    told = time.monotonic()
                 self._record(run, run.poster.wait())
+                if time.monotonic() > told + TELL_EVERY:
+                    chatter._wake()
+                    told = time.monotonic()
         finally:
             # if the database is gone, nothing more may be posted, as its answer could not be recorded
             run.poster.close()
-        chatter._tell()
+        chatter._wake()
         self._wake_again(run)
         self.env["ir.cron"]._commit_progress()
 
@@ -143,7 +142,7 @@ class CloudprinterSender(models.AbstractModel):
                     self._record(run, run.poster.wait())
             finally:
                 run.poster.close()
-            self.env["cloudprinter.chatter"]._tell()
+            self.env["cloudprinter.chatter"]._wake()
         return True
 
     # === endpoints === #

@@ -211,13 +211,14 @@ class CloudprinterCase(TransactionCase):
         return user
 
     def send(self):
-        """Run the scheduled action."""
+        """Run the scheduled actions that send and that write the chatter."""
         self.env.cr.flush()
         # browser tests are always in this mode
         mode = nullcontext() if isinstance(self, HttpCase) else self.enter_registry_test_mode()
         with mode:
             self.env.ref("cloudprinter.ir_cron_send").method_direct_trigger()
-        # the action has an environment of its own
+            self.env.ref("cloudprinter.ir_cron_tell").method_direct_trigger()
+        # the actions have environments of their own
         self.env.invalidate_all()
 
     @contextmanager

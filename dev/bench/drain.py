@@ -19,6 +19,8 @@ CONNECTIONS = 8  # the add-on's default
 SLOW = 0.05  # seconds that the endpoint takes to answer
 MEMORY_INTERVAL = 0.5  # seconds
 SIGNALS_PER_ORDER = 5
+# as in production: the sender and the chatter each have a process
+WORKERS = ("--workers=1", "--max-cron-threads=2")
 
 OUTBOX = """
     SELECT orders.name, item.name, signal.type, coalesce(signal.tracking, ''), coalesce(signal.shipping_option, ''),
@@ -38,6 +40,7 @@ IDLE = """
                         WHERE datname = current_database() AND pid != pg_backend_pid()
                           AND backend_type = 'client backend' AND state != 'idle')
 """
+QUEUE = "SELECT 1 FROM cloudprinter_signal WHERE state = 'outgoing' OR to_tell LIMIT 1"
 LAST_COMMIT = """
     SELECT extract(epoch FROM max(pg_xact_commit_timestamp(xmin)))::float FROM {} WHERE xmin::text::bigint >= {}
 """
@@ -49,9 +52,16 @@ class Broken(Exception):
 
 
 class Drain(NamedTuple):
+    """What a run of the scheduled actions has done.
+
+    :ivar seconds: until the last answer was recorded
+    :ivar told_seconds: until the last outcome was in the chatter
+    """
+
     signals: int
     seconds: float
     messages: int
+    told_seconds: float
 
     @property
     def rate(self):
@@ -91,12 +101,11 @@ class Shop:
         [[newest]] = self.fetch(NEWEST)
         started = self.office.run("release")
         self._wait_until_sent(timeout)
-        ended = max(
-            self.fetch(LAST_COMMIT.format(table, newest))[0][0] or 0
-            for table in ("cloudprinter_signal", "mail_message")
+        sent, told = (
+            self.fetch(LAST_COMMIT.format(table, newest))[0][0] for table in ("cloudprinter_request", "mail_message")
         )
         check_received(queued, endpoint.accepted())
-        return Drain(len(queued), ended - started, self._count_messages() - messages)
+        return Drain(len(queued), sent - started, self._count_messages() - messages, told - started)
 
     def _count_messages(self):
         return self.fetch("SELECT count(*) FROM mail_message")[0][0]
@@ -104,9 +113,7 @@ class Shop:
     def _wait_until_sent(self, timeout):
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            if not self.fetch("SELECT 1 FROM cloudprinter_signal WHERE state = 'outgoing' LIMIT 1") and self.fetch(
-                IDLE
-            ):
+            if not self.fetch(QUEUE) and self.fetch(IDLE):
                 break
             time.sleep(0.2)
         states = self.fetch("SELECT state, count(*) FROM cloudprinter_signal GROUP BY state")
@@ -115,10 +122,13 @@ class Shop:
 
 
 @contextmanager
-def open_shop(bench, database):
-    """Serve `database`, which has the add-on; when the block begins the sender has run once and sent nothing."""
+def open_shop(bench, database, *options):
+    """Serve `database`, which has the add-on; when the block begins the sender has run once and sent nothing.
+
+    :param options: Odoo's command line, by default one thread for scheduled actions
+    """
     with (
-        bench.odoo.serving(database, "--max-cron-threads=1"),
+        bench.odoo.serving(database, *(options or ["--max-cron-threads=1"])),
         bench.in_odoo(database) as office,
     ):
         office.run("hold", bench.endpoint.url, KEY)
@@ -178,9 +188,10 @@ def measure_backlog(bench):
             bench.endpoint.start(delay)
             seconds = post_all(bodies, bench.endpoint.url, KEY, CONNECTIONS)
             check_received(queued, bench.endpoint.accepted())
-            with bench.copied(source) as database, open_shop(bench, database) as shop:
+            with bench.copied(source) as database, open_shop(bench, database, *WORKERS) as shop:
                 pairs.append((shop.drain(delay), len(queued) / seconds))
-            say(f"     {pairs[-1][0].rate:.0f} of {pairs[-1][1]:.0f} signals/s")
+            drain, ceiling = pairs[-1]
+            say(f"     {drain.rate:.0f} of {ceiling:.0f} signals/s; in the chatter after {drain.told_seconds:.0f} s")
     for delay, pairs in results.items():
         drains = [drain for drain, _ceiling in pairs]
         rates, ceilings = [drain.rate for drain in drains], [ceiling for _drain, ceiling in pairs]
@@ -192,7 +203,8 @@ def measure_backlog(bench):
             f"drain: Odoo's cron, {where}",
             f"{spread(rates)} /s",
             f"{spread(share, 2)} of the ceiling",
-            f"{drains[0].messages:,} chatter messages",
+            f"{drains[0].messages:,} chatter messages, the last after"
+            f" {spread([drain.told_seconds / drain.seconds for drain in drains], 2)} of the time",
         )
         rate = statistics.median(rates)
         if delay:

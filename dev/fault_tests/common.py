@@ -73,7 +73,8 @@ class FaultCase(ProcessCase):
             time.sleep(0.05)
 
     def all_delivered(self):
-        return self.count("state = 'outgoing'") == 0
+        """Return whether no signal is queued, and each outcome is in the chatter."""
+        return self.count("state = 'outgoing' OR to_tell") == 0
 
     def count(self, condition):
         return int(self.query(f"SELECT count(*) FROM cloudprinter_signal WHERE {condition}")[0][0])

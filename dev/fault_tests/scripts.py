@@ -164,11 +164,12 @@ def send_every(env, minutes, until):
 
 
 def _run(env):
-    """Run the sender, and again as long as it requests it."""
+    """Run the sender and the chatter, and again as long as they request it."""
     triggers = SQL("DELETE FROM ir_cron_trigger WHERE call_at <= %s RETURNING id", fields.Datetime.now())
     env.execute_query(triggers)
     for _round in range(ROUNDS):
         env["cloudprinter.sender"]._cron_send()
+        env["cloudprinter.chatter"]._cron_tell()
         if not env.execute_query(triggers):
             return
     raise AssertionError("the sender never comes to an end")
@@ -180,11 +181,12 @@ def send_beside_the_cron(env):
 
 
 def send_when_due(env):
-    """Run the sender now and whenever it requests it, until nothing is left."""
+    """Run the sender and the chatter now and whenever they request it, until nothing is left."""
     with later(0) as clock:
         for _round in range(ROUNDS):
             env.execute_query(SQL("DELETE FROM ir_cron_trigger RETURNING id"))
             env["cloudprinter.sender"]._cron_send()
+            env["cloudprinter.chatter"]._cron_tell()
             if not env.execute_query(QUEUE):
                 return
             [[date]] = env.execute_query(WAKE)
@@ -228,6 +230,7 @@ def die_before_chatter_is_written(env):
     """Kill the process when all signals are accepted, before the chatter is written."""
     with patch.object(CloudprinterChatter, "_tell_signals", lambda *arguments: die()):
         env["cloudprinter.sender"]._cron_send()
+        env["cloudprinter.chatter"]._cron_tell()
 
 
 def send_with_lock_idle(env, seconds):

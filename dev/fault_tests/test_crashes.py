@@ -145,12 +145,12 @@ class TestOdooStopped(FaultCase):
 
     def test_limit_of_scheduled_actions(self):
         """The endpoint is slow and the limit is low: the run ends before Odoo kills it."""
-        self.server.misbehave(delay=0.8)
-        self.given_orders(60, ["ItemRegistered"])
-        with self.serving("--max-cron-threads=1", "--workers=1", "--limit-time-real-cron=8"):
+        self.server.misbehave(delay=3)
+        self.given_orders(80, ["ItemRegistered"])
+        with self.serving("--max-cron-threads=1", "--workers=1", "--limit-time-real-cron=20"):
             self.a_minute_goes_by()
-            self.eventually(self.all_delivered, "all are delivered")
-        figures = self.assert_ledger("limit of 8 s for scheduled actions")
+            self.eventually(self.all_delivered, "all are delivered", timeout=300)
+        figures = self.assert_ledger("limit of 20 s for scheduled actions")
         self.assertEqual(figures.repeats, 0)
 
     def test_frozen_process(self):

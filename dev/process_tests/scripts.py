@@ -154,8 +154,9 @@ def get_demo(env):
 
 
 def send(env):
-    """Run the sender in this process, as the scheduled action does."""
+    """Run the sender and the chatter in this process, as the scheduled actions do."""
     env["cloudprinter.sender"]._cron_send()
+    env["cloudprinter.chatter"]._cron_tell()
     return get_outbox(env)
 
 
