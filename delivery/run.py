@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from .bundle import SLOTS, Endpoint
 from .poster import Poster
 
-LOOK_EVERY = 1.0  # seconds
+LOOK_EVERY = 3.0  # seconds
 
 
 class Due:
@@ -15,7 +15,8 @@ class Due:
 
     :ivar orders: company id → ids of the orders of which a bundle may be claimed, in order; without companies that
         have to be looked up
-    :ivar is_fresh: whether all companies were just looked up
+    :ivar without_single: endpoints without a signal that has to be posted alone, with the kind that was looked for
+    :ivar is_fresh: whether everything was just looked up
     :ivar locked_order_ids: orders of which nothing could be claimed because of locks; kept for the whole run
     """
 
@@ -24,8 +25,11 @@ class Due:
         self.forget()
 
     def forget(self):
-        self.orders, self.is_fresh = {}, True
+        self.orders, self.without_single, self.is_fresh = {}, set(), True
         self._until = time.monotonic() + LOOK_EVERY
+
+    def is_empty(self):
+        return not self.orders and not self.without_single
 
     def is_old(self):
         return time.monotonic() > self._until

@@ -7,12 +7,9 @@ add-on was installed.
 import ast
 import json
 import os
-import re
 import shutil
 import subprocess
 import time
-from collections import defaultdict
-from datetime import datetime
 
 from .environment import ADDONS, DEV, PYTHON, ROOT, SetupError, say
 from .jobs import Job, run_jobs
@@ -28,13 +25,6 @@ ALONE = "TestPostgresCrash"
 DURATIONS = DEV / "durations.json"
 COVERAGE = DEV / "coverage" / "data"
 PROCESS_TESTS = ("dev/process_tests", "dev/fault_tests")
-
-LINE = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d+) \d+ (\w+) ")
-STARTED = re.compile(r"odoo\.addons\.cloudprinter\.tests\.[\w.]+: Starting (\w+)\.\w+")
-ODOO_RESULT = re.compile(r"(\d+) failed, (\d+) error\(s\) of (\d+) tests")
-PROCESS_RESULT = re.compile(r"^Ran (\d+) tests?", re.MULTILINE)
-# a skipped test counts as not run
-PROCESS_TROUBLE = re.compile(r"(?:failures|errors|skipped|unexpected successes)=(\d+)")
 
 
 def run_tests(server, template, tags=None, only="", coverage=False):
@@ -97,85 +87,77 @@ def get_process_jobs(server, template, folder, only=""):
     ]
 
 
-class OdooJob(Job):
+class TestJob(Job):
+    """A process that runs tests and writes their results (see `dev/test_runner.py`)."""
+
+    def __init__(self, server, name, log, arguments, seconds):
+        self.results = log.with_suffix(".json")
+        command = [server.python, "-m", "dev.test_runner", self.results, *arguments]
+        super().__init__(name, command, log, seconds, env=server.dev_environment, cwd=ROOT)
+
+    def start(self):
+        self.results.unlink(missing_ok=True)
+        super().start()
+
+    def read_result(self):
+        """Return the results of the tests. A process that fails without a failed test, or runs none, is a failure."""
+        result = {"passed": 0, "failed": 0, "trouble": [], "durations": {}}
+        if self.results.exists():
+            result = json.loads(self.results.read_text())
+        if not result["failed"] and (self.process.returncode or not result["passed"]):
+            result["failed"] = 1
+            result["trouble"].append(f"The process ended with exit code {self.process.returncode}: {self.log}")
+        return result
+
+
+class OdooJob(TestJob):
     """Odoo's test classes `classes`, named by `tags`, in one Odoo process."""
 
     def __init__(self, server, database, tags, classes=(), seconds=0):
         self.postgres = server.postgres
         self.database = database
         self.classes = classes
-        command = server.command(
-            database,
+        options = [
+            *server.options,
+            f"--database={database}",
             f"--test-tags={tags}",
             "--stop-after-init",
             "--max-cron-threads=0",
             f"--screenshots={DEV / 'screenshots'}",
             "--http-interface=127.0.0.1",
             f"--http-port={free_port()}",
-        )
+        ]
         name = f"{len(classes)} classes of Odoo's kind" if classes else tags
-        super().__init__(name, command, DEV / "log" / f"{database}.log", seconds, env=server.environment)
+        super().__init__(server, name, DEV / "log" / f"{database}.log", ["odoo", *options], seconds)
 
     def start(self):
         self.postgres.create(self.database, INSTALLED)
         super().start()
 
     def read_result(self):
-        """Return passed and failed, the lines that explain failures, and the seconds of each class."""
-        passed = failed = 0
-        trouble, in_trouble = [], False
-        durations = defaultdict(float)
-        current, since = None, None
-        for line in self.log.read_text(errors="replace").splitlines():
-            if start := LINE.match(line):
-                now = datetime.fromisoformat(start[1]).timestamp() + int(start[2]) / 1000
-                if current:
-                    durations[current] += now - since
-                since = now
-                in_trouble = start[3] in ("ERROR", "CRITICAL")
-                if begun := STARTED.search(line):
-                    current = begun[1]
-            if in_trouble:
-                trouble.append(line)
-            if result := ODOO_RESULT.search(line):
-                bad = int(result[1]) + int(result[2])
-                failed += bad
-                passed += int(result[3]) - bad
-        if self.process.returncode and not failed:
-            failed = 1
-            trouble.append(f"Odoo ended with exit code {self.process.returncode}.")
-        if missing := sorted(set(self.classes) - set(durations)):
-            failed += len(missing)
-            trouble.append(f"No test ran of {', '.join(missing)}.")
-        if not failed and (warnings := check_log(self.log)):
-            failed = 1
-            trouble.append(f"What a test provokes, it expects (assertLogs, mute_logger):\n{warnings}")
+        result = super().read_result()
+        if missing := sorted(set(self.classes) - set(result["durations"])):
+            result["failed"] += len(missing)
+            result["trouble"].append(f"No test ran of {', '.join(missing)}.")
+        if not result["failed"] and (warnings := check_log(self.log)):
+            result["failed"] = 1
+            result["trouble"].append(f"What a test provokes, it expects (assertLogs, mute_logger):\n{warnings}")
         self.postgres.drop(self.database)
-        return passed, failed, trouble, durations
+        return result
 
 
-class ProcessJob(Job):
+class ProcessJob(TestJob):
     """A class of dev/process_tests/ or dev/fault_tests/, in a process that starts others."""
 
     def __init__(self, server, template, path, name, seconds):
-        environment = dict(
-            server.dev_environment,
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        arguments = ["unittest", f"{module}.{name}"]
+        super().__init__(server, name, DEV / "log" / f"test-{name}.log", arguments, seconds)
+        self.options["env"].update(
             CLOUDPRINTER_TEST_PORT=str(server.postgres.port),
             CLOUDPRINTER_TEST_TEMPLATE=template,
             CLOUDPRINTER_TEST_ADDONS=str(ADDONS),
         )
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        command = [server.python, "-m", "unittest", "-v", f"{module}.{name}"]
-        super().__init__(name, command, DEV / "log" / f"test-{name}.log", seconds, env=environment, cwd=ROOT)
-
-    def read_result(self):
-        text = self.log.read_text(errors="replace")
-        ran = PROCESS_RESULT.search(text)
-        count = int(ran[1]) if ran else 0
-        failed = sum(map(int, PROCESS_TROUBLE.findall(text)))
-        if not failed and (self.process.returncode or not count):
-            failed = 1
-        return max(count - failed, 0), failed, text.splitlines() if failed else [], {self.name: self.seconds}
 
 
 class Run:
@@ -213,12 +195,13 @@ class Run:
         return 1 if self.failed else 0
 
     def report(self, job):
-        passed, failed, trouble, durations = job.read_result()
+        result = job.read_result()
+        passed, failed = result["passed"], result["failed"]
         self.passed += passed
         self.failed += failed
-        self.durations.update({name: round(seconds, 1) for name, seconds in durations.items()})
-        for line in trouble:
-            say(line)
+        self.durations.update({name: round(seconds, 1) for name, seconds in result["durations"].items()})
+        for text in result["trouble"]:
+            say(text)
         say(f"  {passed:4} passed{f', {failed} FAILED' if failed else ''} in {job.seconds:.0f} s: {job.name}")
 
 

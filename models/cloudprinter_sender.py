@@ -20,7 +20,6 @@ LOCK = 0x636C6F7564707274  # "cloudprt"
 LOCK_IDLE = 60  # seconds after which PostgreSQL releases the lock of an idle process
 BUDGET = 30.0  # seconds of claiming, at most half of Odoo's limit for a scheduled action
 TIMEOUT = 20.0  # seconds for one POST, at most a quarter of that limit
-TELL_EVERY = 1.0  # seconds at least between two calls of the chatter's scheduled action
 
 _stopping = threading.Event()
 _senders = set()  # a threading.Event per sender, set when it has ended
@@ -103,26 +102,21 @@ class CloudprinterSender(models.AbstractModel):
 
     def _send(self, keep_lock):
         """Claim, post and record until nothing can be claimed or the time budget is spent."""
-        ledger, chatter = self.env["cloudprinter.ledger"], self.env["cloudprinter.chatter"]
-        run = self._make_run(keep_lock)
+        ledger, run = self.env["cloudprinter.ledger"], self._make_run(keep_lock)
         # left over from an earlier run
         run.due.locked_order_ids.update(ledger._apply().signal_ids.order_id.ids)
         ledger._expire()
         self.env.flush_all()
-        told = time.monotonic()
         try:
             while True:
                 self._claim_all(run)
                 if not run.in_flight:
                     break
                 self._record(run, run.poster.wait())
-                if time.monotonic() > told + TELL_EVERY:
-                    chatter._wake()
-                    told = time.monotonic()
         finally:
             # if the database is gone, nothing more may be posted, as its answer could not be recorded
             run.poster.close()
-        chatter._wake()
+        self.env["cloudprinter.chatter"]._wake()
         self._wake_again(run)
         self.env["ir.cron"]._commit_progress()
 
@@ -223,22 +217,30 @@ class CloudprinterSender(models.AbstractModel):
             return []
         queue, now = Queue(self.env.cr), fields.Datetime.now()
         busy = [*run.due.locked_order_ids, *(bundle.order_id for bundle in run.in_flight)]
-        if not run.in_flight or run.due.is_old():
+        if run.due.is_old():
             run.due.forget()
+        run.due.is_fresh = run.due.is_empty()
         singles, bundles = [], []
         for endpoint in run.endpoints:
             allowance = allow(endpoint.circuit, run.get_in_flight(endpoint), now)
             if allowance.bundles:
                 bundles += endpoint.company_ids
-            single = allowance.single and queue.find_single(endpoint.company_ids, allowance, busy)
-            if single:
-                singles.append(single)
+            kind = (endpoint.company_id, allowance.single)
+            if allowance.single and kind not in run.due.without_single:
+                single = queue.find_single(endpoint.company_ids, allowance, busy)
+                if single:
+                    singles.append(single)
+                else:
+                    run.due.without_single.add(kind)
         unknown = [company_id for company_id in bundles if company_id not in run.due.orders]
-        run.due.is_fresh = unknown == bundles
         if unknown:
             run.due.orders.update(queue.find_orders(unknown, busy))
         found = share_slots(run.due.get_candidates(bundles, singles, busy), run.in_flight, room)
         run.due.remove(found)
+        if not found and not run.in_flight and not run.due.is_fresh:
+            # the run ends only if nothing has become due since
+            run.due.forget()
+            return self._find(run)
         return found
 
     def _claim(self, run, found):

@@ -2,6 +2,7 @@ from . import test_access
 from . import test_accounting
 from . import test_browser
 from . import test_canceled_documents
+from . import test_chatter
 from . import test_circuit
 from . import test_cloudsignal
 from . import test_companies

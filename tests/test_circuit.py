@@ -537,16 +537,3 @@ class TestLeftOver(DeliveryCase):
         self.assertEqual((one.state, two.state), ("outgoing", "sent"))
         self.send()
         self.assertEqual((one.state, len(self.server.requests)), ("sent", 2))
-
-    def test_chatter(self):
-        """Odoo was restarted before the chatter was written."""
-        item = self.accept("1")
-        before = item.message_ids
-        with patch.object(type(self.env["cloudprinter.chatter"]), "_tell", lambda self, run=None: None):
-            self.send()
-        self.assertEqual((item.signal_ids.state, item.message_ids), ("sent", before))
-        self.send()
-        [message] = item.message_ids - before
-        self.assertIn("accepted", message.body)
-        self.send()
-        self.assertEqual(item.message_ids - before, message, "written once")

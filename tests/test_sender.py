@@ -11,7 +11,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..delivery import Poster
-from ..models import cloudprinter_chatter, cloudprinter_ledger
+from ..models import cloudprinter_ledger
 from ..models.cloudprinter_sender import LOCK
 from .common import ALL_BUT_PACKED, KEY, ORDER, CloudprinterCase
 
@@ -339,70 +339,6 @@ class TestSender(CloudprinterCase):
         self.send()
         numbers = self.get_outbox(items, state="sent").mapped("number")
         self.assertEqual(sorted(numbers), list(range(1, len(numbers) + 1)))
-
-    def test_chatter_of_problems_only(self):
-        self.company.cloudprinter_chatter = "problems"
-        item = self.sell_one()
-        before = len(item.message_ids)
-        self.send()
-        self.assertEqual(len(item.message_ids), before)
-
-    def test_one_message_for_a_document_and_run(self):
-        """Four orders are printed together: their manufacturing order gets one message about all of them."""
-        items = self.env["cloudprinter.item"]
-        for order in "1234":
-            items += self.sell_one(order=order, item=f"{order}-1")
-        together = items[0].production_ids
-        together.cloudprinter_item_ids = items
-        self.send()
-        self.produce(together)
-        self.env["ir.config_parameter"].set_param("cloudprinter.connections", "1")
-        before = together.message_ids
-        with patch.object(cloudprinter_chatter, "BATCH", 1):
-            self.send()
-        [message] = together.message_ids - before
-        for item in items[1:]:
-            self.assertIn(f"Production Started</b> for item {item.name}", message.body)
-        self.assertEqual(len(items[0].message_ids), 2, "one for each run")
-
-    def test_document_is_gone(self):
-        """The document that caused the signal was deleted before the answer arrived."""
-        item = self.sell_one()
-        signal = self.get_outbox(item)
-        signal.res_id = 999999999
-        self.send()
-        self.assert_states(item, [("ItemRegistered", "sent", False)])
-
-    @mute_logger("odoo.addons.cloudprinter.models.cloudprinter_chatter")
-    def test_note_that_cannot_be_written(self):
-        """Another add-on breaks the chatter: the acceptance is kept, nothing is posted again."""
-        item = self.sell_one()
-        with patch.object(type(item), "_message_log_batch", side_effect=ValueError("broken")):
-            self.send()
-        self.assert_states(item, [("ItemRegistered", "sent", False)])
-        self.assertEqual(self.get_outbox(item).request_ids.outcome, "accepted")
-
-    @mute_logger("odoo.addons.cloudprinter.models.cloudprinter_chatter")
-    def test_outcomes_that_cannot_be_logged(self):
-        """An error of the chatter does not keep the sender from posting; the outcome is logged later."""
-        item = self.sell_one()
-        with patch.object(type(self.env["cloudprinter.chatter"]), "_get_line", side_effect=ValueError("broken")):
-            self.send()
-            other = self.sell_one(item="2", order="2")
-            self.send()
-        for each in (item, other):
-            self.assert_states(each, [("ItemRegistered", "sent", False)])
-        self.send()
-        self.assertIn("accepted", item.message_ids[0].body)
-
-    def test_html_in_ids_and_answers(self):
-        """Text from outside is escaped in the chatter."""
-        item = self.sell_one(item="<b>1</b>")
-        self.server.misbehave(times=1, status=400, body='{"error": {"info": "<script>alert(1)</script> & co"}}')
-        self.send()
-        body = item.message_ids[0].body
-        self.assertIn("&lt;b&gt;1&lt;/b&gt;", body)
-        self.assertNotIn("<script", body)
 
     @mute_logger("odoo.addons.cloudprinter.models.cloudprinter_sender")
     def test_a_row_that_cannot_be_sent(self):
