@@ -115,9 +115,10 @@ class CloudprinterItem(models.Model):
         "accepted_date",
         "cancel_cause",
         "quantity",
-        "sale_line_ids",
+        "sale_line_ids.product_uom_qty",
         "production_ids.state",
         "move_ids.state",
+        "move_ids.location_dest_id",
         "move_ids.move_line_ids.result_package_id",
     )
     def _compute_stage(self):
@@ -133,9 +134,14 @@ class CloudprinterItem(models.Model):
         # one manufacturing order may be for hundreds of items
         states = {production.id: production._cloudprinter_fact() for production in self.production_ids}
         productions = {item.id: tuple(states[id_] for id_ in item.production_ids._ids) for item in self}
-        # packages do not matter while an item is being made
-        made = self.filtered(lambda item: not MAKING.intersection(productions[item.id]))
-        packed = made.move_ids._cloudprinter_filter_packed()
+        # while an item is being made, packages do not matter until something has reached the customer
+        packable = self.filtered(
+            lambda item: (
+                not MAKING.intersection(productions[item.id])
+                or any(move.state == "done" and move.location_dest_id._is_outgoing() for move in item.move_ids)
+            )
+        )
+        packed = packable.move_ids._cloudprinter_filter_packed()
         for item in self:
             facts = item._collect_facts(productions[item.id], packed)
             values = {"stage": derive_stage(facts), "facts": facts.as_text()}
@@ -172,15 +178,27 @@ class CloudprinterItem(models.Model):
             canceled=bool(self.cancel_cause),
             productions=productions,
             moves=moves,
-            enough=self._left_enough(bound, moves),
+            enough=bool(self.sale_line_ids) or not self.quantity or self._left_enough(bound),
         )
 
-    def _left_enough(self, bound, moves):
-        """Return False while only part of the item reached the customer. With a sales order line, its moves decide."""
-        left = [
-            move._cloudprinter_quantity() for move, fact in zip(bound, moves) if fact.final and fact.state == "done"
-        ]
-        return not left or not self.quantity or bool(self.sale_line_ids) or sum(left) >= self.quantity
+    def _left_enough(self, bound):
+        """Return whether the item's quantity reached the customer, or the rest of it was given up.
+
+        The rest was given up by a transfer that was done with less than planned, or by canceling one that was made
+        after the first that left.
+
+        :param bound: the moves to the customer
+        """
+        done = bound._cloudprinter_sent_first().filtered(lambda move: move.state == "done")
+        left = sum(move._cloudprinter_quantity() for move in done)
+        if not done or done.product_id[:1].uom_id.compare(left, self.quantity) >= 0:
+            return True
+        return any(
+            move.product_uom.compare(move.quantity, move.product_uom_qty) < 0
+            if move in done
+            else move.state == "cancel" and move.id > min(done.ids)
+            for move in bound
+        )
 
     def _compute_field_value(self, field):
         res = super()._compute_field_value(field)

@@ -45,6 +45,15 @@ PRODUCTION_CANCELED = _has_facts(fact_text("production", "cancel")) & ~_has_fact
     *(fact_text("production", state) for state in (*MAKING, "done"))
 )
 
+# Neither made nor on its way, without a sales order line from which that would follow.
+FORGOTTEN = (
+    Domain("stage", "in", ("new", "registered"))
+    & ~_has_facts(*(fact_text("production", state) for state in (*MAKING, "done")))
+    & ~_has_facts(*(fact_text("move", state) for state in ("draft", "open", "done")))
+    & Domain("sale_line_ids", "not any", [("state", "!=", "cancel"), ("product_id.type", "!=", "service")])
+    & Domain("is_test", "=", False)
+)
+
 
 class Attention(NamedTuple):
     """A reason why an item needs a user.
@@ -149,7 +158,7 @@ ATTENTION = {
         "Shipped: the tracking reference is missing",
         _has_signal("waiting", "missing_tracking"),
         _lt("Enter Tracking"),
-        lambda item: item._get_last_delivery()[0]._get_records_action(),
+        lambda item: item._open_last_delivery(),
         groups="",
     ),
     "changed_by_update": Attention(
@@ -157,6 +166,9 @@ ATTENTION = {
         Domain("changed_by_update", "=", True),
         _lt("Report"),
         lambda item: item.action_report_changes(),
+    ),
+    "forgotten": Attention(
+        "Nothing will make or ship this item", FORGOTTEN, _lt("Cancel the Item"), _cancel
     ),
 }
 
@@ -183,6 +195,7 @@ class CloudprinterItem(models.Model):
         "order_id.file_ids.state",
         "order_id.file_ids.failure_type",
         "changed_by_update",
+        "sale_line_ids.state",
     )
     def _compute_attention(self):
         remaining = self
@@ -298,6 +311,13 @@ class CloudprinterItem(models.Model):
             )
             for item in self
         }
+
+    def _open_last_delivery(self):
+        """Return the action that opens the last delivery, or the dialog for its details if it is no transfer."""
+        picking = self._get_last_delivery()[0]
+        if picking:
+            return picking._get_records_action()
+        return self.with_context(default_kind="shipped").action_report()
 
     def action_next_step(self):
         """Do what the button of this kind of attention says."""

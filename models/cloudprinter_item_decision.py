@@ -133,6 +133,8 @@ class CloudprinterItem(models.Model):
         self._check_may_decide()
         if signal_type not in STAGE_OF or signal_type == "ItemCanceled":
             raise UserError(self.env._("%(signal)s cannot be reported by hand.", signal=signal_type))
+        # what a user reports comes after what the same transaction derives
+        self.env.cr.flush()
         self._check_not_over()
         details = {}
         if signal_type == "ItemShipped":
@@ -143,12 +145,17 @@ class CloudprinterItem(models.Model):
         vals_list = []
         for item in self:
             rows = rows_of.get(item, self.env["cloudprinter.signal"]).filtered(lambda s: s.state != "canceled")
+            if signal_type == "ItemShipped":
+                # it was shipped outside Odoo, and its delivery in Odoo canceled
+                proposed = rows.filtered(lambda s: s.failure_type == "missing_cause" and not s.attempt_count)
+                proposed.sudo()._withdraw()
+                rows -= proposed
             own = rows.filtered(lambda s: s.type == signal_type)
             if own:
                 # it may wait for the details that are entered now
                 own._check_not_in_flight()
                 if details:
-                    own.write(details)
+                    own._enter_shipping(details)
                 own.action_send()
                 continue
             vals_list += item._prepare_steps(signal_type, details, rows)
@@ -170,6 +177,7 @@ class CloudprinterItem(models.Model):
         hours = str(hours).strip()
         if not hours.isdecimal() or not 1 <= int(hours) <= 9999:
             raise ValidationError(self.env._("Enter the delay in whole hours, from 1 to 9999."))
+        self.env.cr.flush()
         self._check_not_over()
         ending = self.sudo().signal_ids.filtered(lambda s: s.type in TERMINAL and s.state == "outgoing")[:1]
         if ending:
@@ -201,6 +209,7 @@ class CloudprinterItem(models.Model):
             raise ValidationError(
                 self.env._("%(cause)s is not one of Cloudprinter's cancellation causes.", cause=cause or "“”")
             )
+        self.env.cr.flush()
         self.sudo().write({"cancel_cause": cause, "cancel_message": message})
         return True
 

@@ -3,7 +3,7 @@ import logging
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
-from ..rule.stage import STAGE_OF, TERMINAL, get_milestones, plan_signals
+from ..rule.stage import STAGE_OF, TERMINAL, get_milestones, is_packed, plan_signals
 from .cloudprinter_signal import LEDGER_TOKEN, REPORTED_ELSEWHERE
 
 _logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class CloudprinterItem(models.Model):
                 ("correction_of_id", "=", False),
                 ("failure_type", "!=", "withdrawn"),
             ],
-            ["item_id", "type", "state", "attempt_count", "origin", "event_date", "res_model", "res_id"],
+            ["item_id", "type", "state", "failure_type", "attempt_count", "origin", "event_date", "res_model", "res_id"],
         ).grouped("item_id")
 
     def _make_due_signals(self, **overrides):
@@ -76,8 +76,14 @@ class CloudprinterItem(models.Model):
             posted = live.filtered(lambda s: s.attempt_count or s.state == "sent" or s.origin in ("manual", "before"))
             if item.stage == "shipped":
                 live -= item._follow_last_delivery(live.filtered(lambda s: s.type == "ItemShipped"), posted)
-            types, posted_types = set(live.mapped("type")), set(posted.mapped("type"))
-            plan = plan_signals(item.stage, types, posted_types, reported[item.company_id])
+            plan = plan_signals(
+                item.stage,
+                set(live.mapped("type")),
+                set(posted.mapped("type")),
+                reported[item.company_id],
+                packed=is_packed(item.facts),
+                called_off=bool(item.cancel_cause),
+            )
             if (plan.create or plan.withdraw) and not self.pool.ready and not is_ledger:
                 # an upgrade may change the rule: a user decides what is reported about the past
                 item.changed_by_update = True
@@ -118,7 +124,9 @@ class CloudprinterItem(models.Model):
             )
 
     def _follow_last_delivery(self, shipped, posted):
-        """Withdraw the ItemShipped of an item that was shipped again, to replace it. If it was posted, a user decides.
+        """Keep the ItemShipped of a shipped item in line with its last delivery, until it is posted.
+
+        Withdraw it if the item was shipped again, to replace it. If it was posted, a user decides.
 
         :param shipped: the live ItemShipped, or an empty recordset
         :returns: the withdrawn signal, or an empty recordset
@@ -128,6 +136,8 @@ class CloudprinterItem(models.Model):
             return nothing
         picking, _date = self._get_last_delivery()
         if not picking or shipped.res_id == picking.id:
+            if shipped not in posted and shipped.state != "canceled":
+                shipped._follow_delivery(picking)
             return nothing
         if shipped in posted:
             picking.sudo().cloudprinter_reports_tracking = True
@@ -209,8 +219,22 @@ class CloudprinterItem(models.Model):
         picking = document if document._name == "stock.picking" else self.env["stock.picking"]
         if picking and not picking.cloudprinter_reports_tracking:
             picking.sudo().cloudprinter_reports_tracking = True
-        details = self.env["cloudprinter.signal"]._prepare_shipping(picking, self.order_id)
-        if self._is_short():
+        return self._prepare_shipping(picking)
+
+    def _prepare_shipping(self, picking, signal=None):
+        """Return the details of an ItemShipped, and its state and reason if one is missing or less was shipped.
+
+        :param picking: the delivery, or an empty recordset
+        :param signal: the signal that has been created already, if any: what a user has entered or decided stays
+        """
+        signals = self.env["cloudprinter.signal"]
+        details = signals._prepare_shipping(picking, self.order_id)
+        if signal:
+            tracking = details["tracking"] or signal.tracking
+            option = details["shipping_option"] or signal.shipping_option
+            details = {"tracking": tracking, "shipping_option": option}
+            details.update(signals._prepare_missing(tracking, option))
+        if not (signal and signal.released) and self._is_short():
             details.update(state="waiting", failure_type="short")
         return details
 
@@ -221,30 +245,32 @@ class CloudprinterItem(models.Model):
         return bool(ordered) and left < ordered * (1 - tolerance / 100)
 
     def _get_ordered_and_left(self):
-        """Return the ordered and shipped quantities in one unit: of the moves, or for kits of the sales order line."""
-        bound = self.move_ids._cloudprinter_bound_for_customer().filtered(
-            lambda move: move.location_dest_id._is_outgoing()
-        )
+        """Return the ordered and shipped quantities in one unit. Returned goods count as shipped."""
+        moves = self.move_ids._cloudprinter_bound_for_customer()._cloudprinter_sent_first()
         line = self.sale_line_ids[:1]
-        if line and bound.product_id != line.product_id:
-            return line.product_uom_qty, line.qty_delivered
-        # returned goods count as shipped; the line would deduct them
-        left = sum(move._cloudprinter_quantity() for move in bound if move.state == "done")
+        if line and moves.product_id != line.product_id:
+            # a kit: Odoo deducts returns, and counts by the bill of materials of today
+            return line.product_uom_qty, max(line.qty_delivered, line.product_uom_qty * moves._cloudprinter_share_left())
+        left = sum(move._cloudprinter_quantity() for move in moves if move.state == "done")
         if line:
             return line.product_uom_id._compute_quantity(line.product_uom_qty, line.product_id.uom_id), left
-        return self.quantity or sum(bound.mapped("product_qty")), left
+        return self.quantity or sum(moves.mapped("product_qty")), left
 
     # === daily check === #
 
     @api.model
     def _cron_check_open_items(self):
-        """Derive again the stages that changed without the ORM, and create signals that could not be created. Daily."""
+        """Derive again what changed without the ORM: stages, and signals that are missing or not posted yet. Daily."""
+        ended = [
+            ("type", "in", TERMINAL),
+            "|",
+            "|",
+            ("state", "=", "sent"),
+            ("attempt_count", ">", 0),
+            ("failure_type", "=", "discarded"),
+        ]
         open_items = self.search(
-            [
-                "|",
-                ("stage", "not in", ("shipped", "canceled")),
-                ("signal_ids", "not any", [("type", "in", TERMINAL)]),
-            ]
+            ["|", ("stage", "not in", ("shipped", "canceled")), ("signal_ids", "not any", ended)]
         )
         stage = self._fields["stage"]
         for start in range(0, len(open_items), 500):

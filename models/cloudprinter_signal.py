@@ -109,6 +109,7 @@ class CloudprinterSignal(models.Model):
     )
     alone = fields.Boolean("Sent Alone", readonly=True, default=False, help="Its bundle was not accepted.")
     last_attempt_id = fields.Integer("Last Attempt", required=True, readonly=True, default=0, aggregator=None)
+    released = fields.Boolean(readonly=True, default=False, help="A user sends it though less was shipped than ordered.")
     to_tell = fields.Boolean(readonly=True, default=False, help="Its outcome is not in the chatter yet.")
     waits_for = fields.Char("Reason", compute="_compute_waits_for", help="Why the signal has not been accepted yet.")
     sent_date = fields.Datetime("Accepted On", readonly=True)
@@ -327,10 +328,13 @@ class CloudprinterSignal(models.Model):
             # Odoo does not set the carrier on dropshipments
             carrier = picking.sale_id.sudo().carrier_id
         tracking = self._clean_text(picking._cloudprinter_tracking() if picking else "")
+        # an order that was sent in another way than planned
+        planned = order.sale_order_ids.sudo().carrier_id
+        method = order.shipping_method if not (planned and picking.carrier_id) or carrier in planned else ""
         option = self._clean_text(
-            carrier.cloudprinter_shipping_option
-            or picking.cloudprinter_shipping_option
-            or order.shipping_method
+            picking.cloudprinter_shipping_option
+            or carrier.cloudprinter_shipping_option
+            or method
             # the name must not depend on the user's language
             or carrier.with_context(lang=None).name
             or ""
@@ -354,16 +358,6 @@ class CloudprinterSignal(models.Model):
         signals = self.filtered(lambda signal: signal.res_model == "stock.picking")
         pickings = self.env["stock.picking"].browse(signal.res_id for signal in signals).exists().grouped("id")
         return {signal: pickings[signal.res_id] for signal in signals if signal.res_id in pickings}
-
-    def _prepare_completed(self, picking):
-        """Return the values that complete an ItemShipped from its transfer, and the resulting state.
-
-        :param picking: the transfer, or None
-        """
-        details = self._prepare_shipping(picking or self.env["stock.picking"], self.order_id)
-        tracking = self.tracking or details["tracking"]
-        option = self.shipping_option or details["shipping_option"]
-        return {"tracking": tracking, "shipping_option": option, **self._prepare_missing(tracking, option)}
 
     # === life cycle === #
 
@@ -420,16 +414,37 @@ class CloudprinterSignal(models.Model):
                 # changed back to the accepted code
                 signal._withdraw()
                 continue
-            if (
-                signal.failure_type in ("short", "correction")
-                or signal.state == "error"
-                or signal.state == details["state"] == "outgoing"
-            ):
-                # it still needs a decision, whatever the tracking is, or waits for the next attempt
-                details.update(state=signal.state, failure_type=signal.failure_type)
+            signal._follow_delivery(picking)
+
+    @api.model
+    def _follow_settings(self):
+        """Derive again the details of each ItemShipped that was not posted yet."""
+        unposted = [("state", "in", ("waiting", "outgoing")), ("type", "=", "ItemShipped"), ("attempt_count", "=", 0)]
+        self.sudo().search(unposted).item_id._queue_signals()
+
+    def _enter_shipping(self, details):
+        """Write a tracking code and shipping option that a user entered, on the delivery too if there is one."""
+        for signal in self:
             signal.write(details)
-        if "outgoing" in signals.mapped("state"):
-            self._wake_sender()
+            picking = signal.sudo()._get_pickings().get(signal.sudo())
+            if picking:
+                known = self._prepare_shipping(picking, signal.sudo().order_id)
+                names = {"tracking": "carrier_tracking_ref", "shipping_option": "cloudprinter_shipping_option"}
+                vals = {names[name]: value for name, value in details.items() if value and value != known[name]}
+                if vals:
+                    picking.write(vals)
+
+    def _follow_delivery(self, picking):
+        """Update an ItemShipped that is not accepted from its delivery. Only what differs is written."""
+        details = self.item_id._prepare_shipping(picking, self)
+        if self.failure_type == "correction" or self.state == "error" or self.state == details["state"] == "outgoing":
+            # it still needs a decision, whatever the details are, or waits for the next attempt
+            details.update(state=self.state, failure_type=self.failure_type)
+        changed = {name: value for name, value in details.items() if (self[name] or False) != (value or False)}
+        if changed:
+            self.write(changed)
+            if self.state == "outgoing":
+                self._wake_sender()
 
     def _propose_correction(self, picking, details):
         """Let a user decide whether to report details or a delivery that changed after this was posted."""
@@ -489,7 +504,10 @@ class CloudprinterSignal(models.Model):
                 if not vals["cause"]:
                     raise UserError(self.env._("Choose a cancellation cause on item %s first.", signal.item_id.name))
             if signal.type == "ItemShipped":
-                vals.update(signal._prepare_completed(pickings.get(signal)))
+                if signal.failure_type == "short":
+                    signal.released = True
+                picking = pickings.get(signal, self.env["stock.picking"])
+                vals.update(signal.item_id._prepare_shipping(picking, signal))
             signal.write(vals)
         decided._log_decision(self.env._("Decided to send"))
         self._wake_sender()

@@ -11,3 +11,9 @@ class DeliveryCarrier(models.Model):
         "Tracking Text for Untracked Services",
         help="Sent to Cloudprinter instead of a tracking code. Leave empty for services with tracking.",
     )
+
+    def write(self, vals):
+        res = super().write(vals)
+        if not vals.keys().isdisjoint(("cloudprinter_shipping_option", "cloudprinter_untracked", "name")):
+            self.env["cloudprinter.signal"]._follow_settings()
+        return res

@@ -73,8 +73,32 @@ class MrpProduction(models.Model):
         if "cloudprinter_item_ref" in vals or "cloudprinter_order_ref" in vals:
             for production in self:
                 super(MrpProduction, production).write(production._cloudprinter_take_refs(vals, production))
+                production._cloudprinter_carry_link()
             return True
         return super().write(vals)
+
+    def _cloudprinter_carry_link(self):
+        """Link the item that was entered here to the other documents of the same thing, where they have none.
+
+        These are the parts into which this order was split, and its sales order line, which carries it on.
+
+        :raises UserError: the sales order has another Cloudprinter order
+        """
+        item = self.cloudprinter_item_ids
+        if len(item) != 1:
+            return
+        line = self.sale_line_id.sudo()
+        if line and not line.cloudprinter_item_id and not item.sudo().sale_line_ids:
+            if self in line._cloudprinter_productions():
+                line._cloudprinter_take_item(item)
+        parts = self.production_group_id.production_ids.filtered(
+            lambda production: (
+                production.product_id == self.product_id
+                and production.state != "cancel"
+                and not production.cloudprinter_item_ids
+            )
+        )
+        parts.cloudprinter_item_ids = [Command.link(item.id)]
 
     def action_merge(self):
         # linked afterwards: a default in the context would reach the orders of sub-assemblies
@@ -178,6 +202,8 @@ class MrpProduction(models.Model):
         return "started" if begun else "open"
 
     def _cloudprinter_start_date(self):
-        """Return when the first work order started, in naive UTC, or False."""
-        dates = [order.date_start for order in self.workorder_ids if order.state in ("progress", "done")]
-        return min(filter(None, dates), default=False)
+        """Return when the first work order started, in naive UTC, or False.
+
+        Only their time logs know: the start of a work order is its plan until a user starts it.
+        """
+        return min(self.workorder_ids.time_ids.mapped("date_start"), default=False)

@@ -143,6 +143,8 @@ class ResCompany(models.Model):
             self.sudo()._cloudprinter_bind_to_database()
         if not vals.keys().isdisjoint(("cloudprinter_hold", "cloudprinter_signal_api_key", "cloudprinter_signal_url")):
             self._cloudprinter_retry_now()
+        if "cloudprinter_short_tolerance" in vals:
+            self.env["cloudprinter.signal"]._follow_settings()
         return res
 
     @api.model

@@ -1,4 +1,4 @@
-from odoo import api, fields, models
+from odoo import Command, api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
 
@@ -51,6 +51,8 @@ class SaleOrder(models.Model):
         return super().create([self._cloudprinter_take_ref(vals) for vals in vals_list])
 
     def write(self, vals):
+        if vals.get("order_line"):
+            self._cloudprinter_exchange_items(vals["order_line"])
         if "cloudprinter_order_ref" in vals:
             for order in self:
                 super(SaleOrder, order).write(order._cloudprinter_take_ref(vals))
@@ -80,6 +82,34 @@ class SaleOrder(models.Model):
 
     def _cloudprinter_is_test(self):
         return self.cloudprinter_order_id.sudo().is_test
+
+    def _cloudprinter_exchange_items(self, commands):
+        """Exchange the items of lines whose ids were typed the wrong way round and are corrected in one save.
+
+        Otherwise the first of them would ask for an item that another line still has.
+
+        :param list commands: of the field `order_line`
+        """
+        clean_id = self.env["cloudprinter.order"]._clean_id
+        typed = {
+            command[1]: clean_id(command[2]["cloudprinter_item_ref"])
+            for command in commands
+            if command[0] == Command.UPDATE and "cloudprinter_item_ref" in command[2]
+        }
+        lines = self.order_line.filtered(lambda line: line.id in typed and line.cloudprinter_item_id)
+        line_of = {line.sudo().cloudprinter_item_id.name: line for line in lines}
+        items = {
+            line: line_of[typed[line.id]].cloudprinter_item_id
+            for line in lines
+            if line_of.get(typed[line.id], line) != line
+        }
+        if not items:
+            return
+        exchanged = lines.browse().union(*items)
+        exchanged.sudo().cloudprinter_item_id.signal_ids._check_ids_are_free()
+        exchanged.cloudprinter_item_id = False
+        for line, item in items.items():
+            line.cloudprinter_item_id = item
 
     def _cloudprinter_take_ref(self, vals):
         """Replace the entered order id in `vals` with a link, which must exist before the lines are written.

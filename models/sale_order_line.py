@@ -78,16 +78,39 @@ class SaleOrderLine(models.Model):
         return res
 
     def _cloudprinter_carry_link(self, before):
-        """Update the link of the manufacturing orders of this line; stock moves compute it."""
+        """Update the link of the manufacturing orders and stock moves of this line that had the item before.
+
+        Moves whose item was chosen by a user keep it.
+        """
         item = self.cloudprinter_item_id
         if item == before:
             return
+        moves = self.move_ids.filtered(lambda m: m.cloudprinter_item_id == before and not m.cloudprinter_apart)
+        moves.cloudprinter_item_id = item
         productions = self._cloudprinter_productions()
         if before:
             productions.cloudprinter_item_ids = [Command.unlink(before.id)]
         if item:
             missing = productions.filtered(lambda production: item not in production.cloudprinter_item_ids)
             missing.cloudprinter_item_ids = [Command.link(item.id)]
+
+    def _cloudprinter_take_item(self, item):
+        """Link the item that was entered on a manufacturing order of this line.
+
+        :raises UserError: the sales order has another Cloudprinter order
+        """
+        sale = self.order_id
+        if not sale.cloudprinter_order_id:
+            sale.cloudprinter_order_id = item.sudo().order_id
+        elif sale.cloudprinter_order_id != item.sudo().order_id:
+            raise UserError(
+                self.env._(
+                    "%(sale)s has the Cloudprinter order id %(order)s. Enter that id here, or change it on the sales order.",
+                    sale=sale.display_name,
+                    order=sale.cloudprinter_order_id.name,
+                )
+            )
+        self.cloudprinter_item_id = item
 
     def _cloudprinter_productions(self):
         """Return the manufacturing orders of this line, without those of sub-assemblies and subcontractors."""

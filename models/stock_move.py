@@ -11,7 +11,8 @@ STATES = {"draft": "draft", "done": "done", "cancel": "cancel"}
 class StockMove(models.Model):
     _inherit = "stock.move"
 
-    # Follows `sale_line_id`, which Odoo keeps through procurement, pushes, splits, merges, kits and dropshipping.
+    # Taken from the sales order line that Odoo keeps through procurement, pushes, splits, merges, kits and dropshipping.
+    # It is only filled in: Odoo also writes `sale_line_id` on moves whose item a user has chosen.
     cloudprinter_item_id = fields.Many2one(
         "cloudprinter.item",
         "Cloudprinter Item",
@@ -21,20 +22,23 @@ class StockMove(models.Model):
         index="btree_not_null",
         ondelete="set null",
     )
+    # set on duplicates of linked moves: they have the line of the original, and ship something else
+    cloudprinter_apart = fields.Boolean(readonly=True)
 
     def _auto_init(self):
-        # without the column, the ORM would compute the field for all existing moves
-        if not column_exists(self.env.cr, "stock_move", "cloudprinter_item_id"):
-            create_column(self.env.cr, "stock_move", "cloudprinter_item_id", "int4")
+        # without the columns, the ORM would compute the fields for all existing moves
+        for name, column_type in (("cloudprinter_item_id", "int4"), ("cloudprinter_apart", "bool")):
+            if not column_exists(self.env.cr, "stock_move", name):
+                create_column(self.env.cr, "stock_move", name, column_type)
         return super()._auto_init()
 
-    @api.depends("sale_line_id.cloudprinter_item_id")
+    @api.depends("sale_line_id")
     def _compute_cloudprinter_item_id(self):
         for move in self:
-            if move.sale_line_id:
-                move.cloudprinter_item_id = move.sale_line_id.cloudprinter_item_id
-            else:
-                move.cloudprinter_item_id = move.cloudprinter_item_id
+            item = move.cloudprinter_item_id
+            if not item and not move.cloudprinter_apart:
+                item = move.sale_line_id.cloudprinter_item_id
+            move.cloudprinter_item_id = item
 
     @api.constrains("cloudprinter_item_id")
     def _check_cloudprinter_item_id(self):
@@ -50,11 +54,22 @@ class StockMove(models.Model):
         # a decreased quantity must find its move even if the item was entered meanwhile
         return super()._prepare_merge_negative_moves_excluded_distinct_fields() + ["cloudprinter_item_id"]
 
+    def _cloudprinter_derive_again(self):
+        """Derive the stage of the items again whose done quantity was corrected; others depend on no quantity."""
+        items = self.filtered(lambda move: move.state == "done").cloudprinter_item_id.sudo()
+        if items:
+            self.env.add_to_compute(items._fields["stage"], items)
+
+    def _cloudprinter_comes_back(self):
+        """Return whether the goods come back from the customer. A return of a return is a delivery."""
+        origin = self.origin_returned_move_id
+        return bool(origin) and not origin._cloudprinter_comes_back()
+
     def _cloudprinter_bound_for_customer(self):
         """Return the moves that deliver to the customer: no returns, scraps or productions."""
         return self.filtered(
             lambda move: (
-                not move.origin_returned_move_id
+                not move._cloudprinter_comes_back()
                 and not move.production_id
                 and not move.raw_material_production_id
                 and move.location_dest_id.usage != "inventory"
@@ -65,17 +80,11 @@ class StockMove(models.Model):
     def _cloudprinter_fact(self, packed=False):
         """Return the `Move` of the stage rule for a move to the customer."""
         self.ensure_one()
-        state = STATES.get(self.state, "open")
-        return Move(
-            state=state,
-            final=self.location_dest_id._is_outgoing(),
-            packed=packed,
-            short=state == "done" and self.product_uom.compare(self.quantity, self.product_uom_qty) < 0,
-        )
+        return Move(STATES.get(self.state, "open"), self.location_dest_id._is_outgoing(), packed)
 
     def _cloudprinter_filter_packed(self):
-        """Return the open moves that are completely packed, or come from a packing step."""
-        moves = self.filtered(lambda move: move.state not in ("done", "cancel"))
+        """Return the moves that are completely packed, or come from a packing step."""
+        moves = self.filtered(lambda move: move.state != "cancel")
         lines = self.env["stock.move.line"].search_fetch(
             [("move_id", "in", moves.ids), ("result_package_id", "!=", False)], ["move_id", "quantity_product_uom"]
         )
@@ -85,21 +94,33 @@ class StockMove(models.Model):
         in_steps = any(not move.location_dest_id._is_outgoing() for move in self)
         return moves.filtered(
             lambda move: (
-                (packed[move] and move.product_id.uom_id.compare(packed[move], move.product_qty) >= 0)
+                (packed[move] and move.product_id.uom_id.compare(packed[move], move._cloudprinter_quantity_to_pack()) >= 0)
                 or (in_steps and move._cloudprinter_comes_from_packing())
             )
         )
 
+    def _cloudprinter_quantity_to_pack(self):
+        return self._cloudprinter_quantity() if self.state == "done" else self.product_qty
+
     def _cloudprinter_comes_from_packing(self):
-        # the transfer after the packing step is only created when that step is done
-        warehouse = self.picking_type_id.warehouse_id
-        return (
-            warehouse.delivery_steps == "pick_pack_ship"
-            and self.picking_type_id == warehouse.out_type_id
-            and warehouse.pack_type_id in self.move_orig_ids.picking_type_id
-        )
+        """Return whether the packing step before is done, whatever the warehouse's steps are today."""
+        packed = self.move_orig_ids.filtered(lambda move: move.state == "done")
+        return self.picking_type_id.warehouse_id.pack_type_id in packed.picking_type_id
+
+    def _cloudprinter_sent_first(self):
+        """Return the moves that reach the customer, without those that send again what came back."""
+        return self.filtered(lambda move: move.location_dest_id._is_outgoing() and not move.origin_returned_move_id)
 
     def _cloudprinter_quantity(self):
         """Return the moved quantity in the product's unit."""
         self.ensure_one()
         return self.product_uom._compute_quantity(self.quantity, self.product_id.uom_id)
+
+    def _cloudprinter_share_left(self):
+        """Return the share of the demand that has left, of the component with the smallest one: 0.0 to 1.0 or more."""
+        shares = [
+            sum(move._cloudprinter_quantity() for move in moves if move.state == "done") / demand
+            for moves in self.grouped("product_id").values()
+            if (demand := sum(moves.mapped("product_qty")))
+        ]
+        return min(shares, default=0.0)

@@ -2,6 +2,8 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools.sql import column_exists, create_column
 
+from ..tools.tracking import get_first_code
+
 # As `cloudprinter_tracking` in the context: several deliveries are written before their signals are updated.
 DEFER_SIGNALS = object()
 
@@ -39,7 +41,7 @@ class StockPicking(models.Model):
         help="Shipped, but not reported to Cloudprinter until the tracking reference or carrier is entered.",
     )
     cloudprinter_shipping_option = fields.Char(
-        "Shipping Option", copy=False, help="Sent to Cloudprinter if the carrier has no shipping option."
+        "Shipping Option", copy=False, help="Sent to Cloudprinter instead of the carrier's shipping option."
     )
 
     def _auto_init(self):
@@ -106,12 +108,12 @@ class StockPicking(models.Model):
         return super().get_empty_list_help(help_message)
 
     def copy_data(self, default=None):
-        """Override of `stock` to remove the item links from a duplicated transfer."""
+        """Override of `stock` to remove the item links from a duplicated transfer, for good."""
         vals_list = super().copy_data(default)
         for vals in vals_list:
             for command in vals.get("move_ids") or []:
                 if isinstance(command[2], dict) and command[2].get("cloudprinter_item_id"):
-                    command[2]["cloudprinter_item_id"] = False
+                    command[2].update(cloudprinter_item_id=False, cloudprinter_apart=True)
         return vals_list
 
     def write(self, vals):
@@ -138,8 +140,7 @@ class StockPicking(models.Model):
     def _cloudprinter_tracking(self):
         """Return the tracking code for the API: the first one, or the carrier's text for untracked services."""
         self.ensure_one()
-        codes = (code.strip() for code in (self.carrier_tracking_ref or "").split(","))
-        return next(filter(None, codes), "") or (self.carrier_id.cloudprinter_untracked or "").strip()
+        return get_first_code(self.carrier_tracking_ref) or (self.carrier_id.cloudprinter_untracked or "").strip()
 
     # === white label: the recipient must not learn about the shop === #
 

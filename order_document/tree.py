@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import unicodedata
+from decimal import Decimal
 from xml.parsers.expat import ExpatError
 
 import xmltodict
@@ -24,6 +25,7 @@ DEPTH_AT_MOST = 20
 TEXT_AT_MOST = 2000  # characters
 URL_AT_MOST = 4000
 NAME_AT_MOST = 100
+DIGITS_AT_MOST = 40
 # A shorter key is not a secret, and masking it would damage the document.
 KEY_AT_LEAST = 8
 # The time to normalize a text grows with the square of its length: one document could take an hour. Texts that are
@@ -121,7 +123,7 @@ def _load_json(text):
             object_pairs_hook=_make_object,
             # an id may be written as a number, so keep its digits
             parse_int=str,
-            parse_float=str,
+            parse_float=_read_number,
             parse_constant=lambda name: _NOT_A_NUMBER,
         )
     except json.JSONDecodeError as error:
@@ -130,6 +132,14 @@ def _load_json(text):
         ) from None
     except RecursionError:
         raise DocumentError("", _("is nested more than %(most)s levels deep", most=DEPTH_AT_MOST)) from None
+
+
+def _read_number(text):
+    """Return a whole number, such as `1.2e3`, without point and exponent, and any other number as it is written."""
+    number = Decimal(text)
+    if number.adjusted() < DIGITS_AT_MOST and number == number.to_integral_value():
+        return f"{number:.0f}"
+    return text
 
 
 def _make_object(pairs):

@@ -21,6 +21,7 @@ TERMINAL = ("ItemShipped", "ItemCanceled")
 MAKING = frozenset(("draft", "open", "started"))
 # Odoo skips states ("Produce All"); these are filled in. Packed is never assumed.
 FILLED_IN = ("ItemRegistered", "ItemProduce", "ItemProduced")
+PACKED = "packed"  # the word in the facts' text for all of an item
 
 
 def fact_text(kind, state, *flags):
@@ -33,8 +34,7 @@ class Move(NamedTuple):
 
     state: str  # draft, open, done, cancel
     final: bool  # reaches the customer, unlike a pick or pack step
-    packed: bool = False  # entirely in packages
-    short: bool = False  # done with less than its demand
+    packed: bool = False  # entirely in packages, or from a packing step
 
 
 class Facts(NamedTuple):
@@ -42,18 +42,24 @@ class Facts(NamedTuple):
     canceled: bool = False  # a user canceled the item
     productions: tuple = ()  # states: draft, open, started, done, cancel
     moves: tuple = ()  # of Move
-    enough: bool = True  # what reached the customer is the item's quantity, or no quantity is known
+    enough: bool = True  # no more will reach the customer: it is the item's quantity, or the rest was given up
+
+    @property
+    def packed(self):
+        """Return whether everything that leaves, or has reached the customer, is packed."""
+        moves = [move for move in self.moves if move.state in ("draft", "open") or (move.final and move.state == "done")]
+        return bool(moves) and all(move.packed for move in moves)
 
     def as_text(self):
         """Return a short text that changes with every relevant fact, but not with the order of documents."""
-        parts = [name for name in ("accepted", "canceled") if getattr(self, name)]
+        parts = [name for name in ("accepted", "canceled", PACKED) if getattr(self, name)]
         for state, count in sorted(Counter(self.productions).items()):
             parts.append(f"{count}{fact_text('production', state)}")
         for move, count in sorted(Counter(self.moves).items()):
-            flags = [name for name in ("final", "packed", "short") if getattr(move, name)]
+            flags = [name for name in ("final", "packed") if getattr(move, name)]
             parts.append(f"{count}{fact_text('move', move.state, *flags)}")
         if not self.enough:
-            parts.append("less than ordered")
+            parts.append("more to come")
         return ", ".join(parts)
 
 
@@ -67,14 +73,13 @@ def derive_stage(facts):
     if facts.canceled and not left:
         return "canceled"
     # Odoo keeps the open moves equal to what is still to be shipped (backorders, changed quantities, kits, units)
-    given_up = called_off or any(move.short for move in facts.moves)
-    if left and not leaving and (given_up or facts.enough):
+    if left and not leaving and facts.enough:
         return "shipped"
     moved = any(move.state == "done" for move in facts.moves)
     if (facts.productions or facts.moves) and not (making or leaving or left):
         if called_off or not (made or moved):
             return "canceled"
-    if leaving and not making and all(move.packed for move in leaving):
+    if leaving and not making and facts.packed:
         return "packed"
     if made and not making:
         return "produced"
@@ -90,31 +95,41 @@ class Plan(NamedTuple):
     withdraw: set  # signal types whose facts no longer hold
 
 
-def plan_signals(stage, live, posted, reported=FILLED_IN + ("ItemPacked",)):
+def is_packed(text):
+    """Return whether the stored text of an item's facts says that all of it is packed."""
+    return PACKED in (text or "").split(", ")
+
+
+def plan_signals(stage, live, posted, reported=FILLED_IN + ("ItemPacked",), packed=False, called_off=False):
     """Return which signals to queue and to withdraw for an item at `stage`.
+
+    A milestone depends on what the documents are in the end, and not on what was seen in between: the same work in one
+    transaction or in many gives the same signals, while none is posted.
 
     :param set live: types with a signal that was neither withdrawn nor replaced
     :param set posted: those of them that were posted at least once, or reported before Odoo did it
     :param reported: the optional types that the company reports
+    :param bool packed: whether all of the item is packed
+    :param bool called_off: whether a user canceled the item, and not its documents
     :rtype: Plan
     """
     if posted.intersection(TERMINAL):
         return Plan([], set())
     own = MILESTONES.get(stage)
     if stage == "canceled":
-        kept = set(MILESTONES.values()) - {"ItemShipped"}
-        wanted = [own]
+        kept = {"ItemRegistered", own}
+        wanted = [own] if called_off else ["ItemRegistered", own]
     else:
         kept = {signal_type for signal_type in STAGE_OF if rank(signal_type) <= STAGES.index(stage)}
-        wanted = [t for t in FILLED_IN if t in kept]
-        if own and own not in wanted:
-            wanted.append(own)
+        if stage == "shipped" and not packed:
+            kept.remove("ItemPacked")
+        wanted = [t for t in MILESTONES.values() if t in kept and (t in FILLED_IN or t == own or packed)]
     withdraw = live - posted - kept
     remaining = live - withdraw
     # a milestone below one that is already in the outbox would arrive after it
     reached = max((rank(t) for t in remaining), default=-1)
     create = [
-        (signal_type, "observed" if signal_type == own else "filled")
+        (signal_type, "observed" if signal_type in (own, "ItemPacked") else "filled")
         for signal_type in wanted
         if signal_type not in remaining
         and rank(signal_type) > reached

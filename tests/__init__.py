@@ -17,7 +17,9 @@ from . import test_going_live
 from . import test_http
 from . import test_incoming_screens
 from . import test_intake
+from . import test_kept_links
 from . import test_languages
+from . import test_late_changes
 from . import test_life_cycle
 from . import test_links
 from . import test_main_way

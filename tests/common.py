@@ -221,6 +221,13 @@ class CloudprinterCase(TransactionCase):
         # the actions have environments of their own
         self.env.invalidate_all()
 
+    def check_daily(self):
+        """Run the daily check."""
+        self.env.cr.flush()
+        with self.enter_registry_test_mode():
+            self.env.ref("cloudprinter.ir_cron_check_open_items").method_direct_trigger()
+        self.env.invalidate_all()
+
     @contextmanager
     def later(self, **delta):
         """Continue after the given time, for example `minutes=2`."""

@@ -10,7 +10,12 @@ from typing import NamedTuple
 
 DELIMITERS = ";\t,"
 # A long number as Excel shortens it.
-SHORTENED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+[0-9]+")
+SHORTENED = re.compile(
+    r"[0-9]+[eE]\+[0-9]+"  # 3E+17
+    r"|[0-9]+[.,][0-9]+[eE]\+?[0-9]+"  # 3.40434161094E17
+    r"|[0-9]{6,}[.,]0+"  # 340434161094.0
+    r"|[0-9]{1,3}(?:[.,'’][0-9]{3}){2,}"  # 1.234.567.890
+)
 
 
 class Row(NamedTuple):

@@ -32,10 +32,7 @@ class CloudprinterSheetImport(models.AbstractModel):
         """Return how a spreadsheet damaged an id or code and how to fix it, or False."""
         damage = find_damage(text)
         if damage == "shortened":
-            return self.env._(
-                "Excel shortened %s, and its last digits are lost. Format the column as text and save again.",
-                text,
-            )
+            return self.env._("A spreadsheet made %s a number. Format the column as text and save again.", text)
         if damage == "marked":
             return self.env._("%s begins with a mark that only Excel needs. Remove it.", text)
         if damage:

@@ -1,0 +1,26 @@
+from odoo import api, models
+
+
+class StockMoveLine(models.Model):
+    _inherit = "stock.move.line"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        lines = super().create(vals_list)
+        lines._cloudprinter_derive_again()
+        return lines
+
+    def write(self, vals):
+        res = super().write(vals)
+        if "quantity" in vals or "product_uom_id" in vals:
+            self._cloudprinter_derive_again()
+        return res
+
+    def unlink(self):
+        moves = self.move_id
+        res = super().unlink()
+        moves._cloudprinter_derive_again()
+        return res
+
+    def _cloudprinter_derive_again(self):
+        self.move_id._cloudprinter_derive_again()
