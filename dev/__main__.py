@@ -1,4 +1,4 @@
-"""`make setup|lint|test|simulate|faults|installations|bench|demo|serve|screenshots|translations|odoo-tests`."""
+"""`make setup|lint|test|simulate|walk|faults|installations|bench|demo|serve|screenshots|translations|odoo-tests`."""
 
 import argparse
 import signal
@@ -25,6 +25,9 @@ def main():
     commands.add_parser(
         "simulate", help="look for trouble in generated deliveries; its options: --help", add_help=False
     )
+    walk = commands.add_parser("walk", help="look for trouble in random work of users")
+    walk.add_argument("--steps", type=int, default=5000)
+    walk.add_argument("--seed", type=int, default=1, help="of the first story")
     faults = commands.add_parser("faults", help="run the fault tests alone, which `test` runs too")
     faults.add_argument("--only", default="", help="only those with this in their name, for example Endpoint")
     installations = commands.add_parser(
@@ -86,6 +89,10 @@ def main():
                 from .odoo_tests import run_odoo_tests
 
                 return run_odoo_tests(server, template, options.modules)
+            if options.command == "walk":
+                from .walk.run import run_walk
+
+                return run_walk(server, template, options.steps, options.seed)
             if options.command in ("faults", "installations"):
                 from .test import run_process_tests
 

@@ -79,6 +79,9 @@ class CloudprinterItem(models.Model):
         help="The progress of this item in Odoo.",
     )
     facts = fields.Char(compute="_compute_stage", store=True, help="What the stage is derived from.")
+    # For computed fields that are only shown. If they depended on the stage, Odoo would look for them at each write of a
+    # move or manufacturing order, linked or not.
+    derived = fields.Boolean(compute="_compute_derived")
     cancel_cause = fields.Selection(
         [(code, f"{code}: {text}") for code, text in CANCEL_CAUSES.items()], copy=False, tracking=True
     )
@@ -149,6 +152,11 @@ class CloudprinterItem(models.Model):
                 # an UPDATE without a change would make unrelated transactions conflict
                 if item[name] != value:
                     item[name] = value
+                    item.modified(["derived"])
+
+    def _compute_derived(self):
+        """Mark that the stage or facts were derived: `_derive_stage` says when they change."""
+        self.derived = True
 
     @api.model
     def _get_stage_of(self, productions, moves, packed):
@@ -178,20 +186,22 @@ class CloudprinterItem(models.Model):
             canceled=bool(self.cancel_cause),
             productions=productions,
             moves=moves,
-            enough=bool(self.sale_line_ids) or not self.quantity or self._left_enough(bound),
+            enough=self._left_enough(bound),
         )
 
     def _left_enough(self, bound):
         """Return whether the item's quantity reached the customer, or the rest of it was given up.
 
-        The rest was given up by a transfer that was done with less than planned, or by canceling one that was made
-        after the first that left.
+        With a sales order line, Odoo keeps open moves for what is still to come. Without one, the rest was given up by a
+        transfer that was done with less than planned, or by canceling one that was made after the first that left.
 
         :param bound: the moves to the customer
         """
         done = bound._cloudprinter_sent_first().filtered(lambda move: move.state == "done")
+        if not done or not self.quantity or self.sale_line_ids:
+            return True
         left = sum(move._cloudprinter_quantity() for move in done)
-        if not done or done.product_id[:1].uom_id.compare(left, self.quantity) >= 0:
+        if done.product_id[:1].uom_id.compare(left, self.quantity) >= 0:
             return True
         return any(
             move.product_uom.compare(move.quantity, move.product_uom_qty) < 0

@@ -187,15 +187,14 @@ class CloudprinterItem(models.Model):
     attention_text = fields.Text("What Is Needed", compute="_compute_attention_text")
 
     @api.depends(
-        "stage",
-        "facts",
+        "derived",
         "cancel_cause",
         "signal_ids.state",
         "signal_ids.failure_type",
         "order_id.file_ids.state",
         "order_id.file_ids.failure_type",
         "changed_by_update",
-        "sale_line_ids.state",
+        "sale_line_ids",
     )
     def _compute_attention(self):
         remaining = self

@@ -203,15 +203,20 @@ class CloudprinterItem(models.Model):
         :param str cause: one of the 21 codes
         :param str message: English text for Cloudprinter and its client
         """
+        # what a user reports comes after what the same transaction derives
+        self.env.cr.flush()
+        self._cancel_at_cloudprinter(cause, message)
+        return True
+
+    def _cancel_at_cloudprinter(self, cause, message):
+        """Cancel the items, without reporting what the current transaction has derived so far."""
         check_manager(self.env)
         self.check_access("read")
         if not isinstance(cause, str) or cause not in CANCEL_CAUSES:
             raise ValidationError(
                 self.env._("%(cause)s is not one of Cloudprinter's cancellation causes.", cause=cause or "“”")
             )
-        self.env.cr.flush()
         self.sudo().write({"cancel_cause": cause, "cancel_message": message})
-        return True
 
     def action_report_changes(self):
         """Report what an update of the add-on found out about the items."""

@@ -136,8 +136,8 @@ class CloudprinterItem(models.Model):
             return nothing
         picking, _date = self._get_last_delivery()
         if not picking or shipped.res_id == picking.id:
-            if shipped not in posted and shipped.state != "canceled":
-                shipped._follow_delivery(picking)
+            if shipped not in posted and shipped.state != "canceled" and shipped._follow_delivery(picking):
+                shipped._wake_sender()
             return nothing
         if shipped in posted:
             picking.sudo().cloudprinter_reports_tracking = True
@@ -225,11 +225,12 @@ class CloudprinterItem(models.Model):
         """Return the details of an ItemShipped, and its state and reason if one is missing or less was shipped.
 
         :param picking: the delivery, or an empty recordset
-        :param signal: the signal that has been created already, if any: what a user has entered or decided stays
+        :param signal: the signal that has been created already, if any: what a user has decided stays, and
+            what was entered without a delivery
         """
         signals = self.env["cloudprinter.signal"]
         details = signals._prepare_shipping(picking, self.order_id)
-        if signal:
+        if signal and not picking:
             tracking = details["tracking"] or signal.tracking
             option = details["shipping_option"] or signal.shipping_option
             details = {"tracking": tracking, "shipping_option": option}

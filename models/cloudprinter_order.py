@@ -134,7 +134,7 @@ class CloudprinterOrder(models.Model):
     def _search_sale_order_id(self, operator, value):
         return [("sale_order_ids", operator, value)]
 
-    @api.depends("item_ids.stage")
+    @api.depends("item_ids.derived")
     def _compute_has_open_items(self):
         for order in self:
             order.has_open_items = any(item.stage not in ("shipped", "canceled") for item in order.item_ids)

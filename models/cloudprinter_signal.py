@@ -328,9 +328,10 @@ class CloudprinterSignal(models.Model):
             # Odoo does not set the carrier on dropshipments
             carrier = picking.sale_id.sudo().carrier_id
         tracking = self._clean_text(picking._cloudprinter_tracking() if picking else "")
-        # an order that was sent in another way than planned
-        planned = order.sale_order_ids.sudo().carrier_id
-        method = order.shipping_method if not (planned and picking.carrier_id) or carrier in planned else ""
+        method = order.shipping_method
+        if method and picking.carrier_id and picking.carrier_id not in (order.sale_order_ids.sudo().carrier_id or carrier):
+            # it was sent in another way than planned
+            method = ""
         option = self._clean_text(
             picking.cloudprinter_shipping_option
             or carrier.cloudprinter_shipping_option
@@ -415,6 +416,8 @@ class CloudprinterSignal(models.Model):
                 signal._withdraw()
                 continue
             signal._follow_delivery(picking)
+        if "outgoing" in signals.mapped("state"):
+            self._wake_sender()
 
     @api.model
     def _follow_settings(self):
@@ -435,7 +438,10 @@ class CloudprinterSignal(models.Model):
                     picking.write(vals)
 
     def _follow_delivery(self, picking):
-        """Update an ItemShipped that is not accepted from its delivery. Only what differs is written."""
+        """Update an ItemShipped that is not accepted from its delivery. Only what differs is written.
+
+        :returns: whether it was
+        """
         details = self.item_id._prepare_shipping(picking, self)
         if self.failure_type == "correction" or self.state == "error" or self.state == details["state"] == "outgoing":
             # it still needs a decision, whatever the details are, or waits for the next attempt
@@ -443,8 +449,7 @@ class CloudprinterSignal(models.Model):
         changed = {name: value for name, value in details.items() if (self[name] or False) != (value or False)}
         if changed:
             self.write(changed)
-            if self.state == "outgoing":
-                self._wake_sender()
+        return bool(changed)
 
     def _propose_correction(self, picking, details):
         """Let a user decide whether to report details or a delivery that changed after this was posted."""

@@ -85,12 +85,11 @@ class StockMove(models.Model):
     def _cloudprinter_filter_packed(self):
         """Return the moves that are completely packed, or come from a packing step."""
         moves = self.filtered(lambda move: move.state != "cancel")
-        lines = self.env["stock.move.line"].search_fetch(
-            [("move_id", "in", moves.ids), ("result_package_id", "!=", False)], ["move_id", "quantity_product_uom"]
-        )
         packed = Counter()
-        for line in lines:
-            packed[line.move_id] += line.quantity_product_uom
+        # Odoo has just read them
+        for line in moves.move_line_ids:
+            if line.result_package_id:
+                packed[line.move_id] += line.quantity_product_uom
         in_steps = any(not move.location_dest_id._is_outgoing() for move in self)
         return moves.filtered(
             lambda move: (

@@ -87,6 +87,13 @@ class TestCanceled(TransferCase):
         item = self.sell_one(self.poster)
         self.produce(item.production_ids)
         self.cancel_sale(item)
+        self.assert_waits_for_the_cause(item)
+
+    def test_canceled_after_it_was_reported_as_made(self):
+        item = self.sell_one(self.poster)
+        self.produce(item.production_ids)
+        self.send()
+        self.cancel_sale(item)
         self.assert_waits_for_the_cause(item, MADE)
 
     def test_canceled_after_a_part_was_delivered(self):

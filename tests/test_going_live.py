@@ -217,7 +217,7 @@ class TestLink(GoingLiveCase):
         for lines, part in (
             (by_sale[one][1:], "Item b is already used by another line."),
             (by_sale[two], f"Order taken is already used by {taken.name}."),
-            (by_sale[three], "Excel shortened"),
+            (by_sale[three], "A spreadsheet made"),
             (by_sale[taken], f"Order taken is already used by {two.name}."),
         ):
             for line in lines:
@@ -304,7 +304,7 @@ class TestLink(GoingLiveCase):
                 "The order id is missing",
                 "The sales order or manufacturing order is missing",
                 "printed is not a valid stage",
-                "Excel shortened",
+                "A spreadsheet made",
             ),
             strict=True,
         ):

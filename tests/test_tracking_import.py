@@ -63,6 +63,12 @@ class TestSheet(BaseCase):
             "1,23457E+11": "shortened",
             "1E+05": "shortened",
             "12E34": "",
+            "3.40434161094E17": "shortened",
+            "340434161094.0": "shortened",
+            "1.234.567.890": "shortened",
+            "1.234": "",
+            "123.45": "",
+            "12345678": "",
             "'123456780000": "marked",
             '="123"': "marked",
             "a\nb": "unclosed",
@@ -235,7 +241,7 @@ class TestTrackingImport(TrackingCase):
         self.assert_problems(f"{picking.name};A\no1;B\ni2;C\no2;C", "Line 2 has", "Line 1 has", False, "Same as line 3")
 
     def test_damage_by_excel(self):
-        self.assert_problems("1.23457E+11;A\nx;'12", "Excel shortened", "a mark that only Excel needs")
+        self.assert_problems("1.23457E+11;A\nx;'12", "A spreadsheet made", "a mark that only Excel needs")
         self.assert_problems('x;"A\ny;B', "not closed")
 
     def test_named_delivery_that_has_not_left(self):

@@ -62,7 +62,8 @@ class CloudprinterReject(models.TransientModel):
         items = order.item_ids.filtered(lambda item: item.stage not in ("shipped", "canceled"))
         if not items:
             raise UserError(self.env._("This order has no open items."))
-        items.report_cancel(self.cause, self.message)
+        # items that are rejected were never confirmed
+        items._cancel_at_cloudprinter(self.cause, self.message)
         items._cancel_open_documents()
         self.env["cloudprinter.order.document"]._set_rejected(order)
         return {"type": "ir.actions.act_window_close"}

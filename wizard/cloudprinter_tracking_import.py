@@ -123,7 +123,12 @@ class CloudprinterTrackingImport(models.TransientModel):
             if entry["option"]:
                 vals["cloudprinter_shipping_option"] = entry["option"]
             vals_list.append(vals)
-        pickings.browse(pickings.ids)._cloudprinter_enter_tracking(vals_list)
+        pickings = pickings.browse(pickings.ids)
+        for picking, vals in zip(pickings.sudo(), vals_list):
+            if picking.carrier_id.cloudprinter_shipping_option:
+                # of the file it only fills in what is missing
+                vals.pop("cloudprinter_shipping_option", None)
+        pickings._cloudprinter_enter_tracking(vals_list)
         self.state = "done"
         return self._show()
 
