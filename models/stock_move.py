@@ -45,6 +45,14 @@ class StockMove(models.Model):
         for move in self.filtered("cloudprinter_item_id"):
             move.cloudprinter_item_id._check_document_company(move.company_id, move)
 
+    def _prepare_procurement_values(self):
+        """Override of `stock` to supply a move for its own item, whatever its sales order line says."""
+        values = super()._prepare_procurement_values()
+        item = self.cloudprinter_item_id
+        if item and item != self.sale_line_id.cloudprinter_item_id:
+            values.update(cloudprinter_item_id=item.id, cloudprinter_item_ids=item.ids)
+        return values
+
     @api.model
     def _prepare_merge_moves_distinct_fields(self):
         return super()._prepare_merge_moves_distinct_fields() + ["cloudprinter_item_id"]

@@ -6,13 +6,18 @@ class StockRule(models.Model):
     _inherit = "stock.rule"
 
     def _cloudprinter_items(self, values):
-        """Return the items of a procurement: of its sales order line, of the moves it supplies, or from `values`."""
+        """Return the items of a procurement: from `values`, or else of its sales order line and the moves it supplies."""
         items = self.env["cloudprinter.item"].browse(values.get("cloudprinter_item_ids") or [])
+        if items:
+            return items
         if values.get("sale_line_id"):
             items |= self.env["sale.order.line"].browse(values["sale_line_id"]).sudo().cloudprinter_item_id
         if values.get("move_dest_ids"):
             items |= values["move_dest_ids"].sudo().cloudprinter_item_id
         return items
+
+    def _get_custom_move_fields(self):
+        return super()._get_custom_move_fields() + ["cloudprinter_item_id"]
 
     def _make_mo_get_domain(self, procurement, bom):
         """Override of `mrp` to keep orders of different items apart: same product, different artwork."""

@@ -86,6 +86,22 @@ class TestMoveKeepsItem(TransferCase):
         self.assertEqual(self.get_shipped(first).mapped("state"), ["sent"])
         self.assert_signal(self.get_shipped(second), "outgoing", tracking="REST")
 
+    def test_exchange(self):
+        """B was sent by a hand-made transfer of which Odoo takes the first line. The new goods are for B too."""
+        for steps in ("ship_only", "pick_pack_ship"):
+            with self.subTest(steps):
+                sale = self.sell((self.book, 5, "A"), (self.book, 5, "B"), order=steps)
+                first, second = sale.order_line.cloudprinter_item_id
+                picking = self.create_delivery(second, 5)
+                self.choose_order(picking, sale)
+                picking.action_confirm()
+                self.deliver(picking)
+                before = second.move_ids | first.move_ids
+                self.warehouse.delivery_steps = steps
+                self.take_back(picking, 5, exchange=True)
+                new = (second.move_ids | first.move_ids) - before
+                self.assertEqual(new.cloudprinter_item_id, second)
+
     def test_duplicate_stays_out(self):
         """Whatever happens to the id of its line, a duplicated delivery is not linked to the item."""
         item = self.sell_one()

@@ -118,7 +118,17 @@ def send_again(env, story, random):
 
 
 def exchange(env, story, random):
-    _validate(env, _take_back(env, choose(random, get_pickings(env, story, "done")), exchange=True))
+    picking = choose(random, get_pickings(env, story, "done"))
+    newest = env["stock.picking"].search([], order="id desc", limit=1).id
+    returned = _take_back(env, picking, exchange=True)
+    root = picking
+    while before := root.backorder_id or root.move_ids.origin_returned_move_id.picking_id[:1]:
+        root = before
+    if root.id in story.hand_made:
+        # the new goods are for the same item
+        for sent in env["stock.picking"].search([("id", ">", newest), ("id", "!=", returned.id)]):
+            story.hand_made[sent.id] = story.hand_made[root.id]
+    _validate(env, returned)
 
 
 def deliver_by_hand(env, story, random):

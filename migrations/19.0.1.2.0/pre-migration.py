@@ -5,6 +5,7 @@ def migrate(cr, version):
         ("cloudprinter_signal", "alone", "boolean DEFAULT false"),
         ("cloudprinter_signal", "last_attempt_id", "integer NOT NULL DEFAULT 0"),
         ("cloudprinter_signal", "to_tell", "boolean DEFAULT false"),
+        ("cloudprinter_signal", "released", "boolean DEFAULT false"),
         ("cloudprinter_request", "applied", "boolean DEFAULT true"),
         ("cloudprinter_request", "posts", "integer DEFAULT 1"),
     ):
