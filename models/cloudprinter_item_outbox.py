@@ -250,8 +250,7 @@ class CloudprinterItem(models.Model):
         moves = self.move_ids._cloudprinter_bound_for_customer()._cloudprinter_sent_first()
         line = self.sale_line_ids[:1]
         if line and moves.product_id != line.product_id:
-            # a kit: Odoo deducts returns, and counts by the bill of materials of today
-            return line.product_uom_qty, max(line.qty_delivered, line.product_uom_qty * moves._cloudprinter_share_left())
+            return line.product_uom_qty, moves._cloudprinter_kits_left(line)
         left = sum(move._cloudprinter_quantity() for move in moves if move.state == "done")
         if line:
             return line.product_uom_id._compute_quantity(line.product_uom_qty, line.product_id.uom_id), left

@@ -109,7 +109,7 @@ class CloudprinterSignal(models.Model):
     )
     alone = fields.Boolean("Sent Alone", readonly=True, default=False, help="Its bundle was not accepted.")
     last_attempt_id = fields.Integer("Last Attempt", required=True, readonly=True, default=0, aggregator=None)
-    released = fields.Boolean(readonly=True, default=False, help="A user sends it though less was shipped than ordered.")
+    released = fields.Boolean(readonly=True, default=False, help="A user sends it, although less was shipped than ordered.")
     to_tell = fields.Boolean(readonly=True, default=False, help="Its outcome is not in the chatter yet.")
     waits_for = fields.Char("Reason", compute="_compute_waits_for", help="Why the signal has not been accepted yet.")
     sent_date = fields.Datetime("Accepted On", readonly=True)

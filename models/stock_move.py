@@ -123,11 +123,23 @@ class StockMove(models.Model):
         self.ensure_one()
         return self.product_uom._compute_quantity(self.quantity, self.product_id.uom_id)
 
-    def _cloudprinter_share_left(self):
-        """Return the share of the demand that has left, of the component with the smallest one: 0.0 to 1.0 or more."""
-        shares = [
-            sum(move._cloudprinter_quantity() for move in moves if move.state == "done") / demand
-            for moves in self.grouped("product_id").values()
-            if (demand := sum(moves.mapped("product_qty")))
-        ]
-        return min(shares, default=0.0)
+    def _cloudprinter_kits_left(self, line):
+        """Return how many of the kits of a sales order line have left, in the line's unit, by its components.
+
+        Odoo's own count deducts returns, includes duplicates, and takes the bill of materials of today. The share of the
+        demand that has left depends on none of it, but does not follow a line that is lowered afterwards.
+        """
+        shares, kits = [], []
+        for moves in self.grouped("product_id").values():
+            left = sum(move._cloudprinter_quantity() for move in moves if move.state == "done")
+            demand = sum(moves.mapped("product_qty"))
+            shares.append(left / demand if demand else 1.0)
+            bom_line = moves.bom_line_id[:1]
+            if bom_line.bom_id.product_tmpl_id == line.product_id.product_tmpl_id and bom_line.product_qty:
+                each = bom_line.product_uom_id._compute_quantity(bom_line.product_qty, moves.product_id.uom_id)
+                made = bom_line.bom_id.product_uom_id._compute_quantity(bom_line.bom_id.product_qty, line.product_uom_id)
+                kits.append(left / each * made)
+            else:
+                # of a kit in the kit, or no longer in the bill of materials
+                kits.append(0.0)
+        return max(min(shares, default=0.0) * line.product_uom_qty, min(kits, default=0.0))

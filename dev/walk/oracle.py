@@ -42,7 +42,7 @@ ORDERS = """
      WHERE rel.item_id = ANY(%(items)s)
 """
 ITEMS = """
-    SELECT item.id, item.quantity, line.id AS line_id, line.product_uom_qty, line.product_id, line.qty_delivered
+    SELECT item.id, item.quantity, line.id AS line_id, line.product_uom_qty, line.product_id
       FROM cloudprinter_item item
  LEFT JOIN sale_order_line line ON line.cloudprinter_item_id = item.id
      WHERE item.id = ANY(%(items)s)
@@ -61,7 +61,7 @@ def find_problems(env, story):
     values = {
         "items": story.item_ids,
         "sale": story.sale_id,
-        "pickings": [*story.hand_made, *story.copies] or [0],
+        "pickings": [*story.hand_made, *story.exchanged, *story.copies] or [0],
     }
 
     def query(sql):
@@ -83,10 +83,10 @@ def find_problems(env, story):
     problems, of_item = [], defaultdict(list)
     for move in moves.values():
         expected = get_expected_item(move, moves, backorders, line_items, story)
-        if move["cloudprinter_item_id"] != expected:
+        # an exchange may leave in the same transfer as the goods of another story
+        if move["cloudprinter_item_id"] != expected and items.keys() & {expected, move["cloudprinter_item_id"]}:
             problems.append(f"move {move['id']} has item {move['cloudprinter_item_id']}, not {expected}")
-        if expected:
-            of_item[expected].append(move)
+        of_item[expected].append(move)
     for item_id, item in items.items():
         expected = get_expected(item, of_item[item_id], made[item_id], moves, item_id in story.called_off)
         problems += compare(item_id, expected, signals[item_id])
@@ -106,31 +106,34 @@ def get_root(picking_id, backorders):
 
 def get_expected_item(move, moves, backorders, line_items, story):
     """Return the id of the item that a move is for, by what users chose and where Odoo's documents come from."""
+    actual = move["cloudprinter_item_id"]
     if move["made"]:
-        return move["cloudprinter_item_id"]
+        return actual
     root = get_root(move["picking_id"], backorders)
     if root in story.hand_made:
         return story.hand_made[root]
     origin = moves.get(move["origin_returned_move_id"])
+    roots = get_roots_before(move, moves, backorders)
+    if actual and actual in {story.exchanged.get(before) for before in roots}:
+        # these may leave with others
+        return actual
     if origin:
         return get_expected_item(origin, moves, backorders, line_items, story)
-    if is_copy(move, moves, backorders, story):
+    if story.copies & roots:
         return None
     return line_items.get(move["sale_line_id"])
 
 
-def is_copy(move, moves, backorders, story):
-    """Return whether a move is of a duplicated transfer, or of a later step that follows from one."""
-    seen, waiting = set(), [move["id"]]
+def get_roots_before(move, moves, backorders):
+    """Return the ids of the transfers from which a move and the steps before it come, before backorders were made."""
+    roots, seen, waiting = set(), set(), [move["id"]]
     while waiting:
         move_id = waiting.pop()
-        if move_id in seen or move_id not in moves:
-            continue
-        seen.add(move_id)
-        if get_root(moves[move_id]["picking_id"], backorders) in story.copies:
-            return True
-        waiting += moves[move_id].get("origins", ())
-    return False
+        if move_id not in seen and move_id in moves:
+            seen.add(move_id)
+            roots.add(get_root(moves[move_id]["picking_id"], backorders))
+            waiting += moves[move_id].get("origins", ())
+    return roots
 
 
 def comes_back(move, moves):
@@ -187,12 +190,14 @@ def is_short(item, first_sent, bound):
     final = [move for move in bound if move["final"] and not move["origin_returned_move_id"]]
     products = {move["product_id"] for move in final}
     if item["line_id"] and products != {item["product_id"]}:
-        shares = []
+        # the walk's kit has one of each part
+        shares, kits = [], []
         for product in products:
             parts = [move for move in final if move["product_id"] == product]
             demand = sum(move["product_uom_qty"] for move in parts)
-            shares.append(sum(m["quantity"] for m in parts if m["state"] == "done") / demand if demand else 1)
-        left = max(float(item["qty_delivered"] or 0), float(ordered) * float(min(shares, default=0)))
+            kits.append(sum(move["quantity"] for move in parts if move["state"] == "done"))
+            shares.append(kits[-1] / demand if demand else 1)
+        left = max(float(min(kits, default=0)), float(ordered) * float(min(shares, default=0)))
         return left < float(ordered) * TOLERANCE
     return float(sum(move["quantity"] for move in first_sent)) < float(ordered) * TOLERANCE
 

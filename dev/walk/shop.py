@@ -11,6 +11,7 @@ class Story:
 
     :ivar item_ids: in the order in which they were created
     :ivar hand_made: transfers that a user made for an item: picking id → item id
+    :ivar exchanged: transfers with new goods for the item of a hand-made one: picking id → item id
     :ivar copies: transfers that a user duplicated
     :ivar released: items whose short shipment a manager reported as shipped
     :ivar called_off: items that a user canceled at Cloudprinter
@@ -20,6 +21,7 @@ class Story:
     sale_id: int = 0
     warehouse_id: int = 0
     hand_made: dict = field(default_factory=dict)
+    exchanged: dict = field(default_factory=dict)
     copies: set = field(default_factory=set)
     released: set = field(default_factory=set)
     called_off: set = field(default_factory=set)

@@ -119,15 +119,16 @@ def send_again(env, story, random):
 
 def exchange(env, story, random):
     picking = choose(random, get_pickings(env, story, "done"))
-    newest = env["stock.picking"].search([], order="id desc", limit=1).id
+    newest = env["stock.move"].search([], order="id desc", limit=1).id
     returned = _take_back(env, picking, exchange=True)
     root = picking
     while before := root.backorder_id or root.move_ids.origin_returned_move_id.picking_id[:1]:
         root = before
-    if root.id in story.hand_made:
-        # the new goods are for the same item
-        for sent in env["stock.picking"].search([("id", ">", newest), ("id", "!=", returned.id)]):
-            story.hand_made[sent.id] = story.hand_made[root.id]
+    item_id = story.hand_made.get(root.id) or story.exchanged.get(root.id)
+    if item_id:
+        # the new goods are for the same item, and may leave with others
+        for move in env["stock.move"].search([("id", ">", newest), ("picking_id", "not in", (False, returned.id))]):
+            story.exchanged[move.picking_id.id] = item_id
     _validate(env, returned)
 
 
@@ -168,7 +169,9 @@ def deliver_by_hand(env, story, random):
 
 
 def duplicate(env, story, random):
-    copy = choose(random, get_ready(env, story)).copy()
+    # a later step that follows from the duplicate of an earlier one may share its transfer with the original
+    last = get_ready(env, story).filtered(lambda picking: picking.picking_type_id.code == "outgoing")
+    copy = choose(random, last).copy()
     story.copies.add(copy.id)
     copy.action_confirm()
 
