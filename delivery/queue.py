@@ -285,7 +285,7 @@ class Queue:
         :param failed_ids: signals to leave out
         """
         rows = self._run(
-            """
+            f"""
             WITH first AS MATERIALIZED (
                 SELECT id, item_id, res_model, res_id
                   FROM cloudprinter_signal signal
@@ -294,11 +294,11 @@ class Queue:
                    AND (write_date < %(now)s - make_interval(secs => %(quiet)s)
                         -- one lookup per index: with OR, PostgreSQL would read the whole queue for each signal
                         OR NOT EXISTS (SELECT FROM cloudprinter_signal other
-                                        WHERE other.item_id = signal.item_id AND {pending})
+                                        WHERE other.item_id = signal.item_id AND {PENDING})
                        AND NOT EXISTS (SELECT FROM cloudprinter_signal other
                                         WHERE other.res_model = signal.res_model
                                           AND other.res_id = signal.res_id
-                                          AND {pending}))
+                                          AND {PENDING}))
               ORDER BY id
                  LIMIT %(limit)s
             )
@@ -310,7 +310,7 @@ class Queue:
                     OR (res_model, res_id) IN (SELECT res_model, res_id FROM first))
           ORDER BY id
                FOR NO KEY UPDATE SKIP LOCKED
-            """.format(pending=PENDING),
+            """,
             failed=failed_ids,
             quiet=QUIET,
             limit=at_most,

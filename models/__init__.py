@@ -33,7 +33,6 @@ from . import (
     stock_move,
     stock_move_line,
     stock_picking,
-    stock_return_picking,
     stock_rule,
     stock_scrap,
 )

@@ -79,8 +79,8 @@ class CloudprinterItem(models.Model):
         help="The progress of this item in Odoo.",
     )
     facts = fields.Char(compute="_compute_stage", store=True, help="What the stage is derived from.")
-    # For computed fields that are only shown. If they depended on the stage, Odoo would look for them at each write of a
-    # move or manufacturing order, linked or not.
+    # For computed fields that are only shown. If they depended on the stage, Odoo would look for them at each write of
+    # a move or manufacturing order, linked or not.
     derived = fields.Boolean(compute="_compute_derived")
     cancel_cause = fields.Selection(
         [(code, f"{code}: {text}") for code, text in CANCEL_CAUSES.items()], copy=False, tracking=True
@@ -192,8 +192,8 @@ class CloudprinterItem(models.Model):
     def _left_enough(self, bound):
         """Return whether the item's quantity reached the customer, or the rest of it was given up.
 
-        With a sales order line, Odoo keeps open moves for what is still to come. Without one, the rest was given up by a
-        transfer that was done with less than planned, or by canceling one that was made after the first that left.
+        With a sales order line, Odoo keeps open moves for what is still to come. Without one, the rest was given up by
+        a transfer that was done with less than planned, or by canceling one that was made after the first that left.
 
         :param bound: the moves to the customer
         """

@@ -167,9 +167,7 @@ ATTENTION = {
         _lt("Report"),
         lambda item: item.action_report_changes(),
     ),
-    "forgotten": Attention(
-        "Nothing will make or ship this item", FORGOTTEN, _lt("Cancel the Item"), _cancel
-    ),
+    "forgotten": Attention("Nothing will make or ship this item", FORGOTTEN, _lt("Cancel the Item"), _cancel),
 }
 
 

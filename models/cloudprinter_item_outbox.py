@@ -56,7 +56,17 @@ class CloudprinterItem(models.Model):
                 ("correction_of_id", "=", False),
                 ("failure_type", "!=", "withdrawn"),
             ],
-            ["item_id", "type", "state", "failure_type", "attempt_count", "origin", "event_date", "res_model", "res_id"],
+            [
+                "item_id",
+                "type",
+                "state",
+                "failure_type",
+                "attempt_count",
+                "origin",
+                "event_date",
+                "res_model",
+                "res_id",
+            ],
         ).grouped("item_id")
 
     def _make_due_signals(self, **overrides):
@@ -269,9 +279,7 @@ class CloudprinterItem(models.Model):
             ("attempt_count", ">", 0),
             ("failure_type", "=", "discarded"),
         ]
-        open_items = self.search(
-            ["|", ("stage", "not in", ("shipped", "canceled")), ("signal_ids", "not any", ended)]
-        )
+        open_items = self.search(["|", ("stage", "not in", ("shipped", "canceled")), ("signal_ids", "not any", ended)])
         stage = self._fields["stage"]
         for start in range(0, len(open_items), 500):
             batch = open_items[start : start + 500]

@@ -109,7 +109,9 @@ class CloudprinterSignal(models.Model):
     )
     alone = fields.Boolean("Sent Alone", readonly=True, default=False, help="Its bundle was not accepted.")
     last_attempt_id = fields.Integer("Last Attempt", required=True, readonly=True, default=0, aggregator=None)
-    released = fields.Boolean(readonly=True, default=False, help="A user sends it, although less was shipped than ordered.")
+    released = fields.Boolean(
+        readonly=True, default=False, help="A user sends it, although less was shipped than ordered."
+    )
     to_tell = fields.Boolean(readonly=True, default=False, help="Its outcome is not in the chatter yet.")
     waits_for = fields.Char("Reason", compute="_compute_waits_for", help="Why the signal has not been accepted yet.")
     sent_date = fields.Datetime("Accepted On", readonly=True)
@@ -329,7 +331,11 @@ class CloudprinterSignal(models.Model):
             carrier = picking.sale_id.sudo().carrier_id
         tracking = self._clean_text(picking._cloudprinter_tracking() if picking else "")
         method = order.shipping_method
-        if method and picking.carrier_id and picking.carrier_id not in (order.sale_order_ids.sudo().carrier_id or carrier):
+        if (
+            method
+            and picking.carrier_id
+            and picking.carrier_id not in (order.sale_order_ids.sudo().carrier_id or carrier)
+        ):
             # it was sent in another way than planned
             method = ""
         option = self._clean_text(

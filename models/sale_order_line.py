@@ -105,7 +105,8 @@ class SaleOrderLine(models.Model):
         elif sale.cloudprinter_order_id != item.sudo().order_id:
             raise UserError(
                 self.env._(
-                    "%(sale)s has the Cloudprinter order id %(order)s. Enter that id here, or change it on the sales order.",
+                    "%(sale)s has the Cloudprinter order id %(order)s. Enter that id here, or change it on the sales"
+                    " order.",
                     sale=sale.display_name,
                     order=sale.cloudprinter_order_id.name,
                 )

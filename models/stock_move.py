@@ -11,7 +11,7 @@ STATES = {"draft": "draft", "done": "done", "cancel": "cancel"}
 class StockMove(models.Model):
     _inherit = "stock.move"
 
-    # Taken from the sales order line that Odoo keeps through procurement, pushes, splits, merges, kits and dropshipping.
+    # Taken from the sales order line, which Odoo keeps through procurement, pushes, splits, merges, kits, dropshipping.
     # It is only filled in: Odoo also writes `sale_line_id` on moves whose item a user has chosen.
     cloudprinter_item_id = fields.Many2one(
         "cloudprinter.item",
@@ -101,7 +101,10 @@ class StockMove(models.Model):
         in_steps = any(not move.location_dest_id._is_outgoing() for move in self)
         return moves.filtered(
             lambda move: (
-                (packed[move] and move.product_id.uom_id.compare(packed[move], move._cloudprinter_quantity_to_pack()) >= 0)
+                (
+                    packed[move]
+                    and move.product_id.uom_id.compare(packed[move], move._cloudprinter_quantity_to_pack()) >= 0
+                )
                 or (in_steps and move._cloudprinter_comes_from_packing())
             )
         )
@@ -126,8 +129,8 @@ class StockMove(models.Model):
     def _cloudprinter_kits_left(self, line):
         """Return how many of the kits of a sales order line have left, in the line's unit, by its components.
 
-        Odoo's own count deducts returns, includes duplicates, and takes the bill of materials of today. The share of the
-        demand that has left depends on none of it, but does not follow a line that is lowered afterwards.
+        Odoo's own count deducts returns, includes duplicates, and takes the bill of materials of today. The share of
+        the demand that has left depends on none of it, but does not follow a line that is lowered afterwards.
         """
         shares, kits = [], []
         for moves in self.grouped("product_id").values():
@@ -137,7 +140,9 @@ class StockMove(models.Model):
             bom_line = moves.bom_line_id[:1]
             if bom_line.bom_id.product_tmpl_id == line.product_id.product_tmpl_id and bom_line.product_qty:
                 each = bom_line.product_uom_id._compute_quantity(bom_line.product_qty, moves.product_id.uom_id)
-                made = bom_line.bom_id.product_uom_id._compute_quantity(bom_line.bom_id.product_qty, line.product_uom_id)
+                made = bom_line.bom_id.product_uom_id._compute_quantity(
+                    bom_line.bom_id.product_qty, line.product_uom_id
+                )
                 kits.append(left / each * made)
             else:
                 # of a kit in the kit, or no longer in the bill of materials

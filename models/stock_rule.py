@@ -6,7 +6,7 @@ class StockRule(models.Model):
     _inherit = "stock.rule"
 
     def _cloudprinter_items(self, values):
-        """Return the items of a procurement: from `values`, or else of its sales order line and the moves it supplies."""
+        """Return the items of a procurement: from `values`, or of its sales order line and the moves it supplies."""
         items = self.env["cloudprinter.item"].browse(values.get("cloudprinter_item_ids") or [])
         if items:
             return items

@@ -47,7 +47,9 @@ class Facts(NamedTuple):
     @property
     def packed(self):
         """Return whether everything that leaves, or has reached the customer, is packed."""
-        moves = [move for move in self.moves if move.state in ("draft", "open") or (move.final and move.state == "done")]
+        moves = [
+            move for move in self.moves if move.state in ("draft", "open") or (move.final and move.state == "done")
+        ]
         return bool(moves) and all(move.packed for move in moves)
 
     def as_text(self):

@@ -26,7 +26,7 @@ class TestMoveKeepsItem(TransferCase):
         self.env.cr.flush()
 
     def test_order_is_chosen_on_a_transfer(self):
-        """Items A and B of one product: the transfer of B stays B's, though Odoo takes the first line of the product."""
+        """Items A and B of one product: the transfer of B stays B's, though Odoo takes the first line."""
         sale, first, second = self.sell_two()
         sale.picking_ids.with_user(self.packer).action_cancel()
         picking = self.create_delivery(second, 5)

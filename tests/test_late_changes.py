@@ -240,6 +240,7 @@ class TestOneTransaction(TransferCase):
         self.env.cr.flush()
 
     def assert_same(self, expected, *steps, **values):
+        before = None
         for together in (False, True):
             with self.subTest(together=together):
                 item = self.sell_one(order=f"{together}", **values)
@@ -365,7 +366,7 @@ class TestReportedByHand(ManufacturingCase):
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestOutsideOdoo(TransferCase):
     def test_shipped_outside_odoo(self):
-        """The delivery was canceled because the parcel left outside Odoo: *Shipped* replaces the proposed cancellation."""
+        """The parcel left outside Odoo, and its delivery was canceled: *Shipped* replaces the cancellation."""
         item = self.sell_one()
         self.get_open(item).with_user(self.packer).action_cancel()
         self.env.cr.flush()
@@ -429,4 +430,3 @@ class TestOutsideOdoo(TransferCase):
         item = self.sell_one()
         self.deliver(self.get_open(item), tracking="https://track.example/?id=123,456")
         self.assert_signal(self.get_shipped(item), "waiting", "missing_tracking")
-

@@ -250,7 +250,9 @@ class TestPlan(BaseCase):
                 self.assertEqual(plan, (list(zip(expected, origins)), set()))
         due = [*FILLED_IN, "ItemPacked", "ItemShipped"]
         self.assertEqual([t for t, _origin in plan_signals("shipped", set(), set(), packed=True)[0]], due)
-        self.assertEqual([t for t, _origin in plan_signals("canceled", set(), set(), called_off=True)[0]], ["ItemCanceled"])
+        self.assertEqual(
+            [t for t, _origin in plan_signals("canceled", set(), set(), called_off=True)[0]], ["ItemCanceled"]
+        )
 
     def test_named_plans(self):
         """Signals by the stages that they report: (stage, in the outbox, of those posted, due, withdrawn)."""

@@ -12,4 +12,5 @@ from . import (
     cloudprinter_release,
     cloudprinter_tracking_import,
     cloudprinter_tracking_import_line,
+    stock_return_picking,
 )

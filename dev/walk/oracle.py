@@ -1,4 +1,6 @@
-"""What Cloudprinter must be told about an item, read from Odoo's tables and from what users chose. No code of the add-on.
+"""What Cloudprinter must be told about an item, read from Odoo's tables and from what users chose.
+
+It shares no code with the add-on.
 
 The sentences that it shares with the add-on are decisions: what was sent again is not more, what was given up is not
 awaited, and what a canceled item means.
@@ -174,7 +176,9 @@ def get_expected(item, all_moves, made, moves, called_off):
         return [registered, produce, produced], None
     if "done" in made or {"progress", "to_close"}.intersection(made):
         return [registered, produce], None
-    begun = {"confirmed"}.intersection(made) or any(move["state"] != "draft" and move["state"] != "cancel" for move in bound)
+    begun = {"confirmed"}.intersection(made) or any(
+        move["state"] != "draft" and move["state"] != "cancel" for move in bound
+    )
     return ([registered] if begun else []), None
 
 
@@ -226,7 +230,13 @@ def compare(item_id, expected, rows):
     if details and shipped:
         [row] = shipped
         short = details["short"] and not row["released"]
-        state = ("waiting", "short") if short else ("outgoing", None) if details["code"] else ("waiting", "missing_tracking")
+        state = (
+            ("waiting", "short")
+            if short
+            else ("outgoing", None)
+            if details["code"]
+            else ("waiting", "missing_tracking")
+        )
         if (row["state"], row["failure_type"]) != state or (row["tracking"] or "") != details["code"]:
             problems.append(
                 f"item {item_id}: ItemShipped is {row['state']}, {row['failure_type']}, {row['tracking']!r},"
