@@ -62,6 +62,7 @@ STORIES = (
     Story(4, 1, ONE_BOOK, "confirm make ship", carrier=""),
     Story(3, 1, ONE_BOOK, "confirm make pack ship_untracked"),
     Story(2, 1, ONE_BOOK, "confirm start:unseen"),
+    Story(1, 4, ONE_BOOK, "cancel_quotation"),
 )
 
 
@@ -315,6 +316,9 @@ class _Shop:
 
     def cancel_sale(self, order, when):
         order.item_ids.production_ids.action_cancel()
+        order.sale_order_ids._action_cancel()
+
+    def cancel_quotation(self, order, when):
         order.sale_order_ids._action_cancel()
 
     def cancel_delivery(self, order, when):
