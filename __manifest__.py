@@ -48,7 +48,10 @@
         "views/cloudprinter_menus.xml",
     ],
     "demo": ["demo/cloudprinter_demo.xml"],
-    "assets": {"web.assets_tests": ["cloudprinter/static/tests/tours/**/*"]},
+    "assets": {
+        "web.assets_backend": ["cloudprinter/static/src/**/*"],
+        "web.assets_tests": ["cloudprinter/static/tests/tours/**/*"],
+    },
     "uninstall_hook": "uninstall_hook",
     "application": True,
 }

@@ -32,6 +32,10 @@ registry.category("web_tour.tours").add("cloudprinter_packer", {
         {
             trigger: ".o_data_row:nth-child(2).text-success td[name=carrier_tracking_ref]:contains(SCANNED2)",
         },
+        {
+            content: "The list ends here: the next scan goes nowhere, and not over the first code",
+            trigger: ".o_list_view:not(:has(.o_selected_row))",
+        },
     ],
 });
 
