@@ -51,9 +51,10 @@ class TestPoster(BaseCase):
         self.server.misbehave(delay=0.1)
         slow = [make_bundle(number, 1, self.endpoint) for number in range(6)]
         fast = [make_bundle(number, 2, self.endpoint) for number in (10, 11)]
-        self.post(*slow, *fast)
+        self.post(*slow, *fast, connections=2)
         arrived = [signal["order"] for signal in self.server.accepted]
-        self.assertLess(max(arrived.index("10"), arrived.index("11")), 5, arrived)
+        # in turn they would be the last; which of two connections is quicker does not matter
+        self.assertLess(max(arrived.index("10"), arrived.index("11")), 7, arrived)
 
     def test_deadline(self):
         """Nothing is posted after the deadline."""
