@@ -148,11 +148,12 @@ class CloudprinterItem(models.Model):
         for item in self:
             facts = item._collect_facts(productions[item.id], packed)
             values = {"stage": derive_stage(facts), "facts": facts.as_text()}
-            for name, value in values.items():
-                # an UPDATE without a change would make unrelated transactions conflict
-                if item[name] != value:
-                    item[name] = value
-                    item.modified(["derived"])
+            # an UPDATE without a change would make unrelated transactions conflict
+            changed = {name: value for name, value in values.items() if item[name] != value}
+            for name, value in changed.items():
+                item[name] = value
+            if changed:
+                item.modified(["derived"])
 
     def _compute_derived(self):
         """Mark that the stage or facts were derived: `_derive_stage` says when they change."""

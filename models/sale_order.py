@@ -96,6 +96,8 @@ class SaleOrder(models.Model):
             for command in commands
             if command[0] == Command.UPDATE and "cloudprinter_item_ref" in command[2]
         }
+        if len(typed) < 2:
+            return
         lines = self.order_line.filtered(lambda line: line.id in typed and line.cloudprinter_item_id)
         line_of = {line.sudo().cloudprinter_item_id.name: line for line in lines}
         items = {

@@ -7,13 +7,13 @@ class StockMoveLine(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         lines = super().create(vals_list)
-        lines._cloudprinter_derive_again()
+        lines.move_id._cloudprinter_derive_again()
         return lines
 
     def write(self, vals):
         res = super().write(vals)
         if "quantity" in vals or "product_uom_id" in vals:
-            self._cloudprinter_derive_again()
+            self.move_id._cloudprinter_derive_again()
         return res
 
     def unlink(self):
@@ -21,6 +21,3 @@ class StockMoveLine(models.Model):
         res = super().unlink()
         moves._cloudprinter_derive_again()
         return res
-
-    def _cloudprinter_derive_again(self):
-        self.move_id._cloudprinter_derive_again()

@@ -120,15 +120,11 @@ class CloudprinterTrackingImport(models.TransientModel):
                 continue
             pickings += pickings.browse(found["picking_id"])
             vals = {"carrier_tracking_ref": entry["code"]}
-            if entry["option"]:
+            # that of the file only fills in what is missing
+            if entry["option"] and not line.picking_id.sudo().carrier_id.cloudprinter_shipping_option:
                 vals["cloudprinter_shipping_option"] = entry["option"]
             vals_list.append(vals)
-        pickings = pickings.browse(pickings.ids)
-        for picking, vals in zip(pickings.sudo(), vals_list):
-            if picking.carrier_id.cloudprinter_shipping_option:
-                # of the file it only fills in what is missing
-                vals.pop("cloudprinter_shipping_option", None)
-        pickings._cloudprinter_enter_tracking(vals_list)
+        pickings.browse(pickings.ids)._cloudprinter_enter_tracking(vals_list)
         self.state = "done"
         return self._show()
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-STEPS = {"ship_only": 1, "pick_ship": 2, "pick_pack_ship": 3}
+STEPS = ("ship_only", "pick_ship", "pick_pack_ship")
 
 
 @dataclass
@@ -13,7 +13,6 @@ class Story:
     :ivar hand_made: transfers that a user made for an item: picking id → item id
     :ivar exchanged: transfers with new goods for the item of a hand-made one: picking id → item id
     :ivar copies: transfers that a user duplicated
-    :ivar released: items whose short shipment a manager reported as shipped
     :ivar called_off: items that a user canceled at Cloudprinter
     """
 
@@ -23,7 +22,6 @@ class Story:
     hand_made: dict = field(default_factory=dict)
     exchanged: dict = field(default_factory=dict)
     copies: set = field(default_factory=set)
-    released: set = field(default_factory=set)
     called_off: set = field(default_factory=set)
 
     def copy(self):

@@ -63,9 +63,9 @@ def cancel_production(env, story, random):
 # === packing and shipping === #
 
 
-def _validate(env, picking, method="process"):
+def _validate(env, picking):
     picking.action_assign()
-    press(env, picking.button_validate(), method)
+    press(env, picking.button_validate(), "process")
 
 
 def ship(env, story, random):
@@ -225,9 +225,7 @@ def change_carrier_text(env, story, random):
 def report_short(env, story, random):
     items = get_items(env, story)
     signals = items.signal_ids.filtered(lambda s: s.state == "waiting" and s.failure_type == "short")
-    item = choose(random, signals.item_id)
-    item.action_send_again()
-    story.released.add(item.id)
+    choose(random, signals.item_id).action_send_again()
 
 
 def report_delay(env, story, random):

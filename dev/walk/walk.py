@@ -13,17 +13,12 @@ import psycopg2
 from odoo.exceptions import AccessError, UserError
 
 from .oracle import find_problems
-from .shop import prepare as prepare_shop
-from .shop import start_story
+from .shop import prepare, start_story  # noqa: F401  (`prepare` is run by name)
 from .steps import BY_NAME, WEIGHTS, Impossible
 
 LENGTH = 14  # steps of a story
 TOGETHER = 0.4  # probability that a step shares its transaction with the next
 _names = itertools.count()
-
-
-def prepare(env):
-    prepare_shop(env)
 
 
 def make_story(seed):
@@ -41,6 +36,7 @@ def walk(env, seeds, steps):
         seed, the shortened steps and the problems
     """
     done = stories = 0
+    trouble = None
     start = time.monotonic()
     for seed in range(*seeds):
         story_steps = make_story(seed)
@@ -48,13 +44,9 @@ def walk(env, seeds, steps):
         done, stories = done + count, stories + 1
         if problems:
             shorter, problems = shorten(env, seed, story_steps, problems)
-            return _result(stories, done, start, {"seed": seed, "steps": shorter, "problems": problems})
-        if done >= steps:
+            trouble = {"seed": seed, "steps": shorter, "problems": problems}
+        if problems or done >= steps:
             break
-    return _result(stories, done, start, None)
-
-
-def _result(stories, done, start, trouble):
     return {"stories": stories, "steps": done, "seconds": time.monotonic() - start, "trouble": trouble}
 
 
