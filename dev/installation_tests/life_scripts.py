@@ -280,7 +280,6 @@ def _send_all(env):
     env.flush_all()
     env.cr.commit()
     env["cloudprinter.sender"]._cron_send()
-    env["cloudprinter.chatter"]._cron_tell()
     env.invalidate_all()
 
 

@@ -156,7 +156,9 @@ def get_demo(env):
 def send(env):
     """Run the sender and the chatter in this process, as the scheduled actions do."""
     env["cloudprinter.sender"]._cron_send()
-    env["cloudprinter.chatter"]._cron_tell()
+    # in older versions the sender writes the chatter
+    if env.ref("cloudprinter.ir_cron_tell", raise_if_not_found=False):
+        env["cloudprinter.chatter"]._cron_tell()
     return get_outbox(env)
 
 
