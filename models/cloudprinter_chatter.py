@@ -53,8 +53,8 @@ class CloudprinterChatter(models.AbstractModel):
         seconds = 1
         while seconds > 0:
             queue = Queue(self.env.cr)
-            signals = failed.browse(queue.find_untold(BATCH, failed.ids))
             try:
+                signals = failed.browse(queue.find_untold(BATCH, failed.ids))
                 failed += self._tell(signals)
                 queue.mark_told((signals - failed).ids)
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:

@@ -341,6 +341,8 @@ class CloudprinterItem(models.Model):
         cancels = not vals.keys().isdisjoint(("cancel_cause", "cancel_message"))
         cancellations = self._get_open_cancellations() if cancels else self.env["cloudprinter.signal"]
         res = super().write(vals)
+        # another item may take the id that this one had
+        changed.flush_recordset(["order_id", "name"])
         if "order_id" in vals:
             self._take_along_to_order()
         changed.signal_ids.sudo()._send_with_new_ids()

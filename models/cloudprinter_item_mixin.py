@@ -27,7 +27,12 @@ class CloudprinterItemMixin(models.AbstractModel):
     cloudprinter_attention = fields.Text(
         "Cloudprinter: Needs Attention", compute="_compute_cloudprinter_attention", compute_sudo=True
     )
-    cloudprinter_stop = fields.Boolean(compute="_compute_cloudprinter_attention", compute_sudo=True)
+    cloudprinter_stop = fields.Selection(
+        [("some", "Some items are canceled"), ("all", "STOP: canceled at Cloudprinter")],
+        "Cloudprinter: Canceled Items",
+        compute="_compute_cloudprinter_attention",
+        compute_sudo=True,
+    )
     cloudprinter_signal_ids = fields.Many2many(
         "cloudprinter.signal", string="Cloudprinter Signals", compute="_compute_cloudprinter_signal_ids"
     )
@@ -65,7 +70,9 @@ class CloudprinterItemMixin(models.AbstractModel):
         for document in self:
             items = document.cloudprinter_item_ids
             document.cloudprinter_attention = "\n".join(items._describe_attention()) or False
-            document.cloudprinter_stop = "canceled_open" in items.mapped("attention")
+            stops = {item.attention == "canceled_open" for item in items}
+            # of several items that are made together, the others go on
+            document.cloudprinter_stop = True in stops and ("some" if False in stops else "all")
 
     @api.depends("cloudprinter_item_ids.signal_ids")
     def _compute_cloudprinter_signal_ids(self):

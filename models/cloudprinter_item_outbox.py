@@ -245,7 +245,8 @@ class CloudprinterItem(models.Model):
             option = details["shipping_option"] or signal.shipping_option
             details = {"tracking": tracking, "shipping_option": option}
             details.update(signals._prepare_missing(tracking, option))
-        if not (signal and signal.released) and self._is_short():
+        decided = signal and (signal.released or signal.correction_of_id or signal.origin == "manual")
+        if not decided and self._is_short():
             details.update(state="waiting", failure_type="short")
         return details
 

@@ -429,7 +429,8 @@ class CloudprinterSignal(models.Model):
     def _follow_settings(self):
         """Derive again the details of each ItemShipped that was not posted yet."""
         unposted = [("state", "in", ("waiting", "outgoing")), ("type", "=", "ItemShipped"), ("attempt_count", "=", 0)]
-        self.sudo().search(unposted).item_id._queue_signals()
+        items = self.sudo().search(unposted).item_id
+        self.env.add_to_compute(items._fields["stage"], items)
 
     def _enter_shipping(self, details):
         """Write a tracking code and shipping option that a user entered, on the delivery too if there is one."""

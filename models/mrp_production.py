@@ -100,6 +100,12 @@ class MrpProduction(models.Model):
         )
         parts.cloudprinter_item_ids = [Command.link(item.id)]
 
+    def _cloudprinter_remove_link(self, item):
+        """Remove an item whose ids were emptied here from where `_cloudprinter_carry_link` has linked it."""
+        item.sale_line_ids.cloudprinter_item_id = False
+        parts = self.production_group_id.production_ids & item.production_ids
+        parts.cloudprinter_item_ids = [Command.unlink(item.id)]
+
     def action_merge(self):
         # linked afterwards: a default in the context would reach the orders of sub-assemblies
         items = self.cloudprinter_item_ids
@@ -142,8 +148,9 @@ class MrpProduction(models.Model):
         if len(items) > 1:
             raise UserError(self.env._("This order makes several items. Change their ids on the items themselves."))
         if not order_ref and not item_ref:
-            if items and not items.sale_line_ids and production._cloudprinter_owns(items):
+            if items and production._cloudprinter_owns(items):
                 items.signal_ids._check_ids_are_free()
+                production._cloudprinter_remove_link(items)
             vals["cloudprinter_item_ids"] = [Command.clear()]
             return vals
         if not order_ref or not item_ref:

@@ -52,7 +52,7 @@ class SaleOrder(models.Model):
 
     def write(self, vals):
         if vals.get("order_line"):
-            self._cloudprinter_exchange_items(vals["order_line"])
+            self._cloudprinter_correct_items(vals["order_line"])
         if "cloudprinter_order_ref" in vals:
             for order in self:
                 super(SaleOrder, order).write(order._cloudprinter_take_ref(vals))
@@ -83,31 +83,33 @@ class SaleOrder(models.Model):
     def _cloudprinter_is_test(self):
         return self.cloudprinter_order_id.sudo().is_test
 
-    def _cloudprinter_exchange_items(self, commands):
-        """Exchange the items of lines whose ids were typed the wrong way round and are corrected in one save.
+    def _cloudprinter_correct_items(self, commands):
+        """Correct first the item ids that another line asks for in the same save.
 
-        Otherwise the first of them would ask for an item that another line still has.
+        Lines that ask for each other's items exchange them.
 
         :param list commands: of the field `order_line`
         """
         clean_id = self.env["cloudprinter.order"]._clean_id
-        typed = {
-            command[1]: clean_id(command[2]["cloudprinter_item_ref"])
-            for command in commands
-            if command[0] == Command.UPDATE and "cloudprinter_item_ref" in command[2]
-        }
+        typed = {}
+        for command, line_id, values in (command for command in commands if len(command) == 3):
+            if command in (Command.CREATE, Command.UPDATE) and "cloudprinter_item_ref" in values:
+                typed[line_id or object()] = clean_id(values["cloudprinter_item_ref"])
         if len(typed) < 2:
             return
         lines = self.order_line.filtered(lambda line: line.id in typed and line.cloudprinter_item_id)
         line_of = {line.sudo().cloudprinter_item_id.name: line for line in lines}
-        items = {
-            line: line_of[typed[line.id]].cloudprinter_item_id
-            for line in lines
-            if line_of.get(typed[line.id], line) != line
-        }
-        if not items:
-            return
-        exchanged = lines.browse().union(*items)
+        # the lines that ask for the item of another, and these others
+        taken = {line_of[ref] for line_id, ref in typed.items() if ref in line_of and line_of[ref].id != line_id}
+        while taken:
+            free = {line for line in taken if line_of.get(typed[line.id]) not in taken}
+            if not free:
+                break
+            for line in free:
+                line.cloudprinter_item_ref = typed[line.id]
+            taken -= free
+        exchanged = lines.browse().union(*taken)
+        items = {line: line_of[typed[line.id]].cloudprinter_item_id for line in exchanged}
         exchanged.sudo().cloudprinter_item_id.signal_ids._check_ids_are_free()
         exchanged.cloudprinter_item_id = False
         for line, item in items.items():

@@ -24,10 +24,16 @@ class StockMove(models.Model):
     )
     # set on duplicates of linked moves: they have the line of the original, and ship something else
     cloudprinter_apart = fields.Boolean(readonly=True)
+    # set on the goods of an exchange: what came back had left already
+    cloudprinter_exchange = fields.Boolean(readonly=True)
 
     def _auto_init(self):
         # without the columns, the ORM would compute the fields for all existing moves
-        for name, column_type in (("cloudprinter_item_id", "int4"), ("cloudprinter_apart", "bool")):
+        for name, column_type in (
+            ("cloudprinter_item_id", "int4"),
+            ("cloudprinter_apart", "bool"),
+            ("cloudprinter_exchange", "bool"),
+        ):
             if not column_exists(self.env.cr, "stock_move", name):
                 create_column(self.env.cr, "stock_move", name, column_type)
         return super()._auto_init()
@@ -51,11 +57,13 @@ class StockMove(models.Model):
         item = self.cloudprinter_item_id
         if item and item != self.sale_line_id.cloudprinter_item_id:
             values.update(cloudprinter_item_id=item.id, cloudprinter_item_ids=item.ids)
+        if self.cloudprinter_exchange:
+            values["cloudprinter_exchange"] = True
         return values
 
     @api.model
     def _prepare_merge_moves_distinct_fields(self):
-        return super()._prepare_merge_moves_distinct_fields() + ["cloudprinter_item_id"]
+        return super()._prepare_merge_moves_distinct_fields() + ["cloudprinter_item_id", "cloudprinter_exchange"]
 
     @api.model
     def _prepare_merge_negative_moves_excluded_distinct_fields(self):
@@ -119,7 +127,13 @@ class StockMove(models.Model):
 
     def _cloudprinter_sent_first(self):
         """Return the moves that reach the customer, without those that send again what came back."""
-        return self.filtered(lambda move: move.location_dest_id._is_outgoing() and not move.origin_returned_move_id)
+        return self.filtered(
+            lambda move: (
+                move.location_dest_id._is_outgoing()
+                and not move.origin_returned_move_id
+                and not move.cloudprinter_exchange
+            )
+        )
 
     def _cloudprinter_quantity(self):
         """Return the moved quantity in the product's unit."""
@@ -129,22 +143,20 @@ class StockMove(models.Model):
     def _cloudprinter_kits_left(self, line):
         """Return how many of the kits of a sales order line have left, in the line's unit, by its components.
 
-        Odoo's own count deducts returns, includes duplicates, and takes the bill of materials of today. The share of
-        the demand that has left depends on none of it, but does not follow a line that is lowered afterwards.
+        Odoo counts by the bill of materials of today. The share of the demand that has left does not, but it does not
+        follow a line that is lowered afterwards, or a transfer that was canceled and made again.
         """
-        shares, kits = [], []
+        shares = []
         for moves in self.grouped("product_id").values():
             left = sum(move._cloudprinter_quantity() for move in moves if move.state == "done")
             demand = sum(moves.mapped("product_qty"))
             shares.append(left / demand if demand else 1.0)
-            bom_line = moves.bom_line_id[:1]
-            if bom_line.bom_id.product_tmpl_id == line.product_id.product_tmpl_id and bom_line.product_qty:
-                each = bom_line.product_uom_id._compute_quantity(bom_line.product_qty, moves.product_id.uom_id)
-                made = bom_line.bom_id.product_uom_id._compute_quantity(
-                    bom_line.bom_id.product_qty, line.product_uom_id
-                )
-                kits.append(left / each * made)
-            else:
-                # of a kit in the kit, or no longer in the bill of materials
-                kits.append(0.0)
-        return max(min(shares, default=0.0) * line.product_uom_qty, min(kits, default=0.0))
+        by_share = min(shares, default=0.0) * line.product_uom_qty
+        product = line.product_id
+        bom = self.env["mrp.bom"].sudo()._bom_find(product, company_id=line.company_id.id, bom_type="phantom")[product]
+        if not bom:
+            return by_share
+        ordered = line.product_uom_id._compute_quantity(line.product_uom_qty, bom.product_uom_id, round=False)
+        counted = {"incoming_moves": lambda move: move.state == "done", "outgoing_moves": lambda move: False}
+        kits = self._compute_kit_quantities(product, ordered, bom, counted)
+        return max(by_share, bom.product_uom_id._compute_quantity(kits, line.product_uom_id))

@@ -60,6 +60,9 @@ class StockPicking(models.Model):
         if operator == "in" and False in value:
             linked = Domain("move_ids.cloudprinter_item_id", "!=", False)
             return ~linked | Domain("move_ids.cloudprinter_item_id", "in", value - {False})
+        if operator == "any":
+            # users who may not read the items search transfers by them too
+            operator, value = "in", self.env["cloudprinter.item"].sudo()._search(value)
         return Domain("move_ids.cloudprinter_item_id", operator, value)
 
     @api.depends("cloudprinter_item_ids.name", "cloudprinter_item_ids.order_id.consignor")

@@ -17,7 +17,7 @@ class StockRule(models.Model):
         return items
 
     def _get_custom_move_fields(self):
-        return super()._get_custom_move_fields() + ["cloudprinter_item_id"]
+        return super()._get_custom_move_fields() + ["cloudprinter_item_id", "cloudprinter_exchange"]
 
     def _make_mo_get_domain(self, procurement, bom):
         """Override of `mrp` to keep orders of different items apart: same product, different artwork."""

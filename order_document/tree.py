@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from xml.parsers.expat import ExpatError
 
 import xmltodict
@@ -136,7 +136,11 @@ def _load_json(text):
 
 def _read_number(text):
     """Return a whole number, such as `1.2e3`, without point and exponent, and any other number as it is written."""
-    number = Decimal(text)
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        # beyond any exponent
+        return text
     if number.adjusted() < DIGITS_AT_MOST and number == number.to_integral_value():
         return f"{number:.0f}"
     return text

@@ -2,6 +2,8 @@
 
 from unittest.mock import patch
 
+from psycopg2.errors import SerializationFailure
+
 from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -124,6 +126,15 @@ class TestChatter(DeliveryCase):
         other = self.given_outcomes("2", res_model="no.such.model", res_id=1)
         self.tell()
         self.assertEqual((len(self.get_notes(item)), len(self.get_notes(other))), (1, 1))
+
+    def test_conflict_while_reading(self):
+        """A user's transaction stands in the way: the run ends without an error and is called again."""
+        item = self.given_outcomes("1")
+        with patch(f"{CHATTER_LOG}.Queue.find_untold", side_effect=SerializationFailure):
+            self.tell()
+        self.assertTrue(self.get_calls())
+        self.tell()
+        self.assertEqual(len(self.get_notes(item)), 1)
 
     @mute_logger(CHATTER_LOG)
     def test_note_that_cannot_be_written(self):

@@ -3,7 +3,7 @@
 from unittest.mock import patch
 
 from odoo import Command
-from odoo.tests import Form, tagged
+from odoo.tests import Form, new_test_user, tagged
 
 from .common import CloudprinterCase
 
@@ -61,6 +61,24 @@ class TestDocuments(CloudprinterCase):
         self.assertEqual(pickings.search([*both, ("cloudprinter_item_ids.name", "like", "780001")]), linked)
         self.assertEqual(pickings.search([*both, ("cloudprinter_item_ids", "not in", [999999])]), linked | other)
 
+    def test_transfers_are_searched_without_rights_to_items(self):
+        """Users of other apps search transfers too, and the first search field reads the items."""
+        linked = self.sell_one().move_ids.picking_id
+        models = self.env["ir.model"].search([("model", "in", ("stock.picking", "stock.move"))])
+        group = self.env["res.groups"].create(
+            {
+                "name": "Reads Transfers",
+                "model_access": [
+                    Command.create({"name": model.model, "model_id": model.id, "perm_read": True}) for model in models
+                ],
+            }
+        )
+        reader = new_test_user(self.env, login="cp_reader", groups="base.group_user")
+        reader.group_ids += group
+        pickings = self.env["stock.picking"].with_user(reader)
+        self.assertEqual(pickings.search([("cloudprinter_item_ids.name", "ilike", "780001")]), linked)
+        self.assertEqual(pickings.search([("cloudprinter_item_ids.order_id.name", "ilike", "12345678")]), linked)
+
     def test_refusal_is_shown_in_cloudprinters_words(self):
         item = self.sell_one()
         self.server.misbehave(times=1, status=400, body="Unknown item")
@@ -79,7 +97,18 @@ class TestDocuments(CloudprinterCase):
             (item.move_ids.picking_id, self.packer),
         ):
             self.assert_banner(document, "Canceled at Cloudprinter. Do not produce or ship.", user=user)
-            self.assertTrue(document.with_user(user).cloudprinter_stop)
+            self.assertEqual(document.with_user(user).cloudprinter_stop, "all")
+
+    def test_one_of_several_is_canceled(self):
+        """The others are still made and shipped: work is stopped only when all items of a document are canceled."""
+        sale = self.sell((self.poster, 1, "123456780001"), (self.poster, 1, "123456780002"))
+        first, second = sale.cloudprinter_item_ids.sorted("id")
+        production = first.production_ids
+        production.cloudprinter_item_ids = [Command.set((first | second).ids)]
+        documents = (production, production.workorder_ids[0], sale.picking_ids)
+        for item, stop in ((first, "some"), (second, "all")):
+            item.with_user(self.manager).report_cancel("CancelUserRequest", "Not needed any more")
+            self.assertEqual([document.cloudprinter_stop for document in documents], [stop] * 3)
 
     def test_gang_run_reads_well(self):
         sale = self.sell(*[(self.book, 1, f"1234567800{n:02}") for n in range(1, 8)])

@@ -183,6 +183,52 @@ class TestTypedOnOneOfSeveral(LinkCase):
                     self.assertEqual(line.move_ids.cloudprinter_item_id, line.cloudprinter_item_id)
                     self.assertEqual(line.cloudprinter_item_id.production_ids.sale_line_id, line)
 
+    def test_chain_of_corrections(self):
+        """One line takes the id that another line of the same save gives up, in any order of the lines."""
+        for reverse in (False, True):
+            with self.subTest(reverse=reverse):
+                sale = self.sell((self.book, 5, "1"), (self.book, 2, "2"), (self.book, 3, "3"), order=f"{reverse}")
+                refs = ["2", "4", False]
+                commands = [
+                    Command.update(line.id, {"cloudprinter_item_ref": ref}) for line, ref in zip(sale.order_line, refs)
+                ]
+                new = Command.create({"product_id": self.book.id, "cloudprinter_item_ref": "3"})
+                sale.with_user(self.salesman).order_line = [new, *(commands[::-1] if reverse else commands)]
+                self.env.cr.flush()
+                self.assertEqual(sale.order_line.mapped("cloudprinter_item_ref"), [*refs, "3"])
+                for line in sale.order_line[:2]:
+                    self.assertEqual(line.move_ids.cloudprinter_item_id, line.cloudprinter_item_id)
+
+    def test_exchange_of_three(self):
+        sale = self.sell((self.book, 5, "1"), (self.book, 2, "2"), (self.book, 3, "3"), (self.book, 1, "4"))
+        items = sale.order_line.cloudprinter_item_id
+        refs = ["2", "3", "1", "5"]
+        sale.with_user(self.salesman).order_line = [
+            Command.update(line.id, {"cloudprinter_item_ref": ref}) for line, ref in zip(sale.order_line, refs)
+        ]
+        self.env.cr.flush()
+        self.assertEqual(sale.order_line.mapped("cloudprinter_item_ref"), refs)
+        self.assertEqual(sale.order_line.cloudprinter_item_id, items)
+
+    def test_emptied_on_the_production_of_a_sale(self):
+        """Ids that were typed on a manufacturing order are removed with it from the line and from its parts."""
+        sale = self.sell((self.book, 6, None), order=False)
+        production = sale.sudo().stock_reference_ids.production_ids.with_user(self.operator)
+        production.write({"cloudprinter_order_ref": ORDER, "cloudprinter_item_ref": ITEM})
+        self.produce(production, 2, backorder=True)
+        item = production.cloudprinter_item_ids
+        production.write({"cloudprinter_order_ref": "", "cloudprinter_item_ref": ""})
+        self.env.cr.flush()
+        self.assertFalse(item.production_ids or item.sale_line_ids or item.move_ids)
+        self.assert_outbox(item, [])
+
+    def test_emptied_on_a_part_of_a_split_order(self):
+        production = self.make(product_qty=6)
+        self.produce(production, 2, backorder=True)
+        item = production.cloudprinter_item_ids
+        production.write({"cloudprinter_order_ref": "", "cloudprinter_item_ref": ""})
+        self.assertFalse(item.production_ids)
+
     def test_id_of_another_line(self):
         """Only one of two ids is changed, to that of the other: both items cannot be the same."""
         sale = self.sell((self.book, 5, "1"), (self.book, 2, "2"))

@@ -44,6 +44,22 @@ class TestSentAgain(TransferCase):
         self.assert_signal(self.get_shipped(item), "waiting", "short")
 
 
+    def test_exchange_is_not_more(self):
+        """3 of 5 are sent, come back and are exchanged: 3 of 5 have left."""
+        for steps in ("ship_only", "pick_pack_ship"):
+            with self.subTest(steps):
+                self.warehouse.delivery_steps = "ship_only"
+                item = self.sell_one(order=steps)
+                delivery = self.get_open(item)
+                self.deliver(delivery, 3, backorder=False)
+                self.warehouse.delivery_steps = steps
+                self.take_back(delivery, 3, exchange=True)
+                while picking := self.get_open(item)[:1]:
+                    self.deliver(picking)
+                self.assertEqual(item.stage, "shipped")
+                self.assert_signal(self.get_shipped(item), "waiting", "short")
+
+
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestDetailsFollow(TransferCase):
     """Until ItemShipped is posted, what it says follows the documents."""
@@ -94,6 +110,38 @@ class TestDetailsFollow(TransferCase):
         self.get_pickings(item).move_line_ids.quantity = 1
         self.check_daily()
         self.assert_signal(signal, "outgoing")
+
+    def test_correction_of_a_short_shipment(self):
+        """It was released, reported and got another code: sending the correction needs no second decision."""
+        item, _signal = self.given_short()
+        item.with_user(self.manager).action_next_step()
+        self.send()
+        self.get_pickings(item).with_user(self.packer).carrier_tracking_ref = "CORRECTED"
+        self.env.cr.flush()
+        self.assertEqual(item.attention, "correction")
+        item.with_user(self.manager).action_next_step()
+        self.assert_signal(self.get_shipped(item)[-1], "outgoing", tracking="CORRECTED")
+
+    def test_short_shipment_reported_by_hand(self):
+        """A manager who reports *Shipped* has decided: what was refused is sent again as it is."""
+        item = self.sell_one()
+        item.with_user(self.manager).report_step("ItemShipped", "1A2B3C", "GLS")
+        signal = self.get_shipped(item)
+        signal.sudo().write({"state": "error", "failure_type": "refused"})
+        signal.with_user(self.manager).action_send()
+        self.assert_signal(signal, "outgoing", tracking="1A2B3C")
+
+    def test_facts_of_an_earlier_version(self):
+        """What an older version stored does not say that the item is packed: a new carrier withdraws nothing."""
+        item = self.sell_one()
+        self.pack(self.get_open(item))
+        self.deliver(self.get_open(item))
+        self.assert_outbox(item, WITH_PACKED)
+        self.env.cr.execute("UPDATE cloudprinter_item SET facts = '1×move done final' WHERE id = %s", [item.id])
+        self.env.invalidate_all()
+        self.carrier.cloudprinter_shipping_option = "GLS Express"
+        self.env.cr.flush()
+        self.assert_outbox(item, WITH_PACKED)
 
     def test_text_of_an_untracked_service(self):
         """It is entered when deliveries wait for their codes already: all of them are sent."""
@@ -189,17 +237,23 @@ class TestEnough(TransferCase):
                 self.assertEqual(item.stage, "shipped")
                 self.assert_signal(self.get_shipped(item), "outgoing")
 
-    def given_kit(self):
-        """Return a kit of cover and block, its bill of materials, and an item of 5 kits."""
-        parts = self.env["product.product"].create([{"name": n, "is_storable": True} for n in ("Cover", "Block")])
-        for part in parts:
-            self.put_on_stock(part, 100)
-        kit = self.env["product.product"].create({"name": "Book in Parts", "is_storable": True})
+    def create_part(self, name):
+        part = self.env["product.product"].create({"name": name, "is_storable": True})
+        self.put_on_stock(part, 100)
+        return part
+
+    def create_kit(self, name, *parts):
+        """Return the bill of materials of a kit of one of each part."""
+        kit = self.env["product.product"].create({"name": name, "is_storable": True})
         lines = [Command.create({"product_id": part.id, "product_qty": 1}) for part in parts]
-        bom = self.env["mrp.bom"].create(
+        return self.env["mrp.bom"].create(
             {"product_tmpl_id": kit.product_tmpl_id.id, "type": "phantom", "bom_line_ids": lines}
         )
-        return bom, self.sell_one(kit)
+
+    def given_kit(self):
+        """Return the bill of materials of a kit of cover and block, and an item of 5 kits."""
+        bom = self.create_kit("Book in Parts", self.create_part("Cover"), self.create_part("Block"))
+        return bom, self.sell_one(bom.product_tmpl_id.product_variant_id)
 
     def test_kit_of_which_a_part_came_back(self):
         """The cover is delivered and returned, then the block is delivered: all that was ordered was sent."""
@@ -216,6 +270,29 @@ class TestEnough(TransferCase):
     def test_kit_whose_bill_of_materials_has_changed(self):
         bom, item = self.given_kit()
         bom.bom_line_ids[0].product_qty = 2
+        self.deliver(self.get_open(item))
+        self.assert_signal(self.get_shipped(item), "outgoing")
+
+    def test_component_twice_and_kit_in_a_kit(self):
+        """The same sheet is in two lines of the kit, and in a kit of the kit."""
+        sheet = self.create_part("Sheet")
+        inner = self.create_kit("Cover of Sheets", sheet, self.create_part("Foil")).product_tmpl_id.product_variant_id
+        bom = self.create_kit("Book of Sheets", sheet, sheet, inner)
+        for left, backorder, expected in ((None, True, "outgoing"), (2, False, "waiting")):
+            with self.subTest(left=left):
+                item = self.sell_one(bom.product_tmpl_id.product_variant_id, order=f"{left}")
+                self.deliver(self.get_open(item), left, backorder=backorder)
+                self.assert_signal(self.get_shipped(item), expected, expected == "waiting" and "short")
+        self.order_quantity(item, 2)
+        self.assert_signal(self.get_shipped(item), "outgoing")
+
+    def test_kit_that_is_delivered_by_a_new_transfer(self):
+        """The first transfer was canceled by mistake, and the sales order confirmed again."""
+        _bom, item = self.given_kit()
+        sale = item.sale_line_id.order_id.with_user(self.salesman)
+        sale._action_cancel()
+        sale.action_draft()
+        sale.action_confirm()
         self.deliver(self.get_open(item))
         self.assert_signal(self.get_shipped(item), "outgoing")
 

@@ -31,6 +31,7 @@ from odoo.addons.cloudprinter.order_document import (
     UnknownFormat,
     parse,
     read,
+    tree,
 )
 
 from .order_documents.broken import BROKEN, FOLDER, JSON, KEY, ODD, XML, changed, to_json, xml
@@ -380,6 +381,15 @@ class TestOrderDocument(OrderDocumentCase):
                 self.assertFalse(total.is_signed())
         for value in (None, "", " "):
             self.assertIsNone(read_changed("costs", "total", value=value).costs.total)
+
+    def test_exponents(self):
+        """JSON allows any exponent; a number that is too large to write out is kept as it is written."""
+        for value in ("1e99999999999999999999", "1e-99999999999999999999", "-1E400", "1e41"):
+            with self.subTest(value):
+                [number] = tree.load(f"[{value}]", "json")
+                self.assertEqual(number, value)
+                with self.assertRaises(DocumentError):
+                    read_changed("costs", "total", value=value)
 
     def test_dates(self):
         for value, expected in [

@@ -9,5 +9,5 @@ class StockReturnPicking(models.TransientModel):
         values = super()._get_proc_values(line)
         item = line.move_id.cloudprinter_item_id
         if item:
-            values.update(cloudprinter_item_id=item.id, cloudprinter_item_ids=item.ids)
+            values.update(cloudprinter_item_id=item.id, cloudprinter_item_ids=item.ids, cloudprinter_exchange=True)
         return values

@@ -24,3 +24,7 @@ def migrate(cr, version):
     )
     for name in ("cloudprinter_request_key_idx", "cloudprinter_request_company_idx"):
         cr.execute(f"DROP INDEX IF EXISTS {name}")
+    # a short shipment that was queued, or refused, had been released by a user
+    cr.execute(
+        "UPDATE cloudprinter_signal SET released = true WHERE type = 'ItemShipped' AND state IN ('outgoing', 'error')"
+    )
