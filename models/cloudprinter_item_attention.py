@@ -20,10 +20,11 @@ def _has_signal(state, failure_type):
 
 
 def _has_failed_file(failure_type):
-    """Return the domain of open items with a failed file: their own, or one that all items of the order need."""
+    """Return the domains of items with a failed file: their own, or one that all items of the order need."""
     failed = [("state", "=", "error"), ("failure_type", "=", failure_type)]
-    return Domain("stage", "not in", ("shipped", "canceled")) & (
-        Domain("file_ids", "any", failed) | Domain("order_id.file_ids", "any", [*failed, ("item_id", "=", False)])
+    return (
+        Domain("file_ids", "any", failed),
+        Domain("order_id.file_ids", "any", [*failed, ("item_id", "=", False)]),
     )
 
 
@@ -31,9 +32,11 @@ def _has_facts(*texts):
     return Domain.OR([Domain("facts", "like", text) for text in texts])
 
 
-CANCELED = (Domain("stage", "=", "canceled") & Domain("cancel_cause", "!=", False)) | Domain(
-    "signal_ids", "any", [("type", "=", "ItemCanceled"), ("state", "=", "sent")]
+CANCELED = (
+    Domain("stage", "=", "canceled") & Domain("cancel_cause", "!=", False),
+    Domain("signal_ids", "any", [("type", "=", "ItemCanceled"), ("state", "=", "sent")]),
 )
+OPEN = Domain("stage", "not in", ("shipped", "canceled"))
 NOT_CANCELED = Domain("stage", "!=", "canceled")
 # by the facts, since another add-on may have given manufacturing orders more states
 BEING_MADE = _has_facts(*(fact_text("production", state) for state in MAKING))
@@ -63,7 +66,7 @@ class Attention(NamedTuple):
     :param step: the label of the button for the next step
     :param action: does the next step for an item
     :param details: returns what is added to the label for the items: item → text
-    :param among: a domain of few items, which are searched first
+    :param among: domains of few items, of which one must hold; each is searched for itself, and first
     :param confirm: the question before the next step
     :param groups: the groups whose users may do it
     """
@@ -73,7 +76,7 @@ class Attention(NamedTuple):
     step: str
     action: Callable
     details: Callable = lambda items: {}
-    among: Domain = Domain.TRUE
+    among: tuple = ()
     confirm: str = ""
     groups: str = MANAGER
 
@@ -112,17 +115,19 @@ ATTENTION = {
     ),
     "file_corrupt": Attention(
         "A file is damaged",
-        _has_failed_file("corrupt"),
+        OPEN,
         _lt("Cancel the Item"),
         lambda item: _cancel(item, default_cause="CancelFilesCorrupt"),
         details=lambda items: items._get_failed_files("corrupt"),
+        among=_has_failed_file("corrupt"),
     ),
     "file_download": Attention(
         "A file could not be downloaded",
-        _has_failed_file("download"),
+        OPEN,
         _lt("Cancel the Item"),
         lambda item: _cancel(item, default_cause="CancelDownloadError"),
         details=lambda items: items._get_failed_files("download"),
+        among=_has_failed_file("download"),
     ),
     "delivery_canceled": Attention(
         "The delivery was canceled, but the item is still being made",
@@ -197,7 +202,8 @@ class CloudprinterItem(models.Model):
     def _compute_attention(self):
         remaining = self
         for kind, each in ATTENTION.items():
-            found = remaining.sudo().filtered_domain(each.among & each.domain).with_env(self.env)
+            domain = each.domain & Domain.OR(each.among or [Domain.TRUE])
+            found = remaining.sudo().filtered_domain(domain).with_env(self.env)
             found.attention = kind
             remaining -= found
         remaining.attention = False
@@ -224,8 +230,9 @@ class CloudprinterItem(models.Model):
     @api.model
     def _search_kind(self, items, attention):
         domain = attention.domain
-        if attention.among is not Domain.TRUE:
-            domain &= Domain("id", "in", items._search(attention.among).get_result_ids())
+        if attention.among:
+            among = [item_id for each in attention.among for item_id in items._search(each).get_result_ids()]
+            domain &= Domain("id", "in", among)
         return items._search(domain).get_result_ids()
 
     @api.model

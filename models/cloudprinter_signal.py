@@ -134,6 +134,7 @@ class CloudprinterSignal(models.Model):
     _untold_idx = models.Index("(id) WHERE to_tell")
     _item_idx = models.Index("(item_id, id)")
     _source_idx = models.Index("(res_model, res_id)")
+    _canceled_idx = models.Index("(item_id) WHERE type = 'ItemCanceled' AND state = 'sent'")
     # lead times of one period among years of signals
     _shipped_idx = models.Index("(event_date) WHERE type = 'ItemShipped'")
 
