@@ -1,11 +1,9 @@
 import hashlib
 import hmac
 
-import pytz
-
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
-from odoo.tools import format_datetime, format_time, get_lang
+from odoo.tools import get_lang
 
 from .. import cloudsignal
 from ..tools.download import parse_hosts
@@ -202,16 +200,3 @@ class ResCompany(models.Model):
         self.ensure_one()
         company = self.sudo()
         return company.resource_calendar_id.tz or company.partner_id.tz or "UTC"
-
-    def _cloudprinter_format_on_paper(self, date):
-        """Format a time in the company's zone and in UTC, for example 23/11/2026 16:02:11 CET (15:02:11 UTC).
-
-        The result does not depend on the user's time zone.
-        """
-        zone = self._cloudprinter_zone()
-        local = pytz.utc.localize(date).astimezone(pytz.timezone(zone))
-        text = f"{format_datetime(self.env, date, tz=zone)} {local.tzname()}"
-        if zone == "UTC":
-            return text
-        form = format_time if local.date() == date.date() else format_datetime
-        return f"{text} ({form(self.env, date, tz='UTC')} UTC)"

@@ -1,1 +1,1 @@
-from . import cloudprinter_lead_time
+from . import cloudprinter_lead_time, cloudprinter_signal_history
