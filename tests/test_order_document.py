@@ -382,6 +382,13 @@ class TestOrderDocument(OrderDocumentCase):
         for value in (None, "", " "):
             self.assertIsNone(read_changed("costs", "total", value=value).costs.total)
 
+    def test_id_as_a_number(self):
+        """Other programs write a long number with an exponent or a point: the id is the whole number."""
+        for written in ("123456780001", "1.23456780001e11", "123456780001.0", "12345678000100E-2"):
+            with self.subTest(written):
+                content = changed(("items", 0, "id"), "ID").decode().replace('"ID"', written)
+                self.assertEqual(read(content.encode()).order.items[0].id, "123456780001")
+
     def test_exponents(self):
         """JSON allows any exponent; a number that is too large to write out is kept as it is written."""
         for value in ("1e99999999999999999999", "1e-99999999999999999999", "-1E400", "1e41"):

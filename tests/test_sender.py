@@ -234,7 +234,8 @@ class TestSender(CloudprinterCase):
     def test_budget_is_spent(self):
         """Signals that were claimed but not posted in time are due again at once, and the attempt does not count."""
         item = self.sell_one()
-        with patch.object(Poster, "_post", lambda *_arguments: None):
+        sender = "odoo.addons.cloudprinter.models.cloudprinter_sender"
+        with patch.object(Poster, "_post", lambda *_arguments: None), patch(f"{sender}.BUDGET", 0.5):
             self.send()
         self.assertEqual(self.server.requests, [])
         self.assertEqual(self.get_outbox(item).attempt_count, 0)

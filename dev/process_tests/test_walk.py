@@ -3,7 +3,7 @@
 from .common import ProcessCase
 
 FIRST_SEED = 1
-STEPS = 300
+STEPS = 200
 
 
 class TestWalk(ProcessCase):

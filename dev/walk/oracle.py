@@ -13,21 +13,23 @@ TOLERANCE = 0.95
 
 MOVES = """
     SELECT move.id, move.state, move.picking_id, move.origin_returned_move_id, move.product_id, move.sale_line_id,
-           move.product_uom_qty, move.quantity, move.date, picking.backorder_id, picking.carrier_tracking_ref,
+           move.product_qty AS demand, move.quantity * unit.factor AS quantity, move.date, picking.backorder_id, picking.carrier_tracking_ref,
            destination.usage = 'customer' AS final,
            coalesce(last_location.usage, destination.usage) = 'customer' AS bound,
-           move.production_id IS NOT NULL OR move.raw_material_production_id IS NOT NULL AS made,
+           move.production_id IS NOT NULL OR move.raw_material_production_id IS NOT NULL
+           OR destination.usage = 'inventory' AS made,
            NOT EXISTS (SELECT FROM stock_move_line line
                         WHERE line.move_id = move.id AND line.result_package_id IS NULL AND line.quantity > 0)
-           AND (SELECT coalesce(sum(quantity), 0) FROM stock_move_line line WHERE line.move_id = move.id)
-               >= CASE move.state WHEN 'done' THEN move.quantity ELSE move.product_uom_qty END
+           AND (SELECT coalesce(sum(quantity_product_uom), 0) FROM stock_move_line line WHERE line.move_id = move.id)
+               >= CASE move.state WHEN 'done' THEN move.quantity * unit.factor ELSE move.product_qty END
            AND EXISTS (SELECT FROM stock_move_line line WHERE line.move_id = move.id)
            OR EXISTS (SELECT FROM stock_move_move_rel rel
                         JOIN stock_move before ON before.id = rel.move_orig_id
                         JOIN stock_warehouse warehouse ON warehouse.pack_type_id = before.picking_type_id
                        WHERE rel.move_dest_id = move.id AND before.state = 'done') AS packed,
-           move.cloudprinter_item_id
+           coalesce(move.cloudprinter_exchange, FALSE) AS exchange, move.cloudprinter_item_id
       FROM stock_move move
+      JOIN uom_uom unit ON unit.id = move.product_uom
       JOIN stock_location destination ON destination.id = move.location_dest_id
  LEFT JOIN stock_location last_location ON last_location.id = move.location_final_id
  LEFT JOIN stock_picking picking ON picking.id = move.picking_id
@@ -44,9 +46,10 @@ ORDERS = """
      WHERE rel.item_id = ANY(%(items)s)
 """
 ITEMS = """
-    SELECT item.id, item.quantity, line.id AS line_id, line.product_uom_qty, line.product_id
+    SELECT item.id, item.quantity, line.id AS line_id, line.product_uom_qty * unit.factor AS ordered, line.product_id
       FROM cloudprinter_item item
  LEFT JOIN sale_order_line line ON line.cloudprinter_item_id = item.id
+ LEFT JOIN uom_uom unit ON unit.id = line.product_uom_id
      WHERE item.id = ANY(%(items)s)
 """
 SIGNALS = """
@@ -112,7 +115,8 @@ def get_expected_item(move, moves, backorders, line_items, story):
     if move["made"]:
         return actual
     root = get_root(move["picking_id"], backorders)
-    if root in story.hand_made:
+    # Odoo adds the goods of an exchange to an open transfer
+    if root in story.hand_made and not move["exchange"]:
         return story.hand_made[root]
     origin = moves.get(move["origin_returned_move_id"])
     roots = get_roots_before(move, moves, backorders)
@@ -146,6 +150,10 @@ def comes_back(move, moves):
     return count % 2 == 1
 
 
+def is_sent_again(move):
+    return bool(move["exchange"] or move["origin_returned_move_id"])
+
+
 def get_expected(item, all_moves, made, moves, called_off):
     """Return the types that must be in the outbox, and what ItemShipped must say."""
     bound = [move for move in all_moves if move["bound"] and not move["made"] and not comes_back(move, moves)]
@@ -153,7 +161,7 @@ def get_expected(item, all_moves, made, moves, called_off):
     open_moves = [move for move in bound if move["state"] not in ("done", "cancel")]
     making = [state for state in made if state not in ("done", "cancel")]
     canceled = [move for move in bound if move["state"] == "cancel"]
-    first_sent = [move for move in gone if not move["origin_returned_move_id"]]
+    first_sent = [move for move in gone if not is_sent_again(move)]
     registered, produce, produced = IN_ORDER[:3]
     if called_off and not gone:
         return None, None
@@ -186,19 +194,19 @@ def has_left_enough(item, first_sent, bound):
     if not first_sent or round(sum(move["quantity"] for move in first_sent) - item["quantity"], 6) >= 0:
         return True
     given_up = [move for move in bound if move["state"] == "cancel" and move["id"] > min(m["id"] for m in first_sent)]
-    return bool(given_up) or any(move["quantity"] < move["product_uom_qty"] for move in first_sent)
+    return bool(given_up) or any(move["quantity"] < move["demand"] for move in first_sent)
 
 
 def is_short(item, first_sent, bound):
-    ordered = item["product_uom_qty"] if item["line_id"] else item["quantity"]
-    final = [move for move in bound if move["final"] and not move["origin_returned_move_id"]]
+    ordered = item["ordered"] if item["line_id"] else item["quantity"]
+    final = [move for move in bound if move["final"] and not is_sent_again(move)]
     products = {move["product_id"] for move in final}
     if item["line_id"] and products != {item["product_id"]}:
         # the walk's kit has one of each part
         shares, kits = [], []
         for product in products:
             parts = [move for move in final if move["product_id"] == product]
-            demand = sum(move["product_uom_qty"] for move in parts)
+            demand = sum(move["demand"] for move in parts)
             kits.append(sum(move["quantity"] for move in parts if move["state"] == "done"))
             shares.append(kits[-1] / demand if demand else 1)
         left = max(float(min(kits, default=0)), float(ordered) * float(min(shares, default=0)))

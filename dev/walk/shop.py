@@ -83,6 +83,9 @@ def start_story(env, random, name):
             [{"order_id": order.id, "name": f"{n}", "product_id": book.id, "quantity": 5} for n in range(count)]
         )
         return Story(items.ids, warehouse_id=warehouse.id)
+    quantity = {"product_uom_qty": 5}
+    if random.random() < 0.15:
+        quantity = {"product_uom_qty": 1, "product_uom_id": env.ref("uom.product_uom_dozen").id}
     sale = env["sale.order"].create(
         {
             "partner_id": get_by_name(env, "res.partner", "Walk Customer").id,
@@ -90,7 +93,7 @@ def start_story(env, random, name):
             "carrier_id": get_by_name(env, "delivery.carrier", "Walk Carrier").id,
             "cloudprinter_order_ref": name,
             "order_line": [
-                (0, 0, {"product_id": product.id, "product_uom_qty": 5, "cloudprinter_item_ref": f"{n}"})
+                (0, 0, {"product_id": product.id, **quantity, "cloudprinter_item_ref": f"{n}"})
                 for n in range(count)
             ],
         }

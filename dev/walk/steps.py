@@ -56,6 +56,35 @@ def produce_part(env, story, random):
     press(env, form.save().button_mark_done(), "action_backorder")
 
 
+def split(env, story, random):
+    press_split = choose(random, get_productions(env, story)).action_split()
+    dialog = Form.from_action(env, press_split)
+    dialog.max_batch_size = 2
+    dialog.save().action_split()
+
+
+def merge(env, story, random):
+    productions = get_productions(env, story)
+    if len(productions) < 2:
+        raise Impossible
+    productions.action_merge()
+
+
+def print_together(env, story, random):
+    choose(random, get_productions(env, story)).cloudprinter_item_ids = get_items(env, story)
+
+
+def scrap(env, story, random):
+    """Scrap one piece: of what was made, or of an open transfer."""
+    made = get_items(env, story).production_ids.filtered(lambda mo: mo.state == "done")
+    if made and random.random() < 0.5:
+        source = {"production_id": choose(random, made).id, "product_id": made.product_id[:1].id}
+    else:
+        picking = choose(random, get_pickings(env, story, "assigned"))
+        source = {"picking_id": picking.id, "product_id": picking.move_ids.product_id[:1].id}
+    env["stock.scrap"].create({**source, "scrap_qty": 1}).action_validate()
+
+
 def cancel_production(env, story, random):
     choose(random, get_productions(env, story)).action_cancel()
 
@@ -241,6 +270,10 @@ def call_off(env, story, random):
 WEIGHTS = {
     produce: 4,
     produce_part: 2,
+    split: 0.7,
+    merge: 0.5,
+    print_together: 0.5,
+    scrap: 0.5,
     cancel_production: 0.4,
     ship: 8,
     ship_part: 4,
