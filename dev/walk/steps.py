@@ -157,7 +157,10 @@ def exchange(env, story, random):
     if item_id:
         # the new goods are for the same item, and may leave with others
         for move in env["stock.move"].search([("id", ">", newest), ("picking_id", "not in", (False, returned.id))]):
-            story.exchanged[move.picking_id.id] = item_id
+            open_transfer = move.picking_id
+            while open_transfer.backorder_id:
+                open_transfer = open_transfer.backorder_id
+            story.exchanged[open_transfer.id] = item_id
     _validate(env, returned)
 
 
