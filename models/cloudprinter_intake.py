@@ -6,7 +6,6 @@ from ..order_document.changes import find_changes
 from ..tools.share import share_out
 
 SHOWN_AT_MOST = 20  # differences
-PROBE = 1e6
 READER = ("addresses", "other")
 
 
@@ -142,6 +141,7 @@ class CloudprinterIntake(models.AbstractModel):
         self._check_currency(sale, order_document)
         self._write_prices(sale, order_document)
         self._write_freight(sale, order_document, matched["carrier"])
+        sale._cloudprinter_settle_total()
         return order
 
     def _match(self, company, order_document):
@@ -292,12 +292,9 @@ class CloudprinterIntake(models.AbstractModel):
         weights = lines.mapped("price_subtotal")
         if not any(weights):
             weights = lines.mapped("product_uom_qty")
-        # the total excludes taxes that a price may include; a large price shows the ratio of the two precisely
-        lines.price_unit = PROBE
-        entered = [PROBE * line.product_uom_qty / line.price_subtotal for line in lines]
-        amounts = share_out(float(total), weights, sale.currency_id.round)
-        for line, amount, factor in zip(lines, amounts, entered):
-            line.price_unit = amount * factor / line.product_uom_qty
+        for line, amount in zip(lines, share_out(float(total), weights, sale.currency_id.round)):
+            line.cloudprinter_item_id.amount = amount
+            line._cloudprinter_write_net(amount)
 
     def _write_freight(self, sale, order_document, carrier):
         """Set the freight that Cloudprinter pays, never the carrier's own rate."""
@@ -310,7 +307,11 @@ class CloudprinterIntake(models.AbstractModel):
         if amount is None:
             sale.carrier_id = carrier
         else:
-            sale.set_delivery_line(carrier, float(amount))
+            sale.set_delivery_line(carrier, 0)
+            [line] = sale.order_line.filtered("is_delivery")
+            # Odoo adds an estimated price to it
+            line.name = carrier.with_context(lang=sale.partner_id.lang).name
+            line._cloudprinter_write_net(float(amount))
 
     # === Cloudprinter's order and items === #
 
@@ -333,6 +334,7 @@ class CloudprinterIntake(models.AbstractModel):
             "currency_id": self._get_currency(order_document).id,
             "amount_items": float(costs.items or 0),
             "amount_shipping": float(freight or 0),
+            "has_freight": freight is not None or order_document.is_reorder,
             "amount_tax": float(costs.vat or 0),
             "amount_total": float(
                 sum(filter(None, (costs.items, freight, costs.vat))) if costs.total is None else costs.total

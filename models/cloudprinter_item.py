@@ -45,6 +45,10 @@ class CloudprinterItem(models.Model):
     accepted_date = fields.Datetime(related="order_id.accepted_date", store=True)
     product_id = fields.Many2one("product.product")
     quantity = fields.Float(digits="Product Unit", help="Only used if no sales order line is linked.")
+    currency_id = fields.Many2one(related="order_id.currency_id")
+    amount = fields.Monetary(
+        readonly=True, tracking=True, help="Its share of what Cloudprinter pays for the items of the order, without taxes."
+    )
     title = fields.Char(readonly=True, help="The name that Cloudprinter's client gave it.")
     specification = fields.Text(readonly=True, help="Pages and options, as Cloudprinter ordered them.")
     reorder_cause = fields.Char(readonly=True, help="Reason for the reorder, which is at the print partner's expense.")

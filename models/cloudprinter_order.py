@@ -63,6 +63,7 @@ class CloudprinterOrder(models.Model):
     currency_id = fields.Many2one("res.currency")
     amount_items = fields.Monetary()
     amount_shipping = fields.Monetary()
+    has_freight = fields.Boolean(readonly=True, help="The document says what Cloudprinter pays for shipping.")
     amount_tax = fields.Monetary()
     amount_total = fields.Monetary()
     accepted_date = fields.Datetime("Accepted On", copy=False)

@@ -80,6 +80,21 @@ class SaleOrder(models.Model):
             raise UserError(self.env._("Cloudprinter test orders are not invoiced."))
         return super()._create_down_payment_lines_from_base_lines(*args, **kwargs)
 
+    def _cloudprinter_settle_total(self):
+        """Move the price of a line by less than a cent, where the order does not amount to the sum of its lines.
+
+        This happens with taxes that prices include, if the company rounds them for the whole order.
+        """
+        missing = sum(self.order_line.mapped("price_subtotal")) - self.amount_untaxed
+        if self.currency_id.is_zero(missing):
+            return
+        lines = self.order_line.filtered(lambda line: line.product_uom_qty and any(line.tax_ids.mapped("price_include")))
+        line = max(lines, key=lambda line: line.price_subtotal, default=lines)
+        if line:
+            line.price_unit += (self.currency_id.rounding if missing > 0 else -self.currency_id.rounding) / (
+                2 * line.product_uom_qty
+            )
+
     def _cloudprinter_is_test(self):
         return self.cloudprinter_order_id.sudo().is_test
 

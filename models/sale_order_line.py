@@ -2,6 +2,10 @@ from odoo import Command, api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
 
+CORRECTIONS_AT_MOST = 6
+PRICE_DIGITS = 7
+
+
 class SaleOrderLine(models.Model):
     _inherit = "sale.order.line"
 
@@ -67,6 +71,56 @@ class SaleOrderLine(models.Model):
                         sale=taken[0].order_id.display_name,
                     )
                 )
+
+    # === amounts === #
+
+    def _cloudprinter_write_net(self, net):
+        """Enter the price with which the line amounts to `net` without taxes.
+
+        Odoo's tax engine gives the price, which is then corrected by what the line reads, because an engine that
+        computes backwards does not know each kind of tax, nor each way to round.
+
+        :param float net: in the currency of the order, rounded
+        """
+        self.ensure_one()
+        quantity, currency = self.product_uom_qty, self.currency_id
+        if not quantity:
+            return
+        price = self._cloudprinter_get_price(net)
+        for step in range(CORRECTIONS_AT_MOST):
+            self.price_unit = price
+            missing = net - self.price_subtotal
+            if currency.is_zero(missing):
+                break
+            if step < 2:
+                price += self._cloudprinter_get_price(net) - self._cloudprinter_get_price(self.price_subtotal)
+            else:
+                price += missing / quantity / 2
+        # a user reads it: as few digits as possible, unless what they leave out adds up over the lines of the order
+        globally = self.company_id.tax_calculation_rounding_method == "round_globally"
+        for digits in range(currency.decimal_places, PRICE_DIGITS):
+            self.price_unit = round(price, digits)
+            left_out = abs(self.price_unit - price) * quantity
+            if currency.is_zero(net - self.price_subtotal) and not (globally and left_out > currency.rounding / 100):
+                return
+        self.price_unit = price
+
+    def _cloudprinter_get_price(self, net):
+        """Return the unit price with which the line amounts to about `net`, with the taxes that a price includes."""
+        taxes = self.env["account.tax"]
+        quantity = self.product_uom_qty
+        line = self._prepare_base_line_for_taxes_computation(
+            price_unit=net / quantity, discount=0, special_mode="total_excluded"
+        )
+        taxes._add_tax_details_in_base_line(line, self.company_id, rounding_method="round_globally")
+        included = sum(
+            data["raw_tax_amount_currency"]
+            for data in line["tax_details"]["taxes_data"]
+            if data["tax"].price_include and not data["tax"].has_negative_factor
+        )
+        return (net + included) / quantity / (1 - self.discount / 100)
+
+    # === links === #
 
     def write(self, vals):
         if "cloudprinter_item_id" not in vals:

@@ -145,6 +145,11 @@ class StockPicking(models.Model):
         self.ensure_one()
         return get_first_code(self.carrier_tracking_ref) or (self.carrier_id.cloudprinter_untracked or "").strip()
 
+    def _add_delivery_cost_to_so(self):
+        """Override of `stock_delivery` to add nothing where the order document says what Cloudprinter pays."""
+        if not self.sale_id.sudo().cloudprinter_order_id.has_freight:
+            super()._add_delivery_cost_to_so()
+
     # === white label: the recipient must not learn about the shop === #
 
     def message_post_with_source(self, source_ref, **kwargs):

@@ -24,6 +24,7 @@ from . import test_life_cycle
 from . import test_links
 from . import test_main_way
 from . import test_manufacturing
+from . import test_net_amounts
 from . import test_order_document
 from . import test_order_import
 from . import test_outbox

@@ -400,6 +400,47 @@ class TestIntake(IntakeCase):
         lines = self.get_lines(self.take_in().sale_order_id).values()
         self.assertAlmostEqual(sum(line.price_subtotal for line in lines), 7)
 
+    def test_fixed_tax_included(self):
+        """A fixed tax is added to the price of each piece, and is no share of it."""
+        tax = self.env["account.tax"].create(
+            {"name": "Fixed", "amount_type": "fixed", "amount": 0.5, "price_include_override": "tax_included"}
+        )
+        (self.book | self.poster | self.flyer).taxes_id = tax
+        sale = self.take_in().sale_order_id
+        self.assertAlmostEqual(sum(line.price_subtotal for line in self.get_lines(sale).values()), 7)
+        self.assertAlmostEqual(sum(sale.cloudprinter_item_ids.mapped("amount")), 7)
+
+    def test_freight(self):
+        """Cloudprinter pays what the document says, whatever the delivery method charges and when."""
+        self.carrier.product_id.taxes_id = self.env["account.tax"].create(
+            {"name": "Included", "amount": 25, "price_include_override": "tax_included"}
+        )
+        for values in (
+            {},
+            {"invoice_policy": "real"},
+            {"free_over": True, "amount": 1},
+            {"margin": 0.5, "fixed_margin": 3},
+        ):
+            with self.subTest(values):
+                self.carrier.write({"invoice_policy": "estimated", "free_over": False, **values})
+                sale = self.take_in(id=f"{values}").sale_order_id
+                [freight] = sale.order_line.filtered("is_delivery")
+                self.assertAlmostEqual(freight.price_subtotal, 4.2)
+                self.assertEqual(freight.name, self.carrier.name)
+                picking = sale.picking_ids[:1]
+                picking.carrier_price = 9.9
+                picking._add_delivery_cost_to_so()
+                self.assertAlmostEqual(sale.order_line.filtered("is_delivery").price_subtotal, 4.2)
+
+    def test_freight_that_is_not_in_the_document(self):
+        """Odoo bills the real cost then, as it does for other orders."""
+        self.carrier.invoice_policy = "real"
+        costs = {**self.content["order"]["costs"], "shipping": None}
+        sale = self.take_in(costs=costs, shipping__invoice=None).sale_order_id
+        sale.picking_ids[:1].carrier_price = 9.9
+        sale.picking_ids[:1]._add_delivery_cost_to_so()
+        self.assertAlmostEqual(sale.order_line.filtered("is_delivery").price_subtotal, 9.9)
+
     def test_reorder_costs_nothing_and_knows_the_original(self):
         original = self.take_in().order_id
         document = self.take_in((DOCUMENTS / "reorder_v2.2.json").read_bytes())

@@ -181,6 +181,14 @@ class TestUpgradeOfLast(UpgradeCase):
 
     def test_upgrade(self):
         self.check_upgrade()
+        # what Cloudprinter pays for an order is shared out to its items
+        amounts = self.query(
+            "SELECT orders.amount_items, sum(item.amount), orders.has_freight FROM cloudprinter_order orders"
+            " JOIN cloudprinter_item item ON item.order_id = orders.id WHERE orders.amount_items > 0 GROUP BY orders.id"
+        )
+        self.assertTrue(amounts)
+        for total, shared, has_freight in amounts:
+            self.assertEqual((float(shared), has_freight), (float(total), "t"))
 
     def test_other_rule(self):
         """The new version finds other stages: nothing is reported automatically, a user is asked."""
