@@ -39,7 +39,11 @@ def get_productions(env, story):
 def press(env, action, method):
     """Press a button of the dialog that Odoo opens, if any."""
     if isinstance(action, dict) and action.get("target") == "new":
-        getattr(Form.from_action(env, action).save(), method)()
+        dialog = Form.from_action(env, action).save()
+        if not hasattr(dialog, method):
+            # a question that a story does not answer
+            raise Impossible
+        getattr(dialog, method)()
 
 
 # === making === #
