@@ -180,15 +180,18 @@ class TestUpgradeOfLast(UpgradeCase):
     archive = "19.0.1.1.0-c0b617b.tar.xz"
 
     def test_upgrade(self):
-        self.check_upgrade()
-        # what Cloudprinter pays for an order is shared out to its items
-        amounts = self.query(
-            "SELECT orders.amount_items, sum(item.amount), orders.has_freight FROM cloudprinter_order orders"
-            " JOIN cloudprinter_item item ON item.order_id = orders.id WHERE orders.amount_items > 0 GROUP BY orders.id"
+        """Given orders of two items for 7.01: the upgrade shares it out to the items."""
+        self.query(
+            "UPDATE cloudprinter_order SET amount_items = 7.01, currency_id = 1 WHERE id IN (SELECT item.order_id"
+            " FROM cloudprinter_item item JOIN sale_order_line line ON line.cloudprinter_item_id = item.id"
+            " GROUP BY item.order_id HAVING count(*) = 2 AND min(line.price_subtotal) > 0) RETURNING id"
         )
-        self.assertTrue(amounts)
-        for total, shared, has_freight in amounts:
-            self.assertEqual((float(shared), has_freight), (float(total), "t"))
+        self.check_upgrade()
+        amounts = self.query(
+            "SELECT item.order_id, sum(item.amount), min(item.amount) > 0, count(*) FROM cloudprinter_item item"
+            " JOIN cloudprinter_order orders ON orders.id = item.order_id AND orders.amount_items = 7.01 GROUP BY 1"
+        )
+        self.assertEqual({tuple(row[1:]) for row in amounts}, {("7.01", "t", "2")})
 
     def test_other_rule(self):
         """The new version finds other stages: nothing is reported automatically, a user is asked."""
