@@ -120,7 +120,7 @@ def get_expected_item(move, moves, backorders, line_items, story):
         return story.hand_made[root]
     origin = moves.get(move["origin_returned_move_id"])
     roots = get_roots_before(move, moves, backorders)
-    if actual and move["exchange"] and actual in {story.exchanged.get(before) for before in roots}:
+    if actual and actual in {story.exchanged.get(before) for before in roots}:
         # these may leave with others
         return actual
     if origin:
