@@ -123,6 +123,9 @@ def get_expected_item(move, moves, backorders, line_items, story):
     if actual and actual in {story.exchanged.get(before) for before in roots}:
         # these may leave with others
         return actual
+    if move["exchange"] and move["state"] == "cancel" and actual in story.exchanged.values():
+        # Odoo has removed where it came from
+        return actual
     if origin:
         return get_expected_item(origin, moves, backorders, line_items, story)
     if story.copies & roots:
