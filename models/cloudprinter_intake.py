@@ -3,6 +3,8 @@ from odoo.exceptions import UserError
 from odoo.tools import float_compare
 
 from ..order_document.changes import find_changes
+from ..order_document.urls import get_path
+from ..rule.gate import OrderFacts
 from ..tools.share import share_out
 
 SHOWN_AT_MOST = 20  # differences
@@ -30,10 +32,6 @@ class Unmatched(UserError):
             env["cloudprinter.carrier.mapping"]._add_missing(self.company, self.method)
 
 
-class Changed(UserError):
-    """Raised when the document differs from the order, so that a user has to decide."""
-
-
 class CloudprinterIntake(models.AbstractModel):
     """Creates the sales order of an order document, or attaches the document to one that was entered by hand.
 
@@ -43,36 +41,70 @@ class CloudprinterIntake(models.AbstractModel):
     _name = "cloudprinter.intake"
     _description = "Cloudprinter Order Intake"
 
+    # === facts and steps === #
+
     @api.model
-    def _take_in(self, document, order_document):
-        """Return the order that the document is about, and create it if necessary.
+    def _collect_facts(self, document, content):
+        """Return the facts about the newest document of an order that the gate needs.
 
         :param document: the stored document
-        :param order_document: its content, see `order_document.Order`
-        :returns: the order, and whether it had been entered by hand
-        :raises Unmatched: a user has to map or set up something first
-        :raises Changed: the order already exists and differs
+        :param content: its content, see `order_document.Order`
+        :rtype: OrderFacts
         """
-        earlier = document._get_earlier()
-        if earlier:
-            raise Changed(self._describe_changes(earlier, document))
-        order = self._find_order(document)
-        sale = order.sale_order_ids[:1] or self._find_typed(document)
-        if sale:
-            return self._attach(document, order_document, order, sale), True
-        if order.item_ids.production_ids or order.item_ids.move_ids:
-            # a shop without sales orders
-            self._check_items(order_document, order)
-            self._write_order(order, order_document)
-            self._write_items(order, order_document)
-            return order, True
-        return self._make(document, order_document, order), False
+        order = document._find_order()
+        stands_for = ""
+        if order.document_id:
+            stands_for = "own" if order.document_id._is_same(document) else "other"
+        different = self._get_differences(document, content) if stands_for == "own" else {}
+        files = order.file_ids.filtered(lambda file: file.item_id.stage != "canceled").mapped("state")
+        return OrderFacts(
+            is_gone=self._is_gone(document, order),
+            stands_for=stands_for,
+            is_kept=document.is_kept,
+            lines_agree=different == {k: v for k, v in (document.kept_quantities or {}).items() if k in different},
+            files="fetching" if "waiting" in files else "failed" if "error" in files else "there",
+        )
+
+    def _is_gone(self, document, order):
+        """Return whether the order's sales order was canceled or deleted, or all its items were canceled."""
+        if order.sale_order_ids.filtered(lambda sale: sale.state != "cancel") or not order:
+            return bool(order.item_ids) and set(order.item_ids.mapped("stage")) == {"canceled"}
+        if order.sale_order_ids:
+            return not self._find_typed(document)
+        if order.item_ids and set(order.item_ids.mapped("stage")) == {"canceled"}:
+            return True
+        return bool(order.document_id) and not (order.item_ids.production_ids or order.item_ids.move_ids)
 
     @api.model
-    def _find_order(self, document):
-        return self.env["cloudprinter.order"].search(
-            [("company_id", "=", document.company_id.id), ("name", "=", document.name)]
-        )
+    def _make_or_attach(self, document, content):
+        """Create the order of a document, or attach the document to what was entered by hand; return the order.
+
+        :raises Unmatched: a user has to map or set up something first
+        """
+        order = document._find_order()
+        sale = order.sale_order_ids.filtered(lambda sale: sale.state != "cancel") or self._find_typed(document)
+        if sale or order.item_ids.production_ids or order.item_ids.move_ids:
+            order = self._attach(document, content, order, sale)
+        else:
+            order = self._make(document, content, order)
+        order.document_id = document
+        return order
+
+    @api.model
+    def _describe_step(self, step, document, content):
+        """Return what a user has to know to take a step of the gate, one reason per line."""
+        order = document._find_order()
+        if step == "canceled":
+            sale = order.sale_order_ids[:1]
+            if sale:
+                return self.env._("%(sale)s was canceled. Make a new sales order, or leave it.", sale=sale.name)
+            return self.env._("The sales order or all items of this order were canceled or deleted.")
+        if step == "changed":
+            return self._describe_changes(order.document_id, document)
+        if step == "lines":
+            return "\n".join(self._describe_difference(order, content, *each) for each in self._get_differences(document).items())
+        failed = order.file_ids.filtered(lambda file: file.state == "error")
+        return "\n".join(f"{file.display_name}: {file.problem}" for file in failed)
 
     @api.model
     def _find_typed(self, document):
@@ -285,16 +317,30 @@ class CloudprinterIntake(models.AbstractModel):
         reordered = {item.id for item in order_document.items if item.reorder}
         free = sale.order_line.filtered(lambda line: line.cloudprinter_item_id.name in reordered)
         free.write({"price_unit": 0, "discount": 0})
-        lines, total = sale.order_line - free, order_document.costs.items
-        if not lines or total is None:
+        lines = sale.order_line.filtered("cloudprinter_item_id") - free
+        if not lines or order_document.costs.items is None:
             return
         lines.discount = 0
+        self._share_out(sale, order_document)
+        for line in lines:
+            line._cloudprinter_write_net(line.cloudprinter_item_id.amount)
+
+    def _share_out(self, sale, order_document):
+        """Write the share of each item in what Cloudprinter pays for the items, which is given for the order only."""
+        reordered = {item.id for item in order_document.items if item.reorder}
+        lines = sale.order_line.filtered(
+            lambda line: line.cloudprinter_item_id and line.cloudprinter_item_id.name not in reordered
+        )
+        total = order_document.costs.items
+        if not lines or total is None:
+            return
         weights = lines.mapped("price_subtotal")
-        if not any(weights):
+        if not any(weights) or min(weights) < 0:
             weights = lines.mapped("product_uom_qty")
-        for line, amount in zip(lines, share_out(float(total), weights, sale.currency_id.round)):
-            line.cloudprinter_item_id.amount = amount
-            line._cloudprinter_write_net(amount)
+        if any(weights):
+            currency = self._get_currency(order_document) or sale.currency_id
+            for line, amount in zip(lines, share_out(float(total), weights, currency.round)):
+                line.cloudprinter_item_id.amount = amount
 
     def _write_freight(self, sale, order_document, carrier):
         """Set the freight that Cloudprinter pays, never the carrier's own rate."""
@@ -342,9 +388,11 @@ class CloudprinterIntake(models.AbstractModel):
         }
         order.write({name: value for name, value in values.items() if value and (overwrite or not order[name])})
 
-    def _write_items(self, order, order_document, products=None):
-        """Write what the document says about the items, and create the missing ones.
+    def _write_items(self, order, order_document, products=None, overwrite=False):
+        """Write what the document says about the items, and the files of the order.
 
+        :param dict products: item id → product of the items that do not exist yet, which are then created
+        :param overwrite: whether to replace existing values
         :returns: the order's items by id
         """
         originals = self._find_originals(order, order_document)
@@ -353,11 +401,11 @@ class CloudprinterIntake(models.AbstractModel):
         for item in order_document.items:
             values = self._prepare_item(item, originals)
             if products:
-                values["product_id"] = products[item.id].id
+                values["product_id"] = products[item.id][:1].id
             if item.id not in known:
-                new.append({"name": item.id, "order_id": order.id, **values})
+                new += [{"name": item.id, "order_id": order.id, **values}] if products else []
                 continue
-            values = {name: value for name, value in values.items() if value and not known[item.id][name]}
+            values = {n: value for n, value in values.items() if value and (overwrite or not known[item.id][n])}
             if values:
                 known[item.id].write(values)
         items = {**known, **self.env["cloudprinter.item"].create(new).grouped("name")}
@@ -397,32 +445,56 @@ class CloudprinterIntake(models.AbstractModel):
         return "\n".join(lines)
 
     def _write_files(self, order, order_document, items):
-        """Create the new file links. Links of items that do not exist are left out."""
+        """Replace the file links of an order by those of a document.
+
+        A file with another address but the same path, checksum and size is the same file: it is fetched again only if
+        it failed. Links of items that do not exist are left out.
+        """
         files = self.env["cloudprinter.order.file"]
-        known = {(file.item_id, file.type, file.url) for file in order.file_ids}
+        known = {self._get_file_key(file.item_id, file): file for file in order.file_ids}
         groups = [(self.env["cloudprinter.item"], order_document.files)]
         groups += [(items[item.id], item.files) for item in order_document.items if item.id in items]
-        vals_list = []
+        vals_list, kept = [], files
         for item, linked in groups:
-            new = [file for file in linked if (item, file.type, file.url) not in known]
+            new = []
+            for file in linked:
+                same = known.get(self._get_file_key(item, file))
+                if not same:
+                    new.append(file)
+                    continue
+                kept += same
+                if same.url != file.url:
+                    same.url = file.url
+                    if same.state == "error":
+                        same._fetch_again()
             vals_list += files._prepare_files(new, order, item)
+        gone = order.file_ids - kept
+        gone.attachment_id.unlink()
+        gone.unlink()
         files.create(vals_list)
+
+    def _get_file_key(self, item, file):
+        """Return what is the same in each link of a file, of a stored one or one of a document."""
+        name = get_path(file.url) if file.md5sum else file.url
+        return item.id, file.type or "", (file.md5sum or "").lower(), int(file.size or 0), name
 
     # === existing orders === #
 
-    def _attach(self, document, order_document, order, sale):
-        """Link an order that was entered by hand to its document, without changing existing values.
-
-        :raises Changed: with what differs
-        """
+    def _attach(self, document, content, order, sale):
+        """Link an order that was entered by hand to its document, without changing existing values."""
         order = self._link(document, order, sale)
-        differences = self._link_lines(document.company_id, order_document, order, sale)
-        if differences:
-            raise Changed("\n".join(differences))
-        self._write_order(order, order_document, overwrite=False)
-        self._write_items(order, order_document)
-        if not sale.commitment_date:
-            sale.commitment_date = order_document.shipping_date
+        if sale:
+            self._link_lines(document.company_id, content, order, sale)
+        self._write_order(order, content, overwrite=False)
+        self._write_items(order, content)
+        if sale:
+            sale.commitment_date = sale.commitment_date or content.shipping_date
+            customer = self._get_customer(document.company_id)
+            address, flaws = self._prepare_address(content.delivery_address)
+            if not flaws and sale.partner_shipping_id.commercial_partner_id == sale.partner_shipping_id and customer:
+                # nobody entered a delivery address
+                self._write_address(sale, customer._cloudprinter_get_address(address))
+            self._share_out(sale, content)
         return order
 
     def _link(self, document, order, sale):
@@ -434,61 +506,129 @@ class CloudprinterIntake(models.AbstractModel):
             sale.cloudprinter_order_id = order
         return order
 
-    def _link_lines(self, company, order_document, order, sale):
-        """Link each item to its line: by the item id that was entered, else by product and quantity.
-
-        :returns: the differences, one text each
-        """
-        products = self.env["cloudprinter.product.mapping"]._find_products(company, order_document.items)
-        lines = sale.order_line.filtered(lambda line: not line.display_type and not line.is_delivery)
-        by_id = {line.cloudprinter_item_id.name: line for line in lines if line.cloudprinter_item_id}
+    def _link_lines(self, company, content, order, sale):
+        """Link each item to its line: by the item id that was entered, else by product and quantity."""
+        products = self.env["cloudprinter.product.mapping"]._find_products(company, content.items)
+        lines = self._get_lines(sale)
+        known = set(lines.cloudprinter_item_id.mapped("name"))
         free = lines.filtered(lambda line: not line.cloudprinter_item_id)
-        differences = []
-        for item in order_document.items:
-            line = by_id.get(item.id)
-            if not line:
-                line = free.filtered(
-                    lambda line: line.product_id in products[item.id] and line.product_uom_qty == item.count  # noqa: B023
-                )[:1]
-                free -= line
-                line.cloudprinter_item_ref = item.id
-            if not line:
-                differences.append(
-                    self.env._(
-                        "%(sale)s has no line for item %(item)s: %(count)s × %(product)s.",
-                        sale=sale.name,
-                        item=item.id,
-                        count=item.count,
-                        product=item.product or item.title,
-                    )
-                )
-            elif float_compare(line.product_uom_qty, item.count, precision_rounding=line.product_uom_id.rounding):
-                differences.append(
-                    self.env._(
-                        "Item %(item)s: %(sale)s has %(quantity)s, Cloudprinter ordered %(count)s.",
-                        item=item.id,
-                        sale=sale.name,
-                        quantity=f"{line.product_uom_qty:g}",
-                        count=item.count,
-                    )
-                )
-        return differences
+        for item in content.items:
+            if item.id in known:
+                continue
+            line = free.filtered(
+                lambda line: line.product_id in products[item.id] and line.product_uom_qty == item.count  # noqa: B023
+            )[:1]
+            free -= line
+            line.cloudprinter_item_ref = item.id
 
-    def _check_items(self, order_document, order):
-        missing = {item.id for item in order_document.items} - set(order.item_ids.mapped("name"))
-        if missing:
-            raise Changed(
-                self.env._(
-                    "Order %(order)s was entered without these items: %(items)s.",
-                    order=order.name,
-                    items=", ".join(sorted(missing)),
-                )
+    def _get_lines(self, sale):
+        return sale.order_line.filtered(lambda line: not line.display_type and not line.is_delivery)
+
+    @api.model
+    def _get_differences(self, document, content=None):
+        """Return in which items the order differs from a document: item id → [ordered, there], 0 if it is not there.
+
+        Both are whole numbers as texts, so that they can be stored and compared.
+        """
+        content = content or document._parse()
+        order = document._find_order()
+        sale = order.sale_order_ids.filtered(lambda sale: sale.state != "cancel")
+        ordered = {item.id: item.count for item in content.items}
+        there = dict.fromkeys(order.item_ids.filtered(lambda item: item.stage != "canceled").mapped("name"), None)
+        if sale:
+            lines = self._get_lines(sale).filtered("cloudprinter_item_id")
+            there = {line.cloudprinter_item_id.name: line.product_uom_qty for line in lines}
+        canceled = set(order.item_ids.filtered(lambda item: item.stage == "canceled").mapped("name"))
+        return {
+            name: [f"{ordered.get(name, 0):g}", f"{there.get(name, 0) or 0:g}"]
+            for name in [*ordered, *(name for name in there if name not in ordered)]
+            # an item that was entered without a sales order may have another quantity
+            if name not in canceled
+            and (name not in there or (there[name] is not None and there[name] != ordered.get(name, 0)))
+        }
+
+    def _describe_difference(self, order, content, name, quantities):
+        ordered, there = quantities
+        sale = order.sale_order_ids.filtered(lambda sale: sale.state != "cancel")
+        product = next((item.product or item.title for item in content.items if item.id == name), "")
+        if there == "0":
+            return self.env._(
+                "%(sale)s has no line for item %(item)s: %(count)s × %(product)s.",
+                sale=sale.name or order.name,
+                item=name,
+                count=ordered,
+                product=product,
             )
+        return self.env._(
+            "Item %(item)s: %(sale)s has %(quantity)s, Cloudprinter ordered %(count)s.",
+            item=name,
+            sale=sale.name,
+            quantity=there,
+            count=ordered,
+        )
+
+    @api.model
+    def _set_quantities(self, document, content):
+        """Change the lines of the sales order to the ordered quantities, and add missing lines.
+
+        :raises UserError: an item is being made, or a product is not mapped
+        """
+        order = document._find_order()
+        sale = order.sale_order_ids.filtered(lambda sale: sale.state != "cancel")
+        begun = order.item_ids.filtered(lambda item: item.stage not in ("new", "registered", "canceled"))
+        differences = self._get_differences(document, content)
+        if not sale or begun.filtered(lambda item: item.name in differences):
+            raise UserError(self.env._("This order is already being made. Keep its quantities, or reject the order."))
+        lines = {line.cloudprinter_item_id.name: line for line in self._get_lines(sale) if line.cloudprinter_item_id}
+        products = self.env["cloudprinter.product.mapping"]._find_products(document.company_id, content.items)
+        follows = self._follows_document(sale)
+        items = self._write_items(order, content, products)
+        for name, [ordered, _there] in differences.items():
+            if name in lines:
+                lines[name].product_uom_qty = float(ordered)
+                continue
+            if len(products[name]) != 1:
+                raise UserError(self.env._("Add the line of item %(item)s to %(sale)s.", item=name, sale=sale.name))
+            sale.order_line = [
+                Command.create(
+                    {
+                        "product_id": products[name].id,
+                        "product_uom_qty": float(ordered),
+                        "cloudprinter_item_id": items[name].id,
+                    }
+                )
+            ]
+        if follows:
+            self._write_prices(sale, content)
+            sale._cloudprinter_settle_total()
+
+    def _follows_document(self, sale):
+        """Return whether the lines have the amounts of their items, and not prices that a user entered."""
+        lines = self._get_lines(sale).filtered("cloudprinter_item_id")
+        return all(
+            sale.currency_id.compare_amounts(line.price_subtotal, line.cloudprinter_item_id.amount) == 0 for line in lines
+        )
+
+    @api.model
+    def _detach(self, document):
+        """Release the items of canceled sales orders, so that a new one can be made.
+
+        :raises UserError: Cloudprinter has accepted the cancellation of an item
+        """
+        order = document._find_order()
+        order.item_ids._check_not_over()
+        if order.item_ids.filtered("cancel_cause"):
+            raise UserError(self.env._("Items of this order are canceled at Cloudprinter. Reject the order, or leave it."))
+        for sale in order.sale_order_ids:
+            sale.order_line.cloudprinter_item_id = False
+            sale._message_log(body=self.env._("A new sales order is made for Cloudprinter order %s.", order.name))
+        order.sale_order_ids.cloudprinter_order_id = False
+        order.document_id = False
 
     def _take_over(self, document, order_document):
-        """Write what a changed document says about the order, its address, shipping and files.
+        """Replace what the order says, its address, shipping and files by what a changed document says.
 
-        Changes of its lines are only noted on the sales order, for a user to apply: production may have begun.
+        The quantities of its lines are left to a user: production may have begun.
 
         :raises UserError: Odoo does not know the address or the shipping method
         """
@@ -499,31 +639,33 @@ class CloudprinterIntake(models.AbstractModel):
             flaws.append(self._describe_missing_carrier(order_document.shipping.method))
         if flaws:
             raise UserError("\n".join(flaws))
-        order = self._find_order(document)
-        sale = order.sale_order_ids[:1] or self._find_typed(document)
-        order = self._link(document, order, sale)
+        order = document._find_order()
+        sale = order.sale_order_ids.filtered(lambda sale: sale.state != "cancel")
+        follows = sale and self._follows_document(sale)
         self._write_order(order, order_document)
+        self._write_items(order, order_document, overwrite=True)
+        order.document_id = document
         if sale:
             self._link_lines(company, order_document, order, sale)
-            reader = sale.partner_id._cloudprinter_get_address(address)
-            changes = {
-                "commitment_date": order_document.shipping_date or sale.commitment_date,
-                "partner_shipping_id": reader.id,
-                "carrier_id": (carrier or sale.carrier_id).id,
-            }
-            pickings = sale.picking_ids
-            done = pickings.filtered(lambda picking: picking.state in ("done", "cancel")).grouped("partner_id")
-            # otherwise Odoo would schedule to-dos on the deliveries that quote the address
-            sale.with_context(update_delivery_shipping_partner=True).write(changes)
-            for partner, delivered in done.items():
-                delivered.partner_id = partner
-                pickings -= delivered
-            pickings.carrier_id = sale.carrier_id
-            sale._message_log(
-                body=self.env._("Changed by Cloudprinter. Correct the lines if they differ:\n%s", document.problem)
-            )
-        self._write_files(order, order_document, order.item_ids.grouped("name"))
-        return order
+            sale.commitment_date = order_document.shipping_date or sale.commitment_date
+            self._write_address(sale, sale.partner_id._cloudprinter_get_address(address))
+            if carrier and carrier != sale.carrier_id:
+                sale.carrier_id = carrier
+                sale.picking_ids.filtered(lambda picking: picking.state not in ("done", "cancel")).carrier_id = carrier
+            if follows:
+                self._write_prices(sale, order_document)
+                self._write_freight(sale, order_document, carrier)
+                sale._cloudprinter_settle_total()
+            sale._message_log(body=self.env._("Changed by Cloudprinter:\n%s", document.problem))
+
+    def _write_address(self, sale, address):
+        """Write the delivery address of a sales order and its open transfers."""
+        pickings = sale.picking_ids
+        done = pickings.filtered(lambda picking: picking.state in ("done", "cancel")).grouped("partner_id")
+        # otherwise Odoo would schedule to-dos on the deliveries that quote the address
+        sale.with_context(update_delivery_shipping_partner=True).partner_shipping_id = address
+        for partner, delivered in done.items():
+            delivered.partner_id = partner
 
     def _describe_changes(self, earlier, document):
         """Return the differences between two documents of the same order, one line each."""

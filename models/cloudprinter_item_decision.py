@@ -217,6 +217,7 @@ class CloudprinterItem(models.Model):
                 self.env._("%(cause)s is not one of Cloudprinter's cancellation causes.", cause=cause or "“”")
             )
         self.sudo().write({"cancel_cause": cause, "cancel_message": message})
+        self.order_id._process_documents_again()
 
     def action_report_changes(self):
         """Report what an update of the add-on found out about the items."""

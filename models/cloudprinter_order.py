@@ -48,6 +48,10 @@ class CloudprinterOrder(models.Model):
     signal_ids = fields.One2many("cloudprinter.signal", "order_id", "Signals")
     file_ids = fields.One2many("cloudprinter.order.file", "order_id", "Files")
     sale_order_ids = fields.One2many("sale.order", "cloudprinter_order_id", "Linked Sales Orders")
+    # the document whose content the order has
+    document_id = fields.Many2one(
+        "cloudprinter.order.document", "Incoming Document", readonly=True, index="btree_not_null", copy=False
+    )
     document_ids = fields.One2many("cloudprinter.order.document", "order_id", "Incoming Documents")
     sale_order_id = fields.Many2one(
         "sale.order", "Sales Order", compute="_compute_sale_order_id", search="_search_sale_order_id"
@@ -176,6 +180,13 @@ class CloudprinterOrder(models.Model):
             waiting = self.signal_ids.sudo().filtered(lambda signal: signal.state == "waiting")
             waiting.filtered(lambda signal: signal.failure_type == "missing_option").action_send()
         return res
+
+    def _process_documents_again(self):
+        """Look again at the newest documents of these orders, since a fact may have changed."""
+        if self:
+            documents = self.env["cloudprinter.order.document"].sudo()
+            domain = [("company_id", "in", self.company_id.ids), ("name", "in", self.mapped("name"))]
+            documents.search([*domain, ("state", "=", "waiting")])._process_again()
 
     # === actions === #
 

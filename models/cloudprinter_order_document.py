@@ -12,8 +12,11 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL
 
 from .. import order_document
+from ..order_document.changes import find_changes
+from ..order_document.urls import get_path
+from ..rule.gate import get_next_step
 from ..tools.rights import check_manager
-from .cloudprinter_intake import Changed, Unmatched
+from .cloudprinter_intake import Unmatched
 
 _logger = logging.getLogger(__name__)
 
@@ -26,9 +29,10 @@ FORGET_AT_MOST = 500  # per run
 class CloudprinterOrderDocument(models.Model):
     """An order document as Cloudprinter sent it, and its processing status.
 
-    The document is stored before it is processed and never changes: an order that Cloudprinter sends again with
-    different content becomes a new document. A worker creates the sales order, completely or not at all. If a user has
-    to act first, `problem` says what to do and the document waits.
+    The document is stored before it is processed: an order that Cloudprinter sends again with different content becomes
+    a new document, and only the newest of an order is worked on. A worker creates the sales order, completely or not
+    at all. What comes next follows from facts (`rule/gate.py`), which are collected again whenever one of them changes.
+    If a user has to act first, `problem` says what to do and the document waits.
     """
 
     _name = "cloudprinter.order.document"
@@ -45,7 +49,11 @@ class CloudprinterOrderDocument(models.Model):
     sale_order_id = fields.Many2one(related="order_id.sale_order_id")
     format = fields.Selection([("json", "JSON"), ("xml", "XML")], required=True, readonly=True)
     content = fields.Text("Document", readonly=True, help="As received, without the key.")
+    version = fields.Integer(required=True, readonly=True, default=1, help="1 for the first document of the order.")
     digest = fields.Char(required=True, readonly=True)
+    links_digest = fields.Char(readonly=True)
+    is_kept = fields.Boolean(readonly=True, help="A user decided to keep the order as it is.")
+    kept_quantities = fields.Json(readonly=True)  # item id → [ordered, kept]
     received_date = fields.Datetime("Received", required=True, readonly=True)
     user_id = fields.Many2one("res.users", "Imported By", readonly=True)
     is_test = fields.Boolean("Test Order", readonly=True)
@@ -58,8 +66,9 @@ class CloudprinterOrderDocument(models.Model):
             ("checking", "Fetching Files"),
             ("waiting", "Needs Input"),
             ("done", "Done"),
+            ("kept", "Order Kept"),
+            ("replaced", "Replaced"),
             ("rejected", "Rejected"),
-            ("ignored", "Ignored"),
         ],
         "Status",
         required=True,
@@ -67,7 +76,14 @@ class CloudprinterOrderDocument(models.Model):
         default="received",
     )
     failure_type = fields.Selection(
-        [("unmatched", "Missing Mapping"), ("changed", "Differs From the Order"), ("error", "Failed")],
+        [
+            ("unmatched", "Missing Mapping"),
+            ("lines", "Other Quantities"),
+            ("changed", "Differs From the Order"),
+            ("files", "Missing Files"),
+            ("canceled", "Canceled in Odoo"),
+            ("error", "Failed"),
+        ],
         "Failure",
         readonly=True,
     )
@@ -81,8 +97,8 @@ class CloudprinterOrderDocument(models.Model):
         help="Cloudprinter expects each order to be accepted or rejected within 15 minutes.",
     )
 
-    # an order that is sent again with the same content is not stored twice
-    _content_uniq = models.UniqueIndex("(company_id, name, digest)")
+    # two documents of an order that arrive together are stored one after the other
+    _version_uniq = models.UniqueIndex("(company_id, name, version)")
     _due_idx = models.Index("(next_attempt_date) WHERE state IN ('received', 'checking')")
     _open_idx = models.Index("(company_id) WHERE state IN ('received', 'checking', 'waiting')")
 
@@ -113,7 +129,7 @@ class CloudprinterOrderDocument(models.Model):
     @api.depends("received_date", "state", "failure_type")
     def _compute_answer_date(self):
         for document in self:
-            is_open = document.state in OPEN and document.failure_type != "changed"
+            is_open = document.state in OPEN and document.failure_type not in ("changed", "canceled")
             document.answer_date = is_open and document.received_date + ANSWER_WITHIN
 
     # === receiving === #
@@ -124,16 +140,23 @@ class CloudprinterOrderDocument(models.Model):
 
         :param order_document.Document document: the received document
         :param user: the user who imported it, if any
-        :returns: whether the document is new; a known one stays unchanged
+        :returns: whether the document is new; of a known one, only the addresses of its files may have changed
+        :raises psycopg2.errors.SerializationFailure: another document of the order was stored just now
         """
         order = document.order
+        newest = self.sudo()._get_newest(company, order.id)
+        if newest and newest._has_content(document):
+            newest._renew_links(document)
+            return False
         now = fields.Datetime.now()
         values = {
             "name": order.id,
             "company_id": company.id,
             "format": document.format,
             "content": document.text,
+            "version": newest.version + 1,
             "digest": document.digest,
+            "links_digest": document.links_digest,
             "received_date": now,
             "user_id": user and user.id,
             "is_test": order.is_test,
@@ -157,10 +180,51 @@ class CloudprinterOrderDocument(models.Model):
             ),
             log_exceptions=False,
         )
-        is_new = bool(self.env.cr.fetchall())
-        if is_new:
-            self._wake_worker()
-        return is_new
+        if not self.env.cr.fetchall():
+            raise psycopg2.errors.SerializationFailure("another document of this order was stored just now")
+        self._wake_worker()
+        return True
+
+    @api.model
+    def _get_newest(self, company, name):
+        return self.search([("company_id", "=", company.id), ("name", "=", name)], order="version desc", limit=1)
+
+    def _has_content(self, document):
+        """Return whether this document has the content of a received one, apart from the addresses of its files."""
+        self.ensure_one()
+        if self.links_digest or not self.content:
+            return self.digest == document.digest
+        # stored by an older version, with another digest
+        return all(
+            path.endswith(".url") and get_path(old) == get_path(new)
+            for path, old, new in find_changes(self._parse(), document.order)
+        )
+
+    def _renew_links(self, document):
+        """Store the addresses of the files of a document that was sent again, and use them if the order has them."""
+        if self.links_digest == document.links_digest or not self.content:
+            return
+        self.write(
+            {
+                "content": document.text,
+                "format": document.format,
+                "digest": document.digest,
+                "links_digest": document.links_digest,
+            }
+        )
+        order = self._find_order()
+        if order.document_id and order.document_id._is_same(self):
+            self.env["cloudprinter.intake"]._write_files(order, document.order, order.item_ids.grouped("name"))
+
+    def _is_same(self, other):
+        """Return whether two stored documents have the same content."""
+        return self == other or self.digest == other.digest
+
+    def _find_order(self):
+        self.ensure_one()
+        return self.env["cloudprinter.order"].search(
+            [("company_id", "=", self.company_id.id), ("name", "=", self.name)]
+        )
 
     @api.model
     def _wake_worker(self):
@@ -225,8 +289,6 @@ class CloudprinterOrderDocument(models.Model):
             # another transaction may add the same entries
             with suppress(psycopg2.IntegrityError), self.env.cr.savepoint():
                 error.list_what_is_missing(document.env)
-        except Changed as error:
-            document._wait("changed", error)
         except UserError as error:
             document._wait("error", error)
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
@@ -243,25 +305,47 @@ class CloudprinterOrderDocument(models.Model):
         )
 
     def _take_next_steps(self):
-        intake = self.env["cloudprinter.intake"]
-        if not self.order_id:
-            order, is_attached = intake._take_in(self, self._parse())
-            self.write({"order_id": order.id, "state": "done" if is_attached else "checking"})
-        if self.state == "checking":
-            failed = self.order_id.file_ids.filtered(lambda file: file.state == "error")
-            if failed:
-                raise UserError("\n".join(f"{file.display_name}: {file.problem}" for file in failed))
-            if self.order_id._are_files_there():
-                intake._accept(self.order_id)
-                self.state = "done"
+        """Do what follows from the facts, until a user has to act, files are awaited, or the document is settled."""
+        if self._get_newest(self.company_id, self.name) != self:
+            self._settle("replaced")
+            return
+        domain = [("company_id", "=", self.company_id.id), ("name", "=", self.name), ("version", "<", self.version)]
+        self.search([*domain, ("state", "in", OPEN)])._settle("replaced")
+        intake, content = self.env["cloudprinter.intake"], self._parse()
+        step = get_next_step(intake._collect_facts(self, content))
+        if step == "make":
+            self.order_id = intake._make_or_attach(self, content)
+            step = get_next_step(intake._collect_facts(self, content))
+        order = self._find_order()
+        if step == "fetch":
             # `_on_files_settled` resumes the document
-            self.write({"attempt_count": 0, "next_attempt_date": False})
-        self.write({"failure_type": False, "problem": False})
+            self.write({"order_id": order.id, "state": "checking", "next_attempt_date": False})
+            self.write({"attempt_count": 0, "failure_type": False, "problem": False})
+        elif step == "accept":
+            intake._accept(order)
+            self._settle("done" if order.document_id._is_same(self) else "kept")
+        else:
+            self.order_id = order
+            self._wait(step, intake._describe_step(step, self, content))
+
+    def _settle(self, state):
+        """Write the final state of these documents."""
+        for document in self:
+            document.order_id = document.order_id or document._find_order()
+        self.write({"state": state, "failure_type": False, "problem": False, "attempt_count": 0})
+        self.write({"next_attempt_date": False})
+
+    def _process_again(self):
+        """Have the worker look again at the documents that wait, since a fact may have changed."""
+        waiting = self.filtered(lambda document: document.state == "waiting" and document.failure_type != "error")
+        if waiting:
+            waiting.write({"state": "received", "attempt_count": 0, "next_attempt_date": fields.Datetime.now()})
+            self._wake_worker()
 
     def _on_files_settled(self):
         """Resume the documents whose orders waited for their files."""
         documents = self.filtered(
-            lambda d: d.state == "checking" or (d.state == "waiting" and d.order_id and d.failure_type == "error")
+            lambda d: d.state == "checking" or (d.state == "waiting" and d.failure_type == "files")
         )
         if documents:
             documents.write({"state": "checking", "attempt_count": 0, "next_attempt_date": fields.Datetime.now()})
@@ -272,17 +356,6 @@ class CloudprinterOrderDocument(models.Model):
 
     def _wait(self, failure_type, problem):
         self.write({"state": "waiting", "failure_type": failure_type, "problem": str(problem)})
-
-    def _get_earlier(self):
-        """Return the document that created or last changed the order."""
-        self.ensure_one()
-        domain = [
-            ("company_id", "=", self.company_id.id),
-            ("name", "=", self.name),
-            ("id", "<", self.id),
-            ("state", "!=", "ignored"),
-        ]
-        return self.search(domain, limit=1)
 
     # === user decisions === #
 
@@ -299,9 +372,7 @@ class CloudprinterOrderDocument(models.Model):
         failed = documents.order_id.file_ids.filtered(lambda file: file.state == "error")
         if failed:
             failed.action_fetch_again()
-        for document in documents:
-            document.state = "checking" if document.order_id else "received"
-        documents.write({"attempt_count": 0, "next_attempt_date": fields.Datetime.now()})
+        documents.write({"state": "received", "attempt_count": 0, "next_attempt_date": fields.Datetime.now()})
         if len(self) == 1:
             documents._take_in()
             if not documents.problem:
@@ -312,26 +383,53 @@ class CloudprinterOrderDocument(models.Model):
         return True
 
     def action_take_over(self):
-        """Apply the new document to the order, except for its lines, which are left to the user."""
-        self._check_may_decide("waiting")
-        for document in self.sudo():
-            if document.failure_type != "changed":
-                raise UserError(self.env._("This document does not differ from an order."))
-            order = (
-                document.with_company(document.company_id)
-                .env["cloudprinter.intake"]
-                ._take_over(document, document._parse())
-            )
-            document.write({"order_id": order.id, "state": "done", "failure_type": False, "problem": False})
+        """Change the order to the content of this document. Its lines wait for a user if they differ."""
+        for document in self._check_may_decide_on("changed"):
+            document.env["cloudprinter.intake"]._take_over(document, document._parse())
+            document._decide()
         return True
 
-    def action_ignore(self):
-        """Keep the order unchanged."""
-        self._check_may_decide("waiting")
-        for document in self.sudo():
-            order = document.env["cloudprinter.intake"]._find_order(document)
-            document.write({"order_id": order.id, "state": "ignored", "failure_type": False, "problem": False})
+    def action_keep(self):
+        """Keep the order, or the quantities of its lines, as they are."""
+        for document in self._check_may_decide_on("changed", "lines", "canceled"):
+            if document.failure_type == "canceled":
+                document._settle("kept")
+                continue
+            if document.failure_type == "changed":
+                document.is_kept = True
+            else:
+                document.kept_quantities = document.env["cloudprinter.intake"]._get_differences(document)
+            document._decide()
         return True
+
+    def action_set_quantities(self):
+        """Change the lines of the sales order to the ordered quantities, as long as nothing is made."""
+        for document in self._check_may_decide_on("lines"):
+            document.env["cloudprinter.intake"]._set_quantities(document, document._parse())
+            document._decide()
+        return True
+
+    def action_make_new(self):
+        """Create a sales order instead of the one that was canceled."""
+        for document in self._check_may_decide_on("canceled"):
+            document.env["cloudprinter.intake"]._detach(document)
+            document._decide()
+        return True
+
+    def _check_may_decide_on(self, *failure_types):
+        """Return the documents as superuser, each with its company.
+
+        :raises UserError: one does not wait for this decision any more
+        """
+        self._check_may_decide("waiting")
+        if self.filtered(lambda document: document.failure_type not in failure_types):
+            raise UserError(self.env._("This has already been handled. Reload the page."))
+        return [document.with_company(document.company_id) for document in self.sudo()]
+
+    def _decide(self):
+        """Go on after the decision of a user."""
+        self.write({"state": "received", "attempt_count": 0, "next_attempt_date": fields.Datetime.now()})
+        self._take_in()
 
     def action_reject(self):
         """Open the dialog in which the user enters why the order cannot be produced."""
@@ -345,7 +443,7 @@ class CloudprinterOrderDocument(models.Model):
         document = self.sudo().with_company(self.company_id)
         intake = document.env["cloudprinter.intake"]
         content = document._parse()
-        order = intake._find_order(document)
+        order = document._find_order()
         typed = not order.sale_order_ids and intake._find_typed(document)
         order = intake._link(document, order, typed)
         if typed:
@@ -368,7 +466,7 @@ class CloudprinterOrderDocument(models.Model):
         """Mark the open documents of an order as rejected, and those done if all its items are canceled."""
         is_given_up = set(order.item_ids.mapped("stage")) == {"canceled"}
         documents = self.sudo().search([("company_id", "=", order.company_id.id), ("name", "=", order.name)])
-        documents.filtered(lambda d: d.state in OPEN or (d.state == "done" and is_given_up)).write(
+        documents.filtered(lambda d: d.state in OPEN or (d.state in ("done", "kept") and is_given_up)).write(
             {"order_id": order.id, "state": "rejected", "failure_type": False, "problem": False}
         )
 
@@ -401,7 +499,7 @@ class CloudprinterOrderDocument(models.Model):
                     ("company_id", "=", company.id),
                     ("content", "!=", False),
                     ("received_date", "<", limit),
-                    ("state", "in", ("done", "rejected", "ignored")),
+                    ("state", "not in", OPEN),
                     ("order_id.item_ids", "not any", [("stage", "not in", ("shipped", "canceled"))]),
                     "|",
                     ("order_id.shipped_date", "=", False),

@@ -320,7 +320,11 @@ class CloudprinterOrderFile(models.Model):
         failed = self.sudo().filtered(lambda file: file.state == "error")
         if not failed:
             raise UserError(self.env._("None of these files has failed."))
-        failed.write(
+        failed._fetch_again()
+        return True
+
+    def _fetch_again(self):
+        self.write(
             {
                 "state": "waiting",
                 "failure_type": False,
@@ -330,7 +334,6 @@ class CloudprinterOrderFile(models.Model):
             }
         )
         self._wake_worker()
-        return True
 
     def action_open(self):
         """Open the fetched file in a new window."""

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class CloudprinterProductMapping(models.Model):
@@ -22,6 +22,24 @@ class CloudprinterProductMapping(models.Model):
     _name_uniq = models.UniqueIndex(
         "(company_id, name, COALESCE(option, ''))", "This Cloudprinter product is already in the list."
     )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        mappings = super().create(vals_list)
+        mappings._process_documents_again()
+        return mappings
+
+    def write(self, vals):
+        res = super().write(vals)
+        self._process_documents_again()
+        return res
+
+    def _process_documents_again(self):
+        """Look again at the incoming orders that wait for a mapping."""
+        companies = self.filtered("product_id").company_id
+        domain = [("company_id", "in", companies.ids), ("state", "=", "waiting"), ("failure_type", "=", "unmatched")]
+        if companies:
+            self.env["cloudprinter.order.document"].sudo().search(domain)._process_again()
 
     def _find_products(self, company, items):
         """Return the product of each item of a document: the mapped one, else by internal reference.

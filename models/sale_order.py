@@ -56,8 +56,17 @@ class SaleOrder(models.Model):
         if "cloudprinter_order_ref" in vals:
             for order in self:
                 super(SaleOrder, order).write(order._cloudprinter_take_ref(vals))
-            return True
-        return super().write(vals)
+        else:
+            super().write(vals)
+        if not vals.keys().isdisjoint(("state", "cloudprinter_order_id", "cloudprinter_order_ref")):
+            self.cloudprinter_order_id.sudo()._process_documents_again()
+        return True
+
+    def unlink(self):
+        orders = self.cloudprinter_order_id.sudo()
+        res = super().unlink()
+        orders._process_documents_again()
+        return res
 
     def _prepare_invoice(self):
         vals = super()._prepare_invoice()

@@ -124,7 +124,10 @@ class SaleOrderLine(models.Model):
 
     def write(self, vals):
         if "cloudprinter_item_id" not in vals:
-            return super().write(vals)
+            res = super().write(vals)
+            if "product_uom_qty" in vals:
+                self.cloudprinter_item_id.sudo().order_id._process_documents_again()
+            return res
         before = {line: line.cloudprinter_item_id for line in self}
         res = super().write(vals)
         for line, item in before.items():

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from . import tree as trees
 from .document import Order
 from .fields import get_text, read_order
+from .urls import get_path
 
 
 @dataclass(frozen=True)
@@ -13,12 +14,15 @@ class Document:
 
     :ivar format: "json" or "xml"
     :ivar key: Cloudprinter's key from the document, or ""; only to be compared, never to be stored
-    :ivar digest: hexadecimal; the same for the same content, regardless of its date and notation
+    :ivar digest: hexadecimal; the same for the same content, regardless of its date, notation and the signatures in
+        the addresses of its files
+    :ivar links_digest: the same, but with these addresses
     :ivar text: everything but the key, to be stored and read by `parse`
     """
 
     format: str
     digest: str
+    links_digest: str
     key: str = field(repr=False)
     text: str = field(repr=False)
     order: Order = field(repr=False)
@@ -38,7 +42,14 @@ def read(content):
     key = _take_key(tree, format)
     tree = trees.clean(tree, format, key)
     order = read_order(tree)
-    return Document(format=format, digest=_get_digest(tree, order), key=key, text=trees.dump(tree, format), order=order)
+    return Document(
+        format=format,
+        digest=_get_digest(_without_signatures(tree), order),
+        links_digest=_get_digest(tree, order),
+        key=key,
+        text=trees.dump(tree, format),
+        order=order,
+    )
 
 
 def parse(text, format):
@@ -52,6 +63,18 @@ def _take_key(tree, format):
         return ""
     path = (((), "order"), "apikey")
     return get_text(trees.clean(order.pop("apikey"), format, path=path), "order.apikey")
+
+
+def _without_signatures(tree):
+    """Return the tree with only the paths of files whose checksum says what they contain."""
+    if isinstance(tree, list):
+        return [_without_signatures(value) for value in tree]
+    if not isinstance(tree, dict):
+        return tree
+    reduced = {name: _without_signatures(value) for name, value in tree.items()}
+    if tree.get("md5sum") and isinstance(tree.get("url"), str):
+        reduced["url"] = get_path(tree["url"])
+    return reduced
 
 
 def _get_digest(tree, order):

@@ -47,4 +47,5 @@ from . import test_transfers
 from . import test_translations
 from . import test_travel
 from . import test_triggers
+from . import test_versions
 from . import test_white_label

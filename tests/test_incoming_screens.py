@@ -58,6 +58,6 @@ class TestIncomingScreens(IntakeCase):
         first = self.take_in()
         self.assertEqual(first.known_order_id, first.order_id)
         changed = self.take_in(items__1__count="12").with_user(self.manager)
-        self.assertEqual((changed.order_id.id, changed.known_order_id), (False, first.order_id))
+        self.assertEqual((changed.order_id, changed.known_order_id), (first.order_id, first.order_id))
         waiting = self.take_in(id="2", items__0__product="calendar_a3")
         self.assertFalse(waiting.known_order_id)

@@ -93,14 +93,15 @@ class TestReject(RejectCase):
         """It has Cloudprinter's id as the customer's reference, and differs from the document."""
         sale = self.sell((self.book, 1, None), (self.poster, 7, None), order=False, client_order_ref=ORDER)
         document = self.take_in()
-        self.assertEqual(document.failure_type, "changed")
+        self.assertEqual(document.failure_type, "lines")
         self.reject(document)
         book = document.order_id.item_ids.filtered(lambda item: item.name == BOOK)
         self.assertEqual(sale.cloudprinter_order_id, document.order_id)
         self.assertEqual(sale.order_line.cloudprinter_item_id, book, "of the other lines the quantity differs")
         self.assertEqual(set(book.production_ids.mapped("state")), {"cancel"})
         self.assertEqual(sale.order_line.mapped("product_uom_qty"), [0, 7])
-        self.assertEqual(set(self.get_outbox(document.order_id.item_ids).mapped("type")), {"ItemCanceled"})
+        self.assert_outbox(book, ["ItemRegistered", "ItemCanceled"])
+        self.assert_outbox(document.order_id.item_ids - book, ["ItemCanceled"] * 2)
 
     def test_changed_document_with_a_new_item(self):
         """The document contains more than the order in production: all of it is canceled."""

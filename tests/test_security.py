@@ -192,16 +192,16 @@ class TestIncomingRights(IntakeCase):
             with self.subTest(user.login):
                 for method in ("action_take_in", "action_reject"):
                     self.assert_refused(lambda: getattr(self.waiting.with_user(user), method)())
-                for method in ("action_take_over", "action_ignore"):
+                for method in ("action_take_over", "action_keep"):
                     self.assert_refused(lambda: getattr(self.changed.with_user(user), method)())
-        self.changed.with_user(self.manager).action_ignore()
-        self.assertEqual((self.waiting.state, self.changed.state), ("waiting", "ignored"))
+        self.changed.with_user(self.manager).action_keep()
+        self.assertEqual((self.waiting.state, self.changed.state), ("waiting", "kept"))
 
     def test_not_for_another_company(self):
         stranger = self.given_stranger("mrp.group_mrp_manager")
         for method in ("action_take_in", "action_reject", "read"):
             self.assert_refused(lambda: getattr(self.waiting.with_user(stranger), method)())
-        for method in ("action_take_over", "action_ignore"):
+        for method in ("action_take_over", "action_keep"):
             self.assert_refused(lambda: getattr(self.changed.with_user(stranger), method)())
         for mapping in (self.mappings, self.method):
             self.assert_refused(lambda: mapping.with_user(stranger).read(["name"]))
@@ -230,10 +230,12 @@ class TestIncomingRights(IntakeCase):
         """All public methods of the new models are listed, and each was reviewed."""
         for name, expected in {
             "cloudprinter.order.document": {
-                "action_ignore",
+                "action_keep",
+                "action_make_new",
                 "action_open_carrier_mappings",
                 "action_open_mappings",
                 "action_reject",
+                "action_set_quantities",
                 "action_take_in",
                 "action_take_over",
             },
@@ -241,8 +243,8 @@ class TestIncomingRights(IntakeCase):
             "cloudprinter.order.import.line": {"action_open"},
             "cloudprinter.reject": {"action_reject"},
             "cloudprinter.intake": set(),
-            "cloudprinter.product.mapping": set(),
-            "cloudprinter.carrier.mapping": set(),
+            "cloudprinter.product.mapping": {"create", "write"},
+            "cloudprinter.carrier.mapping": {"create", "write"},
         }.items():
             known = {
                 method

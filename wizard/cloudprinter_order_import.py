@@ -100,17 +100,11 @@ class CloudprinterOrderImport(models.TransientModel):
     def _import_document(self, document, is_in_time):
         documents = self.env["cloudprinter.order.document"].sudo()
         is_new = documents._receive(self.env.company, document, self.env.user)
-        stored = documents.search(
-            [
-                ("company_id", "=", self.env.company.id),
-                ("name", "=", document.order.id),
-                ("digest", "=", document.digest),
-            ]
-        )
+        stored = documents._get_newest(self.env.company, document.order.id)
         if is_new and is_in_time:
             stored._delay()
             stored._take_in()
-        result = {"done": "done", "checking": "done", "waiting": "waiting"}.get(stored.state, "received")
+        result = {"done": "done", "kept": "done", "checking": "done", "waiting": "waiting"}.get(stored.state, "received")
         return {
             "order_ref": stored.name,
             "document_id": stored.id,

@@ -407,7 +407,7 @@ class TestAnything(OrderCase):
             self.assertIn(answer, (RECEIVED, KNOWN), name)
         self.in_odoo("take_in")
         states = self.query("SELECT DISTINCT state FROM cloudprinter_order_document ORDER BY state")
-        self.assertEqual(states, [["done"], ["waiting"]])
+        self.assertEqual(states, [["done"], ["replaced"], ["waiting"]])
         self.assertEqual(self.count(condition="state = 'waiting' AND failure_type = 'error'"), 0)
         self.assertEqual(self.count(condition="state = 'waiting' AND problem IS NULL"), 0)
         self.assertEqual(self.count() - before, [answer for answer, _name in answers].count(RECEIVED))

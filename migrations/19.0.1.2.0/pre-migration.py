@@ -1,3 +1,6 @@
+from odoo.tools.sql import table_exists
+
+
 def migrate(cr, version):
     # with defaults, so that PostgreSQL does not rewrite each row of a large ledger
     for table, column, definition in (
@@ -22,9 +25,58 @@ def migrate(cr, version):
          WHERE state IN ('outgoing', 'error', 'canceled') AND attempt_count > 0
         """
     )
-    for name in ("cloudprinter_request_key_idx", "cloudprinter_request_company_idx"):
+    # the first version had no incoming orders
+    if table_exists(cr, "cloudprinter_order_document"):
+        _migrate_documents(cr)
+    for name in ("cloudprinter_order_document_content_uniq", "cloudprinter_request_key_idx", "cloudprinter_request_company_idx"):
         cr.execute(f"DROP INDEX IF EXISTS {name}")
     # a short shipment that was queued, or refused, had been released by a user
     cr.execute(
         "UPDATE cloudprinter_signal SET released = true WHERE type = 'ItemShipped' AND state IN ('outgoing', 'error')"
+    )
+
+
+def _migrate_documents(cr):
+    """Number the documents of each order, and note which of them an order stands for: the one that made or changed it."""
+    cr.execute("ALTER TABLE cloudprinter_order_document ADD COLUMN IF NOT EXISTS version integer")
+    cr.execute("ALTER TABLE cloudprinter_order ADD COLUMN IF NOT EXISTS document_id integer")
+    cr.execute(
+        """
+        UPDATE cloudprinter_order_document document
+           SET version = numbered.version
+          FROM (SELECT id, row_number() OVER (PARTITION BY company_id, name ORDER BY id) AS version
+                  FROM cloudprinter_order_document) numbered
+         WHERE numbered.id = document.id AND document.version IS NULL
+        """
+    )
+    cr.execute(
+        """
+        UPDATE cloudprinter_order
+           SET document_id = (SELECT document.id
+                                FROM cloudprinter_order_document document
+                               WHERE document.order_id = cloudprinter_order.id
+                                 AND document.state IN ('done', 'checking', 'waiting')
+                            ORDER BY document.state = 'done' DESC, document.version DESC
+                               LIMIT 1)
+         WHERE document_id IS NULL
+        """
+    )
+    cr.execute("UPDATE cloudprinter_order_document SET state = 'kept' WHERE state = 'ignored'")
+    cr.execute(
+        """
+        UPDATE cloudprinter_order_document document
+           SET state = 'replaced', failure_type = NULL, problem = NULL, next_attempt_date = NULL
+         WHERE state IN ('received', 'checking', 'waiting')
+           AND EXISTS (SELECT FROM cloudprinter_order_document newer
+                        WHERE newer.company_id = document.company_id AND newer.name = document.name
+                          AND newer.version > document.version)
+        """
+    )
+    # the worker finds out what these wait for now
+    cr.execute(
+        """
+        UPDATE cloudprinter_order_document
+           SET state = 'received', attempt_count = 0, next_attempt_date = now() AT TIME ZONE 'UTC'
+         WHERE state IN ('checking', 'waiting')
+        """
     )
