@@ -66,7 +66,7 @@ def find_problems(env, story):
     values = {
         "items": story.item_ids,
         "sale": story.sale_id,
-        "pickings": [*story.hand_made, *story.exchanged, *story.copies] or [0],
+        "pickings": [*story.hand_made, *story.copies] or [0],
     }
 
     def query(sql):
@@ -114,18 +114,14 @@ def get_expected_item(move, moves, backorders, line_items, story):
     actual = move["cloudprinter_item_id"]
     if move["made"]:
         return actual
+    if actual in story.exchanged and (move["exchange"] or not (move["bound"] or move["origin_returned_move_id"])):
+        return actual
     root = get_root(move["picking_id"], backorders)
     # Odoo adds the goods of an exchange to an open transfer
     if root in story.hand_made and not move["exchange"]:
         return story.hand_made[root]
     origin = moves.get(move["origin_returned_move_id"])
     roots = get_roots_before(move, moves, backorders)
-    if actual and actual in {story.exchanged.get(before) for before in roots}:
-        # these may leave with others
-        return actual
-    if move["exchange"] and move["state"] == "cancel" and actual in story.exchanged.values():
-        # Odoo has removed where it came from
-        return actual
     if origin:
         return get_expected_item(origin, moves, backorders, line_items, story)
     if story.copies & roots:

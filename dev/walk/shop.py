@@ -11,7 +11,7 @@ class Story:
 
     :ivar item_ids: in the order in which they were created
     :ivar hand_made: transfers that a user made for an item: picking id → item id
-    :ivar exchanged: transfers with new goods for the item of a hand-made one: picking id → item id
+    :ivar exchanged: items of which something was exchanged
     :ivar copies: transfers that a user duplicated
     :ivar called_off: items that a user canceled at Cloudprinter
     """
@@ -20,7 +20,7 @@ class Story:
     sale_id: int = 0
     warehouse_id: int = 0
     hand_made: dict = field(default_factory=dict)
-    exchanged: dict = field(default_factory=dict)
+    exchanged: set = field(default_factory=set)
     copies: set = field(default_factory=set)
     called_off: set = field(default_factory=set)
 

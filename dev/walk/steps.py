@@ -152,20 +152,9 @@ def send_again(env, story, random):
 
 def exchange(env, story, random):
     picking = choose(random, get_pickings(env, story, "done"))
-    newest = env["stock.move"].search([], order="id desc", limit=1).id
-    returned = _take_back(env, picking, exchange=True)
-    root = picking
-    while before := root.backorder_id or root.move_ids.origin_returned_move_id.picking_id[:1]:
-        root = before
-    item_id = story.hand_made.get(root.id) or story.exchanged.get(root.id)
-    if item_id:
-        # the new goods are for the same item, and may leave with others
-        for move in env["stock.move"].search([("id", ">", newest), ("picking_id", "not in", (False, returned.id))]):
-            open_transfer = move.picking_id
-            while open_transfer.backorder_id:
-                open_transfer = open_transfer.backorder_id
-            story.exchanged[open_transfer.id] = item_id
-    _validate(env, returned)
+    # the new goods are for the same items, and may leave with others
+    story.exchanged.update(picking.move_ids.cloudprinter_item_id.ids)
+    _validate(env, _take_back(env, picking, exchange=True))
 
 
 def deliver_by_hand(env, story, random):
