@@ -13,6 +13,7 @@ from . import (
     cloudprinter_ledger_export,
     cloudprinter_order,
     cloudprinter_order_document,
+    cloudprinter_order_document_line,
     cloudprinter_order_file,
     cloudprinter_product_mapping,
     cloudprinter_request,

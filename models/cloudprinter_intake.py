@@ -1,6 +1,6 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import float_compare
+from odoo.tools import remove_accents
 
 from ..order_document.changes import find_changes
 from ..order_document.urls import get_path
@@ -8,7 +8,13 @@ from ..rule.gate import OrderFacts
 from ..tools.share import share_out
 
 SHOWN_AT_MOST = 20  # differences
+# that are used beside those of ISO 3166
+OTHER_CODES = {"UK": "GB", "EL": "GR"}
 READER = ("addresses", "other")
+
+
+def _simplify(text):
+    return remove_accents(text).strip().lower()
 
 
 class Unmatched(UserError):
@@ -138,7 +144,7 @@ class CloudprinterIntake(models.AbstractModel):
 
     def _make(self, document, order_document, order):
         company = document.company_id
-        matched = self._match(company, order_document)
+        matched = self._match(document, order_document)
         order = order or self.env["cloudprinter.order"].create({"name": document.name, "company_id": company.id})
         self._write_order(order, order_document)
         items = self._write_items(order, order_document, matched["products"])
@@ -176,19 +182,22 @@ class CloudprinterIntake(models.AbstractModel):
         sale._cloudprinter_settle_total()
         return order
 
-    def _match(self, company, order_document):
+    def _match(self, document, order_document):
         """Return what the document refers to in Odoo.
 
         :returns: dict of `customer`, `address` (values of a contact), `carrier`, `products` (by item id)
         :raises Unmatched: with everything that is missing
         """
-        reasons, method = [], order_document.shipping.method
+        company, reasons, method = document.company_id, [], order_document.shipping.method
         customer = self._get_customer(company)
         if not customer:
             reasons.append(self.env._("Choose the customer of incoming orders in Cloudprinter's settings."))
         found = self.env["cloudprinter.product.mapping"]._find_products(company, order_document.items)
+        chosen = {line.name: line.product_id for line in document.line_ids if line.product_id}
         missing = set()
         for item in order_document.items:
+            if len(found[item.id]) != 1 and item.id in chosen:
+                found[item.id] = chosen[item.id]
             products = found[item.id]
             if len(products) == 1:
                 continue
@@ -198,7 +207,7 @@ class CloudprinterIntake(models.AbstractModel):
                 reasons.append(
                     self.env._(
                         "Cloudprinter's product %(name)s of item %(item)s matches several products: %(products)s."
-                        " Choose one in Configuration ▸ Products.",
+                        " Choose one.",
                         name=item.product,
                         item=item.id,
                         products=", ".join(products.mapped("display_name")),
@@ -208,12 +217,12 @@ class CloudprinterIntake(models.AbstractModel):
         for name in sorted(filter(None, missing)):
             if not any(found[item.id] for item in order_document.items if item.product == name):
                 reasons.append(
-                    self.env._("Choose the product for Cloudprinter's %(name)s in Configuration ▸ Products.", name=name)
+                    self.env._("Choose the product for Cloudprinter's %(name)s.", name=name)
                 )
         carrier = self._find_carrier(company, method)
         if method and not carrier:
             reasons.append(self._describe_missing_carrier(method))
-        address, flaws = self._prepare_address(order_document.delivery_address)
+        address, flaws = self._prepare_address(document, order_document.delivery_address)
         reasons += flaws
         reasons += self._find_currency_flaws(order_document)
         if reasons:
@@ -226,12 +235,15 @@ class CloudprinterIntake(models.AbstractModel):
 
     def _describe_missing_carrier(self, method):
         return self.env._(
-            "Choose the carrier for Cloudprinter's shipping method %(method)s in Configuration ▸ Shipping Methods.",
+            "Choose the delivery method for Cloudprinter's shipping method %(method)s.",
             method=method,
         )
 
-    def _prepare_address(self, address):
-        """Return the values of the contact for a delivery address, and a list of what is wrong with the address."""
+    def _prepare_address(self, document, address):
+        """Return the values of the contact for a delivery address, and a list of what is wrong with the address.
+
+        :param document: the stored document, on which a user may have chosen the country and state
+        """
         if not address:
             return {}, [
                 self.env._(
@@ -240,22 +252,19 @@ class CloudprinterIntake(models.AbstractModel):
                 )
             ]
         flaws = []
-        country = self.env["res.country"].search([("code", "=", address.country)], limit=1)
+        code = OTHER_CODES.get(address.country, address.country)
+        country = document.country_id or self.env["res.country"].search([("code", "=", code)], limit=1)
         if not country:
             flaws.append(
-                self.env._(
-                    "The delivery address has no valid country (“%(code)s”). Reject the order, or enter it by hand"
-                    " with its id. The document is then attached to it.",
-                    code=address.country,
-                )
+                self.env._("Choose the country of the delivery address (“%(code)s”).", code=address.country)
             )
-        wanted = address.state.lower()
-        state = country.state_ids.filtered(lambda state: wanted in (state.code.lower(), state.name.lower()))[:1]
+        wanted = _simplify(address.state).removeprefix(f"{country.code}-".lower())
+        state = country.state_ids.filtered(lambda state: wanted in (_simplify(state.code), _simplify(state.name)))[:1]
+        state = document.state_id or state
         if country.state_required and not state:
             flaws.append(
                 self.env._(
-                    "The delivery address in %(country)s has no valid state (“%(code)s”). Reject the order, or enter"
-                    " it by hand with its id. The document is then attached to it.",
+                    "Choose the state of the delivery address in %(country)s (“%(code)s”).",
                     country=country.name,
                     code=address.state,
                 )
@@ -490,7 +499,7 @@ class CloudprinterIntake(models.AbstractModel):
         if sale:
             sale.commitment_date = sale.commitment_date or content.shipping_date
             customer = self._get_customer(document.company_id)
-            address, flaws = self._prepare_address(content.delivery_address)
+            address, flaws = self._prepare_address(document, content.delivery_address)
             if not flaws and sale.partner_shipping_id.commercial_partner_id == sale.partner_shipping_id and customer:
                 # nobody entered a delivery address
                 self._write_address(sale, customer._cloudprinter_get_address(address))
@@ -633,7 +642,7 @@ class CloudprinterIntake(models.AbstractModel):
         :raises UserError: Odoo does not know the address or the shipping method
         """
         company = document.company_id
-        address, flaws = self._prepare_address(order_document.delivery_address)
+        address, flaws = self._prepare_address(document, order_document.delivery_address)
         carrier = self._find_carrier(company, order_document.shipping.method)
         if order_document.shipping.method and not carrier:
             flaws.append(self._describe_missing_carrier(order_document.shipping.method))

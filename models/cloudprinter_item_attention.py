@@ -124,8 +124,8 @@ ATTENTION = {
     "file_download": Attention(
         "A file could not be downloaded",
         OPEN,
-        _lt("Cancel the Item"),
-        lambda item: _cancel(item, default_cause="CancelDownloadError"),
+        _lt("Try Again"),
+        lambda item: item.order_id.file_ids.action_fetch_again(),
         details=lambda items: items._get_failed_files("download"),
         among=_has_failed_file("download"),
     ),

@@ -6,7 +6,7 @@ import psycopg2
 from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, RedirectWarning, UserError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL
@@ -24,6 +24,8 @@ OPEN = ("received", "checking", "waiting")
 ANSWER_WITHIN = timedelta(minutes=15)  # Cloudprinter's "process it within 15 minutes"
 RETRY_MINUTES = (1, 5, 30, 120)
 FORGET_AT_MOST = 500  # per run
+# what a user chooses where a document is not understood; nothing else of it can be changed
+CHOICES = {"country_id", "state_id", "carrier_id", "line_ids"}
 
 
 class CloudprinterOrderDocument(models.Model):
@@ -41,6 +43,7 @@ class CloudprinterOrderDocument(models.Model):
     # users cannot write documents, but the assignee of a to-do must be able to close it
     _mail_post_access = "read"
     _order = "id desc"
+    _check_company_auto = True
 
     name = fields.Char("Order ID", required=True, readonly=True, index="trigram")
     company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
@@ -54,6 +57,15 @@ class CloudprinterOrderDocument(models.Model):
     links_digest = fields.Char(readonly=True)
     is_kept = fields.Boolean(readonly=True, help="A user decided to keep the order as it is.")
     kept_quantities = fields.Json(readonly=True)  # item id → [ordered, kept]
+    # chosen by a user where the document is not understood
+    country_id = fields.Many2one("res.country", "Country of Delivery")
+    state_id = fields.Many2one("res.country.state", "State of Delivery", domain="[('country_id', '=?', country_id)]")
+    carrier_id = fields.Many2one("delivery.carrier", "Delivery Method", check_company=True)
+    line_ids = fields.One2many("cloudprinter.order.document.line", "document_id", "Items")
+    shipping_method = fields.Char(compute="_compute_content_fields")
+    delivery_address = fields.Text(compute="_compute_content_fields")
+    amounts = fields.Char(compute="_compute_content_fields")
+    file_names = fields.Text("Files", compute="_compute_content_fields")
     received_date = fields.Datetime("Received", required=True, readonly=True)
     user_id = fields.Many2one("res.users", "Imported By", readonly=True)
     is_test = fields.Boolean("Test Order", readonly=True)
@@ -114,6 +126,40 @@ class CloudprinterOrderDocument(models.Model):
             document.known_order_id = document.order_id or document.order_id.search(
                 [("company_id", "=", document.company_id.id), ("name", "=", document.name)]
             )
+
+    @api.depends("content")
+    def _compute_content_fields(self):
+        """Compute what a user reads of the document."""
+        for document in self:
+            content = document.content and document._parse()
+            if not content:
+                document.delivery_address = document.shipping_method = document.amounts = document.file_names = False
+                continue
+            address, costs = content.delivery_address, content.costs
+            document.shipping_method = content.shipping.method
+            document.delivery_address = address and "\n".join(
+                filter(
+                    None,
+                    (
+                        address.name,
+                        address.company,
+                        address.street1,
+                        address.street2,
+                        f"{address.zip} {address.city}".strip(),
+                        f"{address.state} {address.country}".strip(),
+                        address.phone,
+                        address.email,
+                    ),
+                )
+            )
+            document.amounts = costs.items is not None and self.env._(
+                "%(items)s for items, %(shipping)s for shipping (%(currency)s)",
+                items=f"{costs.items:.2f}",
+                shipping=f"{costs.shipping or 0:.2f}",
+                currency=costs.currency,
+            )
+            files = [*content.files, *(file for item in content.items for file in item.files)]
+            document.file_names = "\n".join(f"{file.type} {get_path(file.url)}" for file in files)
 
     @api.depends("problem")
     def _compute_problem_summary(self):
@@ -286,11 +332,15 @@ class CloudprinterOrderDocument(models.Model):
                 document._take_next_steps()
         except Unmatched as error:
             document._wait("unmatched", error)
+            document._list_items(document._parse())
             # another transaction may add the same entries
             with suppress(psycopg2.IntegrityError), self.env.cr.savepoint():
                 error.list_what_is_missing(document.env)
         except UserError as error:
             document._wait("error", error)
+        except RedirectWarning as error:
+            # such as that a warehouse is missing
+            document._wait("error", error.args[0])
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise
         except Exception:
@@ -353,6 +403,63 @@ class CloudprinterOrderDocument(models.Model):
 
     def _parse(self):
         return order_document.parse(self.content, self.format)
+
+    def _list_items(self, content):
+        """Write the items of a document that is not understood, for a user to choose their products."""
+        found = self.env["cloudprinter.product.mapping"]._find_products(self.company_id, content.items)
+        chosen = {line.name: line.product_id for line in self.line_ids}
+        self.line_ids.unlink()
+        self.line_ids.create(
+            [
+                {
+                    "document_id": self.id,
+                    "name": item.id,
+                    "title": item.title,
+                    "quantity": item.count,
+                    "product_name": item.product,
+                    "product_id": found[item.id].id if len(found[item.id]) == 1 else chosen.get(item.id) and chosen[item.id].id,
+                }
+                for item in content.items
+            ]
+        )
+
+    def write(self, vals):
+        if not self.env.su and (not vals.keys() <= CHOICES or self.filtered(lambda document: document.state != "waiting")):
+            raise AccessError(self.env._("Incoming orders cannot be changed."))
+        return super().write(vals)
+
+    def action_accept(self):
+        """Save what was chosen on this page as mappings, and go on."""
+        for document in self._check_may_decide_on("unmatched"):
+            document._save_mappings()
+            document._decide()
+        if len(self) == 1 and self.problem:
+            # show the new problem
+            return {"type": "ir.actions.client", "tag": "soft_reload"}
+        return True
+
+    def _save_mappings(self):
+        products = self.env["cloudprinter.product.mapping"]
+        for line in self.line_ids.filtered(lambda line: line.product_id and line.product_name):
+            mapping = products.search(
+                [("company_id", "=", self.company_id.id), ("name", "=", line.product_name), ("option", "in", (False, ""))]
+            )
+            if not mapping:
+                products.create(
+                    {"company_id": self.company_id.id, "name": line.product_name, "product_id": line.product_id.id}
+                )
+            elif not mapping.product_id:
+                mapping.product_id = line.product_id
+        method = self.shipping_method
+        if self.carrier_id and method:
+            carriers = self.env["cloudprinter.carrier.mapping"]
+            mapping = carriers.search([("company_id", "=", self.company_id.id), ("name", "=", method)])
+            if mapping:
+                mapping.carrier_id = self.carrier_id
+            else:
+                carriers.create(
+                    {"company_id": self.company_id.id, "name": method, "carrier_id": self.carrier_id.id}
+                )
 
     def _wait(self, failure_type, problem):
         self.write({"state": "waiting", "failure_type": failure_type, "problem": str(problem)})
@@ -470,16 +577,6 @@ class CloudprinterOrderDocument(models.Model):
             {"order_id": order.id, "state": "rejected", "failure_type": False, "problem": False}
         )
 
-    def action_open_mappings(self):
-        """Open the products that are not mapped yet."""
-        action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_product_mapping_action")
-        return {**action, "context": {"search_default_to_map": 1}}
-
-    def action_open_carrier_mappings(self):
-        """Open the shipping methods that are not mapped yet."""
-        action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_carrier_mapping_action")
-        return {**action, "context": {"search_default_to_map": 1}}
-
     # === anonymization === #
 
     @api.autovacuum
@@ -532,6 +629,8 @@ class CloudprinterOrderDocument(models.Model):
         for document in self:
             customer = document.sale_order_id.partner_id
             if customer:
-                values, _flaws = self.env["cloudprinter.intake"]._prepare_address(document._parse().delivery_address)
+                values, _flaws = self.env["cloudprinter.intake"]._prepare_address(
+                    document, document._parse().delivery_address
+                )
                 readers |= customer._cloudprinter_find_address(values)
         return readers

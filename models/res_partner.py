@@ -26,10 +26,9 @@ class ResPartner(models.Model):
             partner.commercial_company_name = partner.company_name
 
     def _cloudprinter_find_address(self, values):
-        """Return the delivery address of this contact with these values, or none."""
+        """Return the delivery addresses of this contact that were created with these values."""
         digest = self._cloudprinter_get_digest(values)
-        addresses = self.with_context(active_test=False)
-        return addresses.search([("cloudprinter_address_digest", "=", digest)], limit=1)
+        return self.with_context(active_test=False).search([("cloudprinter_address_digest", "=", digest)])
 
     def _cloudprinter_get_address(self, values):
         """Find or create the delivery address of this contact with these values.
@@ -38,7 +37,13 @@ class ResPartner(models.Model):
 
         :param dict values: of the new contact
         """
-        found = self._cloudprinter_find_address(values)
+        # one that a user has corrected is that of another order
+        found = self._cloudprinter_find_address(values).filtered(
+            lambda address: all(
+                ((address[name].id if address._fields[name].relational else address[name]) or False) == (value or False)
+                for name, value in values.items()
+            )
+        )[:1]
         if found:
             return found
         address = found.with_context(tracking_disable=True).create(

@@ -124,6 +124,9 @@ class _Fields:
                     value, path = inner, f"{path}.{singular}"
             if value == "":
                 continue
+            if isinstance(value, dict) and value and all(key.isdecimal() for key in value):
+                # a list of PHP that has lost an entry becomes an object
+                value = [value[key] for key in sorted(value, key=int)]
             entries = value if isinstance(value, list) else [value]
             if len(found) + len(entries) > at_most:
                 raise DocumentError(path, _("has more than %(most)s entries", most=at_most))

@@ -68,6 +68,8 @@ def decode(content):
     """Return the text and format ("json" or "xml") of a document."""
     if len(content) > SIZE_AT_MOST:
         raise TooLarge("", f"is larger than {SIZE_AT_MOST} bytes")
+    if content.startswith(b"\x1f\x8b"):
+        raise UnknownFormat("", "is compressed; send it uncompressed")
     encoding = _get_encoding(content)
     try:
         text = content.decode(encoding)

@@ -230,15 +230,16 @@ class TestIncomingRights(IntakeCase):
         """All public methods of the new models are listed, and each was reviewed."""
         for name, expected in {
             "cloudprinter.order.document": {
+                "action_accept",
                 "action_keep",
                 "action_make_new",
-                "action_open_carrier_mappings",
-                "action_open_mappings",
                 "action_reject",
                 "action_set_quantities",
                 "action_take_in",
                 "action_take_over",
+                "write",
             },
+            "cloudprinter.order.document.line": {"write"},
             "cloudprinter.order.import": {"action_close", "action_import"},
             "cloudprinter.order.import.line": {"action_open"},
             "cloudprinter.reject": {"action_reject"},

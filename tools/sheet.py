@@ -1,4 +1,4 @@
-"""Read tables that users upload or paste: CSV of any spreadsheet or parcel service → rows of text with line numbers.
+"""Read tables that users upload or paste: XLSX, or CSV of any spreadsheet or parcel service → rows of text with lines.
 
 Pure functions without the ORM. They never raise on bad input; what cannot be read becomes a row with a problem.
 """
@@ -6,9 +6,13 @@ Pure functions without the ORM. They never raise on bad input; what cannot be re
 import csv
 import io
 import re
+import zipfile
 from typing import NamedTuple
 
+import openpyxl
+
 DELIMITERS = ";\t,"
+EXACT_BELOW = 10**15  # spreadsheets keep 15 digits
 # A long number as Excel shortens it.
 SHORTENED = re.compile(
     r"[0-9]+[eE]\+[0-9]+"  # 3E+17
@@ -21,6 +25,38 @@ SHORTENED = re.compile(
 class Row(NamedTuple):
     line: int  # where it begins, counted from 1
     cells: tuple
+
+
+def is_workbook(data):
+    """Return whether a file is a workbook (XLSX), whatever its name."""
+    return data.startswith(b"PK\x03\x04")
+
+
+def read_workbook(data):
+    """Return the rows of the first sheet of a workbook that are not empty, and none if it is damaged.
+
+    :rtype: list[Row]
+    """
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+        rows = [
+            Row(line, tuple(map(_write_cell, cells)))
+            for line, cells in enumerate(book.worksheets[0].iter_rows(values_only=True), start=1)
+        ]
+    except (OSError, ValueError, KeyError, IndexError, zipfile.BadZipFile, SyntaxError):
+        return []
+    return [row for row in rows if any(row.cells)]
+
+
+def _write_cell(value):
+    # beyond this, a spreadsheet has lost digits: it stays a number that `find_damage` recognizes
+    if isinstance(value, float) and value.is_integer() and abs(value) < EXACT_BELOW:
+        value = int(value)
+    return "" if value is None else f"{value:.14E}".replace("E+0", "E+") if _is_inexact(value) else str(value).strip()
+
+
+def _is_inexact(value):
+    return isinstance(value, (int, float)) and abs(value) >= EXACT_BELOW
 
 
 def decode(data):
@@ -39,6 +75,8 @@ def read_rows(text):
     :rtype: list[Row]
     """
     text = text.removeprefix("\ufeff").replace("\0", "")
+    # Excel's own hint, which other programs write too
+    text = re.sub(r"\A\s*sep=.\r?\n", "", text)
     tables = [_read(text, delimiter) for delimiter in DELIMITERS]
     # the delimiter that splits the most rows; others may occur within a code or a name
     return max(tables, key=lambda rows: sum(len(row.cells) > 1 for row in rows))

@@ -132,15 +132,18 @@ class CloudprinterLink(models.TransientModel):
 
     @api.model
     def _get_columns(self):
-        """Return the names of the columns, including those in the user's language."""
-        words = {
-            "document": [self.env._("Sales Order"), self.env._("Manufacturing Order"), self.env._("Document")],
-            "order_ref": [self.env._("Order ID")],
-            "product": [self.env._("Product or line, product, line")],
-            "item_ref": [self.env._("Item ID")],
-            "known": [self.env._("Cloudprinter Already Knows")],
-        }
-        return add_names(COLUMNS, words)
+        """Return the names of the columns, including those in other languages."""
+        columns = COLUMNS
+        for env in self._get_languages():
+            words = {
+                "document": [env._("Sales Order"), env._("Manufacturing Order"), env._("Document")],
+                "order_ref": [env._("Order ID")],
+                "product": [env._("Product or line, product, line")],
+                "item_ref": [env._("Item ID")],
+                "known": [env._("Cloudprinter Already Knows")],
+            }
+            columns = add_names(columns, words)
+        return columns
 
     @api.model
     def _read_known(self, text):

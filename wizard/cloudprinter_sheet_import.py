@@ -2,7 +2,7 @@ import base64
 
 from odoo import api, fields, models
 
-from ..tools.sheet import decode, find_damage, read_rows, take_columns
+from ..tools.sheet import decode, find_damage, is_workbook, read_rows, read_workbook, take_columns
 
 LINES_AT_MOST = 10000
 
@@ -13,7 +13,7 @@ class CloudprinterSheetImport(models.AbstractModel):
     _name = "cloudprinter.sheet.import"
     _description = "Table Import"
 
-    file = fields.Binary("CSV File", attachment=False)
+    file = fields.Binary("CSV or XLSX File", attachment=False)
     filename = fields.Char()
     text = fields.Text("Or Paste Here")
 
@@ -23,9 +23,15 @@ class CloudprinterSheetImport(models.AbstractModel):
         :param dict columns: see `take_columns`
         :returns: list of (line number, dict of column → text, "" if there is none)
         """
-        text = decode(base64.b64decode(self.file)) if self.file else self.text or ""
+        data = base64.b64decode(self.file) if self.file else (self.text or "").encode("utf-8", "replace")
+        rows = read_workbook(data) if is_workbook(data) else read_rows(decode(data))
         blank = dict.fromkeys(columns, "")
-        return [(number, blank | cells) for number, cells in take_columns(read_rows(text), columns)]
+        return [(number, blank | cells) for number, cells in take_columns(rows, columns)]
+
+    @api.model
+    def _get_languages(self):
+        """Return the environments of the installed languages: a file may come from a user of another one."""
+        return [self.with_context(lang=code).env for code, _name in self.env["res.lang"].get_installed()]
 
     @api.model
     def _describe_damage(self, text):

@@ -68,14 +68,17 @@ class CloudprinterTrackingImport(models.TransientModel):
 
     @api.model
     def _get_columns(self):
-        """Return the names of the columns, including those in the user's language: the headings of the file of lines
-        not imported, and names that carriers use."""
-        words = {
-            "reference": [self.env._("Delivery, order or item"), self.env._("reference, customer reference")],
-            "code": [self.env._("Tracking code"), self.env._("tracking number, parcel number")],
-            "option": [self.env._("Option"), self.env._("shipping option, carrier, service")],
-        }
-        return add_names(COLUMNS, words)
+        """Return the names of the columns, including those in other languages: the headings of the file of lines not
+        imported, and names that carriers use."""
+        columns = COLUMNS
+        for env in self._get_languages():
+            words = {
+                "reference": [env._("Delivery, order or item"), env._("reference, customer reference")],
+                "code": [env._("Tracking code"), env._("tracking number, parcel number")],
+                "option": [env._("Option"), env._("shipping option, carrier, service")],
+            }
+            columns = add_names(columns, words)
+        return columns
 
     def action_preview(self):
         """Show the delivery that each line matches."""
