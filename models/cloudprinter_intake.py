@@ -383,6 +383,7 @@ class CloudprinterIntake(models.AbstractModel):
             "shipping_date": order_document.shipping_date,
             "priority": order_document.priority,
             "consignor": shipping.consignor,
+            "customs": self._describe_customs(shipping),
             "is_test": order_document.is_test,
             "is_reorder": order_document.is_reorder,
             "original_order": next((i.reorder.order_id for i in order_document.items if i.reorder), False),
@@ -396,6 +397,10 @@ class CloudprinterIntake(models.AbstractModel):
             ),
         }
         order.write({name: value for name, value in values.items() if value and (overwrite or not order[name])})
+
+    def _describe_customs(self, shipping):
+        value = " ".join(filter(None, (shipping.customs_value, shipping.customs_currency)))
+        return ", ".join(filter(None, (value, shipping.customs_weight))) or False
 
     def _write_items(self, order, order_document, products=None, overwrite=False):
         """Write what the document says about the items, and the files of the order.

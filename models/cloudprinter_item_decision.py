@@ -18,6 +18,19 @@ class CloudprinterItem(models.Model):
         """Return the item's id, or the number of items: the ids of a gang run would be too many to show."""
         return self.env._("%(count)s items", count=len(self)) if len(self) > 1 else self.name
 
+    def _describe_reorder(self):
+        """Return why the item is made again, in the words of Cloudprinter and its client, and which item it repeats."""
+        self.ensure_one()
+        if not self.original_item_id:
+            return f"{self.name}: {self.reorder_cause}"
+        return self.env._(
+            "%(item)s repeats %(original)s of order %(order)s: %(cause)s",
+            item=self.name,
+            original=self.original_item_id.name,
+            order=self.original_item_id.order_id.name,
+            cause=self.reorder_cause,
+        )
+
     def _get_action(self):
         """Return the action that opens these items: one as a form, several as a list."""
         action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_item_action")

@@ -33,6 +33,9 @@ class CloudprinterItemMixin(models.AbstractModel):
         compute="_compute_cloudprinter_attention",
         compute_sudo=True,
     )
+    cloudprinter_reorder = fields.Text(
+        "Reorder", compute="_compute_cloudprinter_reorder", compute_sudo=True, help="Why items are made again."
+    )
     cloudprinter_signal_ids = fields.Many2many(
         "cloudprinter.signal", string="Cloudprinter Signals", compute="_compute_cloudprinter_signal_ids"
     )
@@ -79,10 +82,21 @@ class CloudprinterItemMixin(models.AbstractModel):
         for document in self:
             document.cloudprinter_signal_ids = document.cloudprinter_item_ids.signal_ids.sorted("id")
 
-    @api.depends("cloudprinter_item_ids.file_ids")
+    @api.depends("cloudprinter_item_ids.file_ids", "cloudprinter_item_ids.order_id.file_ids")
     def _compute_cloudprinter_file_ids(self):
         for document in self:
-            document.cloudprinter_file_ids = document.cloudprinter_item_ids.file_ids.sorted("id")
+            document.cloudprinter_file_ids = document._cloudprinter_get_files().sorted("id")
+
+    def _cloudprinter_get_files(self):
+        """Return the files of the items, and those of their orders apart from labels, which only packers need."""
+        items = self.cloudprinter_item_ids
+        return items.file_ids | items.order_id.file_ids.filtered(lambda file: not file.item_id and not file.is_label)
+
+    @api.depends("cloudprinter_item_ids.reorder_cause")
+    def _compute_cloudprinter_reorder(self):
+        for document in self:
+            items = document.cloudprinter_item_ids.filtered("reorder_cause")
+            document.cloudprinter_reorder = "\n".join(item._describe_reorder() for item in items) or False
 
     def action_cloudprinter_view_items(self):
         """Open the items of the documents."""

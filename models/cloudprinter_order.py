@@ -61,6 +61,7 @@ class CloudprinterOrder(models.Model):
     shipping_date = fields.Datetime("Ship By")
     priority = fields.Char()
     consignor = fields.Char(help="The sender to be printed on the label.")
+    customs = fields.Char("Customs Value and Weight", readonly=True, help="As Cloudprinter declares them.")
     is_test = fields.Boolean("Test Order")
     is_reorder = fields.Boolean("Reorder")
     original_order = fields.Char("Original Order ID")

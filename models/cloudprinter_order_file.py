@@ -58,6 +58,7 @@ class CloudprinterOrderFile(models.Model):
     type = fields.Char(readonly=True, help="Cloudprinter's file type, such as cover, book or shipping_label.")
     format = fields.Char(readonly=True)
     url = fields.Char("Link", required=True, readonly=True)
+    is_label = fields.Boolean("Shipping Label", compute="_compute_is_label")
     md5sum = fields.Char("MD5 Checksum", readonly=True, help="Hexadecimal.")
     # an Integer overflows at 2 GB
     size = fields.Float("Size (Bytes)", digits=(16, 0), readonly=True, aggregator=None)
@@ -90,6 +91,11 @@ class CloudprinterOrderFile(models.Model):
     def _compute_display_name(self):
         for file in self:
             file.display_name = " ".join(filter(None, (file.item_id.name or file.order_id.name, file.type)))
+
+    @api.depends("type")
+    def _compute_is_label(self):
+        for file in self:
+            file.is_label = file.type == "shipping_label"
 
     @api.depends("size")
     def _compute_size_text(self):
@@ -334,6 +340,16 @@ class CloudprinterOrderFile(models.Model):
             }
         )
         self._wake_worker()
+
+    def action_print(self):
+        """Open the file in a new window, ready to print: the fetched one, or else its address."""
+        self.ensure_one()
+        self.check_access("read")
+        if self.attachment_id:
+            return self.action_open()
+        if urlsplit(self.url).scheme not in ("http", "https"):
+            raise UserError(self.env._("The file is not available."))
+        return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
 
     def action_open(self):
         """Open the fetched file in a new window."""

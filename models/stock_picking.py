@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools.sql import column_exists, create_column
 
@@ -31,6 +32,10 @@ class StockPicking(models.Model):
         compute_sudo=True,
         help="Cloudprinter's client. Your own name must not appear on or in the parcel.",
     )
+    cloudprinter_customs = fields.Char(
+        "Customs Value and Weight", compute="_compute_cloudprinter_order_ref", compute_sudo=True
+    )
+    cloudprinter_has_label = fields.Boolean(compute="_compute_cloudprinter_has_label", compute_sudo=True)
     # Set if this transfer is the source of an ItemShipped. Others need no query when their tracking changes.
     cloudprinter_reports_tracking = fields.Boolean(copy=False, readonly=True)
     cloudprinter_waits_for_tracking = fields.Boolean(
@@ -65,13 +70,36 @@ class StockPicking(models.Model):
             operator, value = "in", self.env["cloudprinter.item"].sudo()._search(value)
         return Domain("move_ids.cloudprinter_item_id", operator, value)
 
-    @api.depends("cloudprinter_item_ids.name", "cloudprinter_item_ids.order_id.consignor")
+    @api.depends(
+        "cloudprinter_item_ids.name",
+        "cloudprinter_item_ids.order_id.consignor",
+        "cloudprinter_item_ids.order_id.customs",
+    )
     def _compute_cloudprinter_order_ref(self):
         for picking in self:
             items = picking.cloudprinter_item_ids
             picking.cloudprinter_order_ref = ", ".join(items.order_id.mapped("name")) or False
             picking.cloudprinter_item_ref = items._get_ref()
             picking.cloudprinter_consignor = ", ".join(filter(None, items.order_id.mapped("consignor"))) or False
+            picking.cloudprinter_customs = ", ".join(filter(None, items.order_id.mapped("customs"))) or False
+
+    @api.depends("cloudprinter_item_ids.order_id.file_ids")
+    def _compute_cloudprinter_has_label(self):
+        for picking in self:
+            picking.cloudprinter_has_label = bool(picking._cloudprinter_get_labels())
+
+    def _cloudprinter_get_labels(self):
+        return self.cloudprinter_item_ids.order_id.file_ids.filtered("is_label")
+
+    def _cloudprinter_get_files(self):
+        return super()._cloudprinter_get_files() | self._cloudprinter_get_labels()
+
+    def action_cloudprinter_print_label(self):
+        """Open the label that Cloudprinter made for the parcel, or the list of them if there are several."""
+        labels = self._cloudprinter_get_labels()
+        if not labels:
+            raise UserError(self.env._("Cloudprinter gave no label for this delivery."))
+        return labels.action_print() if len(labels) == 1 else labels._get_records_action(name=self.env._("Labels"))
 
     @api.depends("carrier_tracking_ref", "carrier_id", "cloudprinter_shipping_option")
     def _compute_cloudprinter_waits_for_tracking(self):

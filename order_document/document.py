@@ -93,6 +93,10 @@ class Shipping:
     shipments: int | None = None
     currency: str = ""  # ISO 4217, upper case
     total: Decimal | None = None
+    # as written, since no rule for them is public, nor the unit of the weight
+    customs_currency: str = ""
+    customs_value: str = ""
+    customs_weight: str = ""
     other: dict = field(default_factory=dict)
 
 

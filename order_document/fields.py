@@ -268,17 +268,21 @@ def _read_address(fields):
 
 
 def _read_shipping(fields):
-    invoice = fields.object("invoice")
+    invoice, customs = fields.object("invoice"), fields.object("proforma_invoice")
     shipping = Shipping(
         method=fields.text("method"),
         consignor=fields.text("consignor"),
         shipments=invoice.whole("shipments"),
         currency=invoice.currency(),
         total=invoice.amount("total"),
+        customs_currency=customs.text("currency"),
+        customs_value=customs.text("total"),
+        customs_weight=customs.text("weight"),
         other=fields.rest,
     )
-    if invoice.rest:
-        shipping.other["invoice"] = invoice.rest
+    for name, part in (("invoice", invoice), ("proforma_invoice", customs)):
+        if part.rest:
+            shipping.other[name] = part.rest
     return shipping
 
 

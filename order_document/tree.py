@@ -38,7 +38,8 @@ NAMES = frozenset(
     """order apikey id date priority shipping_date creator name version client reference costs currency shipping items
     vat total addresses address type company street1 street2 zip city country state email phone customer_identification
     customerIdentification method consignor invoice shipments files file format url md5sum size item count title
-    product desc pages options option reorder_cause reorder_desc reorder_order_id reorder_item_id""".split()
+    product desc pages options option reorder_cause reorder_desc
+    reorder_order_id reorder_item_id proforma_invoice weight""".split()
 ) | {"customer identification"}
 
 # Stateless, with one or a few bytes per character, so that nothing can be hidden; most of them include ASCII.

@@ -49,4 +49,5 @@ from . import test_travel
 from . import test_triggers
 from . import test_versions
 from . import test_waiting_order
+from . import test_what_is_shown
 from . import test_white_label

@@ -467,9 +467,10 @@ class TestFilesOfDocuments(FilesCase):
 
     # === attention === #
 
-    def test_a_manager_is_asked_and_the_cause_is_proposed(self):
+    def test_a_manager_is_asked(self):
+        """A download is tried again; for a damaged file, the cause of a cancellation is proposed."""
         for failure_type, label, cause in (
-            ("download", "A file could not be downloaded", "CancelDownloadError"),
+            ("download", "A file could not be downloaded", False),
             ("corrupt", "A file is damaged", "CancelFilesCorrupt"),
         ):
             with self.subTest(failure_type):
@@ -483,6 +484,10 @@ class TestFilesOfDocuments(FilesCase):
                 self.assertEqual(item.search([("attention", "=", kind)]), item)
                 self.assertEqual(item.attention_text, f"{label} (book)")
                 self.assertIn(label, item.production_ids.with_user(self.operator).cloudprinter_attention)
+                if failure_type == "download":
+                    item.with_user(self.manager).action_next_step()
+                    self.assertEqual((file.state, item.attention), ("waiting", False))
+                    continue
                 action = item.with_user(self.manager).action_next_step()
                 dialog = Form.from_action(self.env(user=self.manager), action)
                 self.assertEqual((dialog.kind, dialog.cause), ("cancel", cause))

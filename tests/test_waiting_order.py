@@ -122,16 +122,6 @@ class TestWaitingOrder(IntakeCase):
         document = self.take_in()
         self.assertEqual((document.failure_type, document.problem), ("error", "Please create a warehouse for the company."))
 
-    def test_failed_download(self):
-        """R26: the next step is to try again."""
-        document = self.take_in()
-        files = document.order_id.file_ids
-        files[0].write({"state": "error", "failure_type": "download", "problem": "gone"})
-        item = files[0].item_id or document.order_id.item_ids[0]
-        self.assertEqual(item.attention, "file_download")
-        item.with_user(self.manager).action_next_step()
-        self.assertEqual(files[0].state, "waiting")
-
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestSheets(BaseCase):
