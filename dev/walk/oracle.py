@@ -12,7 +12,7 @@ from collections import defaultdict
 TOLERANCE = 0.95
 
 MOVES = """
-    SELECT move.id, move.state, move.picking_id, move.origin_returned_move_id, move.product_id, move.sale_line_id,
+    SELECT move.id, move.state, move.picking_id, move.origin_returned_move_id, move.product_id, move.sale_line_id, move.rule_id,
            move.product_qty AS demand, move.quantity * unit.factor AS quantity, move.date, picking.backorder_id, picking.carrier_tracking_ref,
            destination.usage = 'customer' AS final,
            coalesce(last_location.usage, destination.usage) = 'customer' AS bound,
@@ -117,8 +117,8 @@ def get_expected_item(move, moves, backorders, line_items, story):
     if actual in story.exchanged and (move["exchange"] or not (move["bound"] or move["origin_returned_move_id"])):
         return actual
     root = get_root(move["picking_id"], backorders)
-    # Odoo adds the goods of an exchange to an open transfer
-    if root in story.hand_made and not move["exchange"]:
+    # Odoo adds the goods of an exchange, and those of a raised quantity, to an open transfer
+    if root in story.hand_made and not move["rule_id"]:
         return story.hand_made[root]
     origin = moves.get(move["origin_returned_move_id"])
     roots = get_roots_before(move, moves, backorders)
