@@ -108,7 +108,9 @@ class CloudprinterIntake(models.AbstractModel):
         if step == "changed":
             return self._describe_changes(order.document_id, document)
         if step == "lines":
-            return "\n".join(self._describe_difference(order, content, *each) for each in self._get_differences(document).items())
+            return "\n".join(
+                self._describe_difference(order, content, *each) for each in self._get_differences(document).items()
+            )
         failed = order.file_ids.filtered(lambda file: file.state == "error")
         return "\n".join(f"{file.display_name}: {file.problem}" for file in failed)
 
@@ -216,9 +218,7 @@ class CloudprinterIntake(models.AbstractModel):
             missing.add(item.product)
         for name in sorted(filter(None, missing)):
             if not any(found[item.id] for item in order_document.items if item.product == name):
-                reasons.append(
-                    self.env._("Choose the product for Cloudprinter's %(name)s.", name=name)
-                )
+                reasons.append(self.env._("Choose the product for Cloudprinter's %(name)s.", name=name))
         carrier = self._find_carrier(company, method)
         if method and not carrier:
             reasons.append(self._describe_missing_carrier(method))
@@ -255,9 +255,7 @@ class CloudprinterIntake(models.AbstractModel):
         code = OTHER_CODES.get(address.country, address.country)
         country = document.country_id or self.env["res.country"].search([("code", "=", code)], limit=1)
         if not country:
-            flaws.append(
-                self.env._("Choose the country of the delivery address (“%(code)s”).", code=address.country)
-            )
+            flaws.append(self.env._("Choose the country of the delivery address (“%(code)s”).", code=address.country))
         wanted = _simplify(address.state).removeprefix(f"{country.code}-".lower())
         state = country.state_ids.filtered(lambda state: wanted in (_simplify(state.code), _simplify(state.name)))[:1]
         state = document.state_id or state
@@ -620,7 +618,8 @@ class CloudprinterIntake(models.AbstractModel):
         """Return whether the lines have the amounts of their items, and not prices that a user entered."""
         lines = self._get_lines(sale).filtered("cloudprinter_item_id")
         return all(
-            sale.currency_id.compare_amounts(line.price_subtotal, line.cloudprinter_item_id.amount) == 0 for line in lines
+            sale.currency_id.compare_amounts(line.price_subtotal, line.cloudprinter_item_id.amount) == 0
+            for line in lines
         )
 
     @api.model
@@ -632,7 +631,9 @@ class CloudprinterIntake(models.AbstractModel):
         order = document._find_order()
         order.item_ids._check_not_over()
         if order.item_ids.filtered("cancel_cause"):
-            raise UserError(self.env._("Items of this order are canceled at Cloudprinter. Reject the order, or leave it."))
+            raise UserError(
+                self.env._("Items of this order are canceled at Cloudprinter. Reject the order, or leave it.")
+            )
         for sale in order.sale_order_ids:
             sale.order_line.cloudprinter_item_id = False
             sale._message_log(body=self.env._("A new sales order is made for Cloudprinter order %s.", order.name))

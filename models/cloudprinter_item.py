@@ -47,7 +47,9 @@ class CloudprinterItem(models.Model):
     quantity = fields.Float(digits="Product Unit", help="Only used if no sales order line is linked.")
     currency_id = fields.Many2one(related="order_id.currency_id")
     amount = fields.Monetary(
-        readonly=True, tracking=True, help="Its share of what Cloudprinter pays for the items of the order, without taxes."
+        readonly=True,
+        tracking=True,
+        help="Its share of what Cloudprinter pays for the items of the order, without taxes.",
     )
     title = fields.Char(readonly=True, help="The name that Cloudprinter's client gave it.")
     specification = fields.Text(readonly=True, help="Pages and options, as Cloudprinter ordered them.")

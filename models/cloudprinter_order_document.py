@@ -417,14 +417,18 @@ class CloudprinterOrderDocument(models.Model):
                     "title": item.title,
                     "quantity": item.count,
                     "product_name": item.product,
-                    "product_id": found[item.id].id if len(found[item.id]) == 1 else chosen.get(item.id) and chosen[item.id].id,
+                    "product_id": found[item.id].id
+                    if len(found[item.id]) == 1
+                    else chosen.get(item.id) and chosen[item.id].id,
                 }
                 for item in content.items
             ]
         )
 
     def write(self, vals):
-        if not self.env.su and (not vals.keys() <= CHOICES or self.filtered(lambda document: document.state != "waiting")):
+        if not self.env.su and (
+            not vals.keys() <= CHOICES or self.filtered(lambda document: document.state != "waiting")
+        ):
             raise AccessError(self.env._("Incoming orders cannot be changed."))
         return super().write(vals)
 
@@ -442,7 +446,11 @@ class CloudprinterOrderDocument(models.Model):
         products = self.env["cloudprinter.product.mapping"]
         for line in self.line_ids.filtered(lambda line: line.product_id and line.product_name):
             mapping = products.search(
-                [("company_id", "=", self.company_id.id), ("name", "=", line.product_name), ("option", "in", (False, ""))]
+                [
+                    ("company_id", "=", self.company_id.id),
+                    ("name", "=", line.product_name),
+                    ("option", "in", (False, "")),
+                ]
             )
             if not mapping:
                 products.create(
@@ -457,9 +465,7 @@ class CloudprinterOrderDocument(models.Model):
             if mapping:
                 mapping.carrier_id = self.carrier_id
             else:
-                carriers.create(
-                    {"company_id": self.company_id.id, "name": method, "carrier_id": self.carrier_id.id}
-                )
+                carriers.create({"company_id": self.company_id.id, "name": method, "carrier_id": self.carrier_id.id})
 
     def _wait(self, failure_type, problem):
         self.write({"state": "waiting", "failure_type": failure_type, "problem": str(problem)})

@@ -97,7 +97,9 @@ class SaleOrder(models.Model):
         missing = sum(self.order_line.mapped("price_subtotal")) - self.amount_untaxed
         if self.currency_id.is_zero(missing):
             return
-        lines = self.order_line.filtered(lambda line: line.product_uom_qty and any(line.tax_ids.mapped("price_include")))
+        lines = self.order_line.filtered(
+            lambda line: line.product_uom_qty and any(line.tax_ids.mapped("price_include"))
+        )
         line = max(lines, key=lambda line: line.price_subtotal, default=lines)
         if line:
             line.price_unit += (self.currency_id.rounding if missing > 0 else -self.currency_id.rounding) / (

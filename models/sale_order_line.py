@@ -1,7 +1,6 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-
 CORRECTIONS_AT_MOST = 6
 PRICE_DIGITS = 7
 

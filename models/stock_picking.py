@@ -175,8 +175,9 @@ class StockPicking(models.Model):
 
     def _add_delivery_cost_to_so(self):
         """Override of `stock_delivery` to add nothing where the order document says what Cloudprinter pays."""
-        if not self.sale_id.sudo().cloudprinter_order_id.has_freight:
-            super()._add_delivery_cost_to_so()
+        if self.sale_id.sudo().cloudprinter_order_id.has_freight:
+            return None
+        return super()._add_delivery_cost_to_so()
 
     # === white label: the recipient must not learn about the shop === #
 

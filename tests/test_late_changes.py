@@ -43,7 +43,6 @@ class TestSentAgain(TransferCase):
         self.take_back(self.take_back(delivery, 3), 3)
         self.assert_signal(self.get_shipped(item), "waiting", "short")
 
-
     def test_exchange_is_not_more(self):
         """3 of 5 are sent, come back and are exchanged: 3 of 5 have left."""
         for steps in ("ship_only", "pick_pack_ship"):

@@ -70,9 +70,7 @@ class TestNetAmounts(CloudprinterCase):
     @given(st.data())
     def test_any_taxes(self, data):
         """Each line amounts to what was entered, and the order to their sum, whatever the taxes and rounding."""
-        self.company.tax_calculation_rounding_method = data.draw(
-            st.sampled_from(["round_per_line", "round_globally"])
-        )
+        self.company.tax_calculation_rounding_method = data.draw(st.sampled_from(["round_per_line", "round_globally"]))
         line = st.tuples(
             st.integers(1, 1000), st.sets(st.sampled_from(list(TAXES)), max_size=2), st.sampled_from([0, 0, 12.5])
         )

@@ -1,4 +1,4 @@
-"""An order that is sent again: the newest document counts, and nothing is lost, made twice or older than the last word."""
+"""An order that is sent again: the newest document counts, and nothing is lost or made twice."""
 
 import json
 

@@ -19,7 +19,9 @@ class TestWaitingOrder(IntakeCase):
         document = self.take_in().with_user(self.manager)
         self.assertEqual(document.failure_type, "unmatched")
         self.assertIn("Example street", document.delivery_address)
-        self.assertEqual((document.shipping_method, document.amounts), (METHOD, "7.00 for items, 4.20 for shipping (EUR)"))
+        self.assertEqual(
+            (document.shipping_method, document.amounts), (METHOD, "7.00 for items, 4.20 for shipping (EUR)")
+        )
         self.assertIn("cover", document.file_names)
         with Form(document) as form:
             form.carrier_id = self.carrier
@@ -59,7 +61,10 @@ class TestWaitingOrder(IntakeCase):
 
     def test_only_what_is_missing_can_be_chosen(self):
         self.mappings[0].product_id = False
-        waiting, done = self.take_in().with_user(self.manager), self.take_in(id="2", items=self.content["order"]["items"][1:])
+        waiting, done = (
+            self.take_in().with_user(self.manager),
+            self.take_in(id="2", items=self.content["order"]["items"][1:]),
+        )
         with self.assertRaises(AccessError):
             waiting.line_ids[0].quantity = 7
         with self.assertRaises(AccessError):
@@ -114,13 +119,14 @@ class TestWaitingOrder(IntakeCase):
 
     def test_what_odoo_wants_set_up(self):
         """R24: Odoo asks for a warehouse with a RedirectWarning: its sentence is shown at once."""
+        sentence = "Please create a warehouse for the company."
 
         def fail(*_arguments):
-            raise RedirectWarning("Please create a warehouse for the company.", 1, "Go")
+            raise RedirectWarning(sentence, 1, sentence)
 
         self.patch(type(self.env["cloudprinter.intake"]), "_match", fail)
         document = self.take_in()
-        self.assertEqual((document.failure_type, document.problem), ("error", "Please create a warehouse for the company."))
+        self.assertEqual((document.failure_type, document.problem), ("error", sentence))
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
@@ -134,7 +140,9 @@ class TestSheets(BaseCase):
 
     def test_workbook(self):
         """R22: an XLSX file is read like CSV, and long numbers that lost digits are recognized."""
-        data = self.given_workbook(["order", "code"], [], [123456780000, "00340"], [34043416109401234, 1.5], [True, None])
+        data = self.given_workbook(
+            ["order", "code"], [], [123456780000, "00340"], [34043416109401234, 1.5], [True, None]
+        )
         self.assertTrue(is_workbook(data))
         rows = read_workbook(data)
         self.assertEqual([row.line for row in rows], [1, 3, 4, 5])

@@ -104,7 +104,9 @@ class CloudprinterOrderImport(models.TransientModel):
         if is_new and is_in_time:
             stored._delay()
             stored._take_in()
-        result = {"done": "done", "kept": "done", "checking": "done", "waiting": "waiting"}.get(stored.state, "received")
+        result = {"done": "done", "kept": "done", "checking": "done", "waiting": "waiting"}.get(
+            stored.state, "received"
+        )
         return {
             "order_ref": stored.name,
             "document_id": stored.id,

@@ -332,7 +332,9 @@ def take_in(env):
 
 
 def take_over(env):
-    env["cloudprinter.order.document"].search([("failure_type", "=", "changed")]).action_take_over()
+    documents = env["cloudprinter.order.document"].search([("failure_type", "=", "changed")])
+    documents.action_take_over()
+    documents.filtered(lambda document: document.failure_type == "lines").action_keep()
 
 
 def forget_readers(env):

@@ -157,14 +157,21 @@ class TestOrders(OrderCase):
         self.assertIn("5 → 6", second[2])
 
     def test_at_the_same_moment(self):
-        """Twenty simultaneous pushes of the same document are one; two contents are two documents of one order."""
+        """Twenty simultaneous pushes of the same document are one; of two contents, the last one counts."""
         content = self.example()
+        answers = self.push_at_once([content] * 20)
+        self.assertEqual([answers.count(RECEIVED), answers.count(KNOWN)], [1, 19])
+        self.eventually(self.settled, "it is imported")
+        self.assertEqual([row[:2] for row in self.get_documents(content)], [["done", ""]])
         other = content.replace(b'"count": "5"', b'"count": "6"')
-        answers = self.push_at_once([content, other] * 10)
-        self.assertEqual([answers.count(RECEIVED), answers.count(KNOWN)], [2, 18])
+        answers = self.push_at_once([content, other] * 5)
+        self.assertLessEqual(set(answers), {RECEIVED, KNOWN})
         self.eventually(self.settled, "they are imported")
-        documents = self.get_documents(content)
-        self.assertEqual([row[:2] for row in documents], [["done", ""], ["waiting", "changed"]])
+        documents = [tuple(row[:2]) for row in self.get_documents(content)]
+        # each push that changes the content back is a version of its own
+        self.assertEqual(len(documents), 1 + answers.count(RECEIVED))
+        self.assertIn(documents[-1], {("done", ""), ("waiting", "changed")})
+        self.assertLessEqual(set(documents[1:-1]), {("done", ""), ("replaced", "")})
         self.assertEqual(self.count("sale_order", f"client_order_ref = '{get_id(content)}'"), 1)
 
     def push_at_once(self, contents):

@@ -12,8 +12,10 @@ from collections import defaultdict
 TOLERANCE = 0.95
 
 MOVES = """
-    SELECT move.id, move.state, move.picking_id, move.origin_returned_move_id, move.product_id, move.sale_line_id, move.rule_id,
-           move.product_qty AS demand, move.quantity * unit.factor AS quantity, move.date, picking.backorder_id, picking.carrier_tracking_ref,
+    SELECT move.id, move.state, move.picking_id, move.origin_returned_move_id, move.product_id, move.sale_line_id,
+           move.rule_id,
+           move.product_qty AS demand, move.quantity * unit.factor AS quantity, move.date,
+           picking.backorder_id, picking.carrier_tracking_ref,
            destination.usage = 'customer' AS final,
            coalesce(last_location.usage, destination.usage) = 'customer' AS bound,
            move.production_id IS NOT NULL OR move.raw_material_production_id IS NOT NULL

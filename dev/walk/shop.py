@@ -93,8 +93,7 @@ def start_story(env, random, name):
             "carrier_id": get_by_name(env, "delivery.carrier", "Walk Carrier").id,
             "cloudprinter_order_ref": name,
             "order_line": [
-                (0, 0, {"product_id": product.id, **quantity, "cloudprinter_item_ref": f"{n}"})
-                for n in range(count)
+                (0, 0, {"product_id": product.id, **quantity, "cloudprinter_item_ref": f"{n}"}) for n in range(count)
             ],
         }
     )

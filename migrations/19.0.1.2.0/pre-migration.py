@@ -28,7 +28,11 @@ def migrate(cr, version):
     # the first version had no incoming orders
     if table_exists(cr, "cloudprinter_order_document"):
         _migrate_documents(cr)
-    for name in ("cloudprinter_order_document_content_uniq", "cloudprinter_request_key_idx", "cloudprinter_request_company_idx"):
+    for name in (
+        "cloudprinter_order_document_content_uniq",
+        "cloudprinter_request_key_idx",
+        "cloudprinter_request_company_idx",
+    ):
         cr.execute(f"DROP INDEX IF EXISTS {name}")
     # a short shipment that was queued, or refused, had been released by a user
     cr.execute(
@@ -37,7 +41,7 @@ def migrate(cr, version):
 
 
 def _migrate_documents(cr):
-    """Number the documents of each order, and note which of them an order stands for: the one that made or changed it."""
+    """Number the documents of each order, and note which of them made or last changed it."""
     cr.execute("ALTER TABLE cloudprinter_order_document ADD COLUMN IF NOT EXISTS version integer")
     cr.execute("ALTER TABLE cloudprinter_order ADD COLUMN IF NOT EXISTS document_id integer")
     cr.execute(

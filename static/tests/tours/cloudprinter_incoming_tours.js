@@ -17,12 +17,8 @@ registry.category("web_tour.tours").add("cloudprinter_map_product", {
             trigger: ".alert:contains(Choose the product for Cloudprinter's calendar_a3)",
         },
         {
-            trigger: ".o_statusbar_buttons button[name=action_open_mappings]",
-            run: "click",
-        },
-        {
-            content: "Only what is not mapped is shown",
-            trigger: ".o_list_view:not(:has(.o_data_row:contains(poster_50x70_fc)))",
+            content: "Products that are mapped are there already",
+            trigger: ".o_data_row:contains(poster_50x70_fc) td[name=product_id]:contains(Poster)",
         },
         {
             trigger: ".o_data_row:contains(calendar_a3) td[name=product_id]",
@@ -37,18 +33,7 @@ registry.category("web_tour.tours").add("cloudprinter_map_product", {
             run: "click",
         },
         {
-            trigger: ".o_list_button_save",
-            run: "click",
-        },
-        {
-            trigger: ".o_list_view:not(:has(.o_selected_row))",
-        },
-        {
-            trigger: ".breadcrumb-item a:contains(123456780000), .o_back_button:contains(123456780000)",
-            run: "click",
-        },
-        {
-            trigger: ".o_statusbar_buttons button[name=action_take_in]",
+            trigger: ".o_statusbar_buttons button[name=action_accept]",
             run: "click",
         },
         {
