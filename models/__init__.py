@@ -1,5 +1,6 @@
 from . import (
     account_move,
+    cloudprinter_mapping_mixin,
     cloudprinter_carrier_mapping,
     cloudprinter_chatter,
     cloudprinter_circuit,

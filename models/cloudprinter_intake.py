@@ -62,7 +62,7 @@ class CloudprinterIntake(models.AbstractModel):
         if order.document_id:
             stands_for = "own" if order.document_id._is_same(document) else "other"
         different = self._get_differences(document, content) if stands_for == "own" else {}
-        files = order.file_ids.filtered(lambda file: file.item_id.stage != "canceled").mapped("state")
+        files = order._get_needed_files().mapped("state")
         return OrderFacts(
             is_gone=self._is_gone(document, order),
             stands_for=stands_for,
@@ -73,7 +73,7 @@ class CloudprinterIntake(models.AbstractModel):
 
     def _is_gone(self, document, order):
         """Return whether the order's sales order was canceled or deleted, or all its items were canceled."""
-        if order.sale_order_ids.filtered(lambda sale: sale.state != "cancel") or not order:
+        if order._get_live_sale() or not order:
             return bool(order.item_ids) and set(order.item_ids.mapped("stage")) == {"canceled"}
         if order.sale_order_ids:
             return not self._find_typed(document)
@@ -88,7 +88,7 @@ class CloudprinterIntake(models.AbstractModel):
         :raises Unmatched: a user has to map or set up something first
         """
         order = document._find_order()
-        sale = order.sale_order_ids.filtered(lambda sale: sale.state != "cancel") or self._find_typed(document)
+        sale = order._get_live_sale() or self._find_typed(document)
         if sale or order.item_ids.production_ids or order.item_ids.move_ids:
             order = self._attach(document, content, order, sale)
         else:
@@ -504,7 +504,7 @@ class CloudprinterIntake(models.AbstractModel):
             customer = self._get_customer(document.company_id)
             address, flaws = self._prepare_address(document, content.delivery_address)
             if not flaws and sale.partner_shipping_id.commercial_partner_id == sale.partner_shipping_id and customer:
-                # nobody entered a delivery address
+                # no delivery address was entered
                 self._write_address(sale, customer._cloudprinter_get_address(address))
             self._share_out(sale, content)
         return order
@@ -544,7 +544,7 @@ class CloudprinterIntake(models.AbstractModel):
         """
         content = content or document._parse()
         order = document._find_order()
-        sale = order.sale_order_ids.filtered(lambda sale: sale.state != "cancel")
+        sale = order._get_live_sale()
         ordered = {item.id: item.count for item in content.items}
         there = dict.fromkeys(order.item_ids.filtered(lambda item: item.stage != "canceled").mapped("name"), None)
         if sale:
@@ -561,7 +561,7 @@ class CloudprinterIntake(models.AbstractModel):
 
     def _describe_difference(self, order, content, name, quantities):
         ordered, there = quantities
-        sale = order.sale_order_ids.filtered(lambda sale: sale.state != "cancel")
+        sale = order._get_live_sale()
         product = next((item.product or item.title for item in content.items if item.id == name), "")
         if there == "0":
             return self.env._(
@@ -586,7 +586,7 @@ class CloudprinterIntake(models.AbstractModel):
         :raises UserError: an item is being made, or a product is not mapped
         """
         order = document._find_order()
-        sale = order.sale_order_ids.filtered(lambda sale: sale.state != "cancel")
+        sale = order._get_live_sale()
         begun = order.item_ids.filtered(lambda item: item.stage not in ("new", "registered", "canceled"))
         differences = self._get_differences(document, content)
         if not sale or begun.filtered(lambda item: item.name in differences):
@@ -655,7 +655,7 @@ class CloudprinterIntake(models.AbstractModel):
         if flaws:
             raise UserError("\n".join(flaws))
         order = document._find_order()
-        sale = order.sale_order_ids.filtered(lambda sale: sale.state != "cancel")
+        sale = order._get_live_sale()
         follows = sale and self._follows_document(sale)
         self._write_order(order, order_document)
         self._write_items(order, order_document, overwrite=True)

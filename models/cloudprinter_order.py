@@ -182,6 +182,10 @@ class CloudprinterOrder(models.Model):
             waiting.filtered(lambda signal: signal.failure_type == "missing_option").action_send()
         return res
 
+    def _get_live_sale(self):
+        """Return the sales order that was not canceled, or none."""
+        return self.sale_order_ids.filtered(lambda sale: sale.state != "cancel")
+
     def _process_documents_again(self):
         """Look again at the newest documents of these orders, since a fact may have changed."""
         if self:
@@ -268,10 +272,13 @@ class CloudprinterOrder(models.Model):
 
     # === files === #
 
+    def _get_needed_files(self):
+        """Return the files of these orders, without those of canceled items."""
+        return self.sudo().file_ids.filtered(lambda file: file.item_id.stage != "canceled")
+
     def _are_files_there(self):
         """Return whether all files to be downloaded are there. Files of canceled items do not matter."""
-        files = self.sudo().file_ids.filtered(lambda file: file.item_id.stage != "canceled")
-        return {"waiting", "error"}.isdisjoint(files.mapped("state"))
+        return {"waiting", "error"}.isdisjoint(self._get_needed_files().mapped("state"))
 
     def _on_files_settled(self):
         """Accept these orders, or notify a user of what failed, now that no file is left to download."""

@@ -123,9 +123,7 @@ class CloudprinterOrderDocument(models.Model):
     def _compute_known_order_id(self):
         """Compute the document's order, or the existing order from which the document differs."""
         for document in self:
-            document.known_order_id = document.order_id or document.order_id.search(
-                [("company_id", "=", document.company_id.id), ("name", "=", document.name)]
-            )
+            document.known_order_id = document.order_id or document._find_order()
 
     @api.depends("content")
     def _compute_content_fields(self):
@@ -369,8 +367,7 @@ class CloudprinterOrderDocument(models.Model):
         order = self._find_order()
         if step == "fetch":
             # `_on_files_settled` resumes the document
-            self.write({"order_id": order.id, "state": "checking", "next_attempt_date": False})
-            self.write({"attempt_count": 0, "failure_type": False, "problem": False})
+            self._settle("checking")
         elif step == "accept":
             intake._accept(order)
             self._settle("done" if order.document_id._is_same(self) else "kept")
@@ -379,17 +376,28 @@ class CloudprinterOrderDocument(models.Model):
             self._wait(step, intake._describe_step(step, self, content))
 
     def _settle(self, state):
-        """Write the final state of these documents."""
+        """Write a state in which the worker has nothing to do for these documents."""
         for document in self:
             document.order_id = document.order_id or document._find_order()
-        self.write({"state": state, "failure_type": False, "problem": False, "attempt_count": 0})
-        self.write({"next_attempt_date": False})
+        self.write(
+            {
+                "state": state,
+                "failure_type": False,
+                "problem": False,
+                "attempt_count": 0,
+                "next_attempt_date": False,
+            }
+        )
+
+    def _queue(self):
+        """Have the worker, or a call of `_take_in`, start again with these documents."""
+        self.write({"state": "received", "attempt_count": 0, "next_attempt_date": fields.Datetime.now()})
 
     def _process_again(self):
         """Have the worker look again at the documents that wait, since a fact may have changed."""
         waiting = self.filtered(lambda document: document.state == "waiting" and document.failure_type != "error")
         if waiting:
-            waiting.write({"state": "received", "attempt_count": 0, "next_attempt_date": fields.Datetime.now()})
+            waiting._queue()
             self._wake_worker()
 
     def _on_files_settled(self):
@@ -485,7 +493,7 @@ class CloudprinterOrderDocument(models.Model):
         failed = documents.order_id.file_ids.filtered(lambda file: file.state == "error")
         if failed:
             failed.action_fetch_again()
-        documents.write({"state": "received", "attempt_count": 0, "next_attempt_date": fields.Datetime.now()})
+        documents._queue()
         if len(self) == 1:
             documents._take_in()
             if not documents.problem:
@@ -541,7 +549,7 @@ class CloudprinterOrderDocument(models.Model):
 
     def _decide(self):
         """Go on after the decision of a user."""
-        self.write({"state": "received", "attempt_count": 0, "next_attempt_date": fields.Datetime.now()})
+        self._queue()
         self._take_in()
 
     def action_reject(self):

@@ -1,13 +1,15 @@
-from odoo import api, fields, models
+from odoo import fields, models
 
 
 class CloudprinterProductMapping(models.Model):
     """Maps a Cloudprinter product, or one of its variants, to a product in Odoo."""
 
     _name = "cloudprinter.product.mapping"
+    _inherit = ["cloudprinter.mapping.mixin"]
     _description = "Cloudprinter Product"
     _order = "name, option, id"
     _check_company_auto = True
+    _mapped_field = "product_id"
 
     name = fields.Char("Cloudprinter Product", required=True, help="Cloudprinter's reference, for example poster_a3.")
     option = fields.Char(
@@ -22,24 +24,6 @@ class CloudprinterProductMapping(models.Model):
     _name_uniq = models.UniqueIndex(
         "(company_id, name, COALESCE(option, ''))", "This Cloudprinter product is already in the list."
     )
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        mappings = super().create(vals_list)
-        mappings._process_documents_again()
-        return mappings
-
-    def write(self, vals):
-        res = super().write(vals)
-        self._process_documents_again()
-        return res
-
-    def _process_documents_again(self):
-        """Look again at the incoming orders that wait for a mapping."""
-        companies = self.filtered("product_id").company_id
-        domain = [("company_id", "in", companies.ids), ("state", "=", "waiting"), ("failure_type", "=", "unmatched")]
-        if companies:
-            self.env["cloudprinter.order.document"].sudo().search(domain)._process_again()
 
     def _find_products(self, company, items):
         """Return the product of each item of a document: the mapped one, else by internal reference.
