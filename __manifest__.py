@@ -51,6 +51,7 @@
     "assets": {
         "web.assets_backend": ["cloudprinter/static/src/**/*"],
         "web.assets_tests": ["cloudprinter/static/tests/tours/**/*"],
+        "web.assets_unit_tests": ["cloudprinter/static/tests/unit/**/*"],
     },
     "uninstall_hook": "uninstall_hook",
     "application": True,

@@ -64,6 +64,7 @@ def main():
             odoo = environment.ensure_odoo()
             if options.command in ("setup", "test", "screenshots"):
                 environment.ensure_browser()
+                environment.ensure_programs()
             postgres = stack.enter_context(Postgres(python).running(durable=options.command == "bench"))
             server = OdooServer(python, odoo, environment.ensure_addons(), postgres)
             if options.command == "screenshots":

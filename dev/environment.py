@@ -40,6 +40,8 @@ MISSING_FILES = ("odoo/addons/mail/static/lib/selfie_segmentation/selfie_segment
 STABLE_PACKAGES = ("fonts-font-awesome",)
 # OCA's queue of jobs, and the modules it needs to load
 QUEUE_JOB = ("odoo-addon-queue-job==19.0.2.4.0.1", "openupgradelib==3.13.7")
+# programs that tests start, each with its Debian package
+PROGRAMS = {"wkhtmltopdf": "wkhtmltopdf"}
 BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
 
 
@@ -289,6 +291,13 @@ def ensure_browser():
         if not attempt:
             ensure_debian(["chromium"], "The browser tests need Chromium.")
     raise SetupError("Chromium was installed but is not on the PATH.")
+
+
+def ensure_programs():
+    """Provide the programs that the tests start, such as the one with which Odoo prints."""
+    missing = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
+    if missing:
+        ensure_debian(missing, "The tests need them.")
 
 
 def ensure_queue_job():

@@ -22,6 +22,7 @@ from . import (
     cloudprinter_signal,
     cloudprinter_todo,
     delivery_carrier,
+    ir_actions_report,
     ir_cron,
     ir_ui_menu,
     mrp_production,

@@ -6,6 +6,8 @@ from ..order_document.changes import find_changes
 from ..order_document.urls import get_path
 from ..rule.gate import OrderFacts
 from ..tools.share import share_out
+from ..tools.text import Text as _
+from ..tools.text import from_json, translate
 
 SHOWN_AT_MOST = 20  # differences
 # that are used beside those of ISO 3166
@@ -17,17 +19,28 @@ def _simplify(text):
     return remove_accents(text).strip().lower()
 
 
-class Unmatched(UserError):
+class Wait(UserError):
+    """Raised when a user has to do something before a document can be processed.
+
+    :param list reasons: what, one `Text` each
+    """
+
+    def __init__(self, reasons):
+        super().__init__("\n".join(reasons))
+        self.reasons = reasons
+
+
+class Unmatched(Wait):
     """Raised when a part of the document has no counterpart in Odoo yet.
 
-    :param list reasons: what a user has to do, one line each
+    :param list reasons: what a user has to do, one `Text` each
     :param company: the company that the mappings belong to
     :param set products: Cloudprinter's products that are not mapped
     :param str method: the shipping method, if it is not mapped
     """
 
     def __init__(self, reasons, company, products=(), method=""):
-        super().__init__("\n".join(reasons))
+        super().__init__(reasons)
         self.company, self.products, self.method = company, products, method
 
     def list_what_is_missing(self, env):
@@ -98,21 +111,23 @@ class CloudprinterIntake(models.AbstractModel):
 
     @api.model
     def _describe_step(self, step, document, content):
-        """Return what a user has to know to take a step of the gate, one reason per line."""
+        """Return what a user has to know to take a step of the gate, as a list of texts."""
         order = document._find_order()
         if step == "canceled":
             sale = order.sale_order_ids[:1]
             if sale:
-                return self.env._("%(sale)s was canceled. Make a new sales order, or leave it.", sale=sale.name)
-            return self.env._("The sales order or all items of this order were canceled or deleted.")
+                return [_("%(sale)s was canceled. Make a new sales order, or leave it.", sale=sale.name)]
+            return [_("The sales order or all items of this order were canceled or deleted.")]
         if step == "changed":
             return self._describe_changes(order.document_id, document)
         if step == "lines":
-            return "\n".join(
-                self._describe_difference(order, content, *each) for each in self._get_differences(document).items()
-            )
-        failed = order.file_ids.filtered(lambda file: file.state == "error")
-        return "\n".join(f"{file.display_name}: {file.problem}" for file in failed)
+            differences = self._get_differences(document, content)
+            return [self._describe_difference(order, content, *each) for each in differences.items()]
+        return [
+            _("%(file)s: %(problem)s", file=file.display_name, problem=from_json(file.problem_source or ""))
+            for file in order.file_ids
+            if file.state == "error"
+        ]
 
     @api.model
     def _find_typed(self, document):
@@ -193,7 +208,7 @@ class CloudprinterIntake(models.AbstractModel):
         company, reasons, method = document.company_id, [], order_document.shipping.method
         customer = self._get_customer(company)
         if not customer:
-            reasons.append(self.env._("Choose the customer of incoming orders in Cloudprinter's settings."))
+            reasons.append(_("Choose the customer of incoming orders in Cloudprinter's settings."))
         found = self.env["cloudprinter.product.mapping"]._find_products(company, order_document.items)
         chosen = {line.name: line.product_id for line in document.line_ids if line.product_id}
         missing = set()
@@ -204,10 +219,10 @@ class CloudprinterIntake(models.AbstractModel):
             if len(products) == 1:
                 continue
             if not item.product:
-                reasons.append(self.env._("Item %(item)s has no product.", item=item.id))
+                reasons.append(_("Item %(item)s has no product.", item=item.id))
             elif products:
                 reasons.append(
-                    self.env._(
+                    _(
                         "Cloudprinter's product %(name)s of item %(item)s matches several products: %(products)s."
                         " Choose one.",
                         name=item.product,
@@ -218,7 +233,7 @@ class CloudprinterIntake(models.AbstractModel):
             missing.add(item.product)
         for name in sorted(filter(None, missing)):
             if not any(found[item.id] for item in order_document.items if item.product == name):
-                reasons.append(self.env._("Choose the product for Cloudprinter's %(name)s.", name=name))
+                reasons.append(_("Choose the product for Cloudprinter's %(name)s.", name=name))
         carrier = self._find_carrier(company, method)
         if method and not carrier:
             reasons.append(self._describe_missing_carrier(method))
@@ -234,7 +249,7 @@ class CloudprinterIntake(models.AbstractModel):
         return carriers._find_carrier(company, method) if method else carriers.carrier_id
 
     def _describe_missing_carrier(self, method):
-        return self.env._(
+        return _(
             "Choose the delivery method for Cloudprinter's shipping method %(method)s.",
             method=method,
         )
@@ -246,7 +261,7 @@ class CloudprinterIntake(models.AbstractModel):
         """
         if not address:
             return {}, [
-                self.env._(
+                _(
                     "The document has no delivery address. Reject the order, or enter it by hand with its id. The"
                     " document is then attached to it."
                 )
@@ -255,13 +270,13 @@ class CloudprinterIntake(models.AbstractModel):
         code = OTHER_CODES.get(address.country, address.country)
         country = document.country_id or self.env["res.country"].search([("code", "=", code)], limit=1)
         if not country:
-            flaws.append(self.env._("Choose the country of the delivery address (“%(code)s”).", code=address.country))
+            flaws.append(_("Choose the country of the delivery address (“%(code)s”).", code=address.country))
         wanted = _simplify(address.state).removeprefix(f"{country.code}-".lower())
         state = country.state_ids.filtered(lambda state: wanted in (_simplify(state.code), _simplify(state.name)))[:1]
         state = document.state_id or state
         if country.state_required and not state:
             flaws.append(
-                self.env._(
+                _(
                     "Choose the state of the delivery address in %(country)s (“%(code)s”).",
                     country=country.name,
                     code=address.state,
@@ -291,7 +306,7 @@ class CloudprinterIntake(models.AbstractModel):
         names = {part.currency for part in (costs, shipping) if part.currency}
         if len(names) > 1:
             return [
-                self.env._(
+                _(
                     "The document has amounts in several currencies: %(names)s. Reject the order, or enter it by hand"
                     " with its id. The document is then attached to it.",
                     names=", ".join(sorted(names)),
@@ -299,21 +314,20 @@ class CloudprinterIntake(models.AbstractModel):
             ]
         currency = self._get_currency(order_document)
         if names and not currency.active:
-            return [self.env._("Activate the currency %(name)s in Odoo.", name=names.pop())]
+            return [_("Activate the currency %(name)s in Odoo.", name=names.pop())]
         return []
 
     def _check_currency(self, sale, order_document):
         currency = self._get_currency(order_document)
         if currency and currency != sale.currency_id:
-            raise UserError(
-                self.env._(
-                    "The amounts are in %(currency)s, but orders of %(customer)s are in %(other)s. Give the customer a"
-                    " pricelist in %(currency)s.",
-                    currency=currency.name,
-                    customer=sale.partner_id.display_name,
-                    other=sale.currency_id.name,
-                )
+            reason = _(
+                "The amounts are in %(currency)s, but orders of %(customer)s are in %(other)s. Give the customer a"
+                " pricelist in %(currency)s.",
+                currency=currency.name,
+                customer=sale.partner_id.display_name,
+                other=sale.currency_id.name,
             )
+            raise Wait([reason])
 
     def _write_prices(self, sale, order_document):
         """Set prices that add up to what Cloudprinter pays for the items. Reordered items are free.
@@ -564,14 +578,14 @@ class CloudprinterIntake(models.AbstractModel):
         sale = order._get_live_sale()
         product = next((item.product or item.title for item in content.items if item.id == name), "")
         if there == "0":
-            return self.env._(
+            return _(
                 "%(sale)s has no line for item %(item)s: %(count)s × %(product)s.",
                 sale=sale.name or order.name,
                 item=name,
                 count=ordered,
                 product=product,
             )
-        return self.env._(
+        return _(
             "Item %(item)s: %(sale)s has %(quantity)s, Cloudprinter ordered %(count)s.",
             item=name,
             sale=sale.name,
@@ -653,7 +667,7 @@ class CloudprinterIntake(models.AbstractModel):
         if order_document.shipping.method and not carrier:
             flaws.append(self._describe_missing_carrier(order_document.shipping.method))
         if flaws:
-            raise UserError("\n".join(flaws))
+            raise UserError("\n".join(translate(self.env, flaw) for flaw in flaws))
         order = document._find_order()
         sale = order._get_live_sale()
         follows = sale and self._follows_document(sale)
@@ -683,18 +697,18 @@ class CloudprinterIntake(models.AbstractModel):
             delivered.partner_id = partner
 
     def _describe_changes(self, earlier, document):
-        """Return the differences between two documents of the same order, one line each."""
+        """Return the differences between two documents of the same order, as a list of texts."""
         if not earlier.content:
-            return self.env._("Cloudprinter sent this order again, long after it was completed.")
+            return [_("Cloudprinter sent this order again, long after it was completed.")]
         changes = find_changes(earlier._parse(), document._parse())
-        lines = [self.env._("Cloudprinter sent this order again with different content:")]
+        lines = [_("Cloudprinter sent this order again with different content:")]
         for path, old, new in changes[:SHOWN_AT_MOST]:
             # the note on the sales order stays when the recipient's data is deleted
             hidden = path.startswith(READER) or path.endswith(".url")
             lines.append(path if hidden else f"{path}: {old or '–'} → {new or '–'}")
         if len(changes) > SHOWN_AT_MOST:
-            lines.append(self.env._("and %(count)s more", count=len(changes) - SHOWN_AT_MOST))
-        return "\n".join(lines)
+            lines.append(_("and %(count)s more", count=len(changes) - SHOWN_AT_MOST))
+        return lines
 
     # === acceptance === #
 

@@ -16,7 +16,9 @@ from ..order_document.changes import find_changes
 from ..order_document.urls import get_path
 from ..rule.gate import get_next_step
 from ..tools.rights import check_manager
-from .cloudprinter_intake import Unmatched
+from ..tools.text import Text as _
+from ..tools.text import from_json, to_json, translate
+from .cloudprinter_intake import Unmatched, Wait
 
 _logger = logging.getLogger(__name__)
 
@@ -99,7 +101,8 @@ class CloudprinterOrderDocument(models.Model):
         "Failure",
         readonly=True,
     )
-    problem = fields.Text("What Is Needed", readonly=True)
+    problem_source = fields.Json(readonly=True)  # list of texts, see `to_json`
+    problem = fields.Text("What Is Needed", compute="_compute_problem")
     problem_summary = fields.Char("What Is Needed First", compute="_compute_problem_summary")
     attempt_count = fields.Integer(readonly=True)
     next_attempt_date = fields.Datetime(readonly=True)
@@ -158,6 +161,14 @@ class CloudprinterOrderDocument(models.Model):
             )
             files = [*content.files, *(file for item in content.items for file in item.files)]
             document.file_names = "\n".join(f"{file.type} {get_path(file.url)}" for file in files)
+
+    @api.depends("problem_source")
+    @api.depends_context("lang")
+    def _compute_problem(self):
+        """Show what is needed in the user's language, while the worker has another."""
+        for document in self:
+            texts = map(from_json, document.problem_source or ())
+            document.problem = "\n".join(translate(self.env, text) for text in texts)
 
     @api.depends("problem")
     def _compute_problem_summary(self):
@@ -329,11 +340,13 @@ class CloudprinterOrderDocument(models.Model):
             with self.env.cr.savepoint():
                 document._take_next_steps()
         except Unmatched as error:
-            document._wait("unmatched", error)
+            document._wait("unmatched", *error.reasons)
             document._list_items(document._parse())
             # another transaction may add the same entries
             with suppress(psycopg2.IntegrityError), self.env.cr.savepoint():
                 error.list_what_is_missing(document.env)
+        except Wait as error:
+            document._wait("error", *error.reasons)
         except UserError as error:
             document._wait("error", error)
         except RedirectWarning as error:
@@ -347,10 +360,7 @@ class CloudprinterOrderDocument(models.Model):
                 document._wait("error", document._describe_failure())
 
     def _describe_failure(self):
-        return self.env._(
-            "Unexpected error. See the server log (document %s).",
-            self.id,
-        )
+        return _("Unexpected error. See the server log (document %(id)s).", id=str(self.id))
 
     def _take_next_steps(self):
         """Do what follows from the facts, until a user has to act, files are awaited, or the document is settled."""
@@ -373,7 +383,7 @@ class CloudprinterOrderDocument(models.Model):
             self._settle("done" if order.document_id._is_same(self) else "kept")
         else:
             self.order_id = order
-            self._wait(step, intake._describe_step(step, self, content))
+            self._wait(step, *intake._describe_step(step, self, content))
 
     def _settle(self, state):
         """Write a state in which the worker has nothing to do for these documents."""
@@ -383,7 +393,7 @@ class CloudprinterOrderDocument(models.Model):
             {
                 "state": state,
                 "failure_type": False,
-                "problem": False,
+                "problem_source": False,
                 "attempt_count": 0,
                 "next_attempt_date": False,
             }
@@ -475,8 +485,9 @@ class CloudprinterOrderDocument(models.Model):
             else:
                 carriers.create({"company_id": self.company_id.id, "name": method, "carrier_id": self.carrier_id.id})
 
-    def _wait(self, failure_type, problem):
-        self.write({"state": "waiting", "failure_type": failure_type, "problem": str(problem)})
+    def _wait(self, failure_type, *texts):
+        """Have the document wait for a user. Each user reads the texts in their language."""
+        self.write({"state": "waiting", "failure_type": failure_type, "problem_source": [*map(to_json, texts)]})
 
     # === user decisions === #
 
@@ -588,7 +599,7 @@ class CloudprinterOrderDocument(models.Model):
         is_given_up = set(order.item_ids.mapped("stage")) == {"canceled"}
         documents = self.sudo().search([("company_id", "=", order.company_id.id), ("name", "=", order.name)])
         documents.filtered(lambda d: d.state in OPEN or (d.state in ("done", "kept") and is_given_up)).write(
-            {"order_id": order.id, "state": "rejected", "failure_type": False, "problem": False}
+            {"order_id": order.id, "state": "rejected", "failure_type": False, "problem_source": False}
         )
 
     # === anonymization === #

@@ -16,7 +16,7 @@ from ..tools.download import MEGABYTE, Result, download, parse_hosts
 from ..tools.parameters import get_parameter
 from ..tools.rights import check_manager
 from ..tools.text import Text as _
-from ..tools.text import translate
+from ..tools.text import from_json, to_json, translate
 
 _logger = logging.getLogger(__name__)
 
@@ -79,7 +79,8 @@ class CloudprinterOrderFile(models.Model):
     failure_type = fields.Selection(
         [("download", "It could not be downloaded"), ("corrupt", "It is damaged")], readonly=True
     )
-    problem = fields.Char(readonly=True, help="What is wrong and what to do.")
+    problem_source = fields.Json(readonly=True)  # a text, see `to_json`
+    problem = fields.Char(compute="_compute_problem", help="What is wrong and what to do.")
     attempt_count = fields.Integer("Attempts", required=True, readonly=True, default=0)
     next_attempt_date = fields.Datetime("Next Attempt", readonly=True, default=fields.Datetime.now)
     attachment_id = fields.Many2one("ir.attachment", "File", readonly=True, ondelete="set null")
@@ -96,6 +97,12 @@ class CloudprinterOrderFile(models.Model):
     def _compute_is_label(self):
         for file in self:
             file.is_label = file.type == "shipping_label"
+
+    @api.depends("problem_source")
+    @api.depends_context("lang")
+    def _compute_problem(self):
+        for file in self:
+            file.problem = file.problem_source and translate(self.env, from_json(file.problem_source))
 
     @api.depends("size")
     def _compute_size_text(self):
@@ -167,7 +174,7 @@ class CloudprinterOrderFile(models.Model):
         for company, files in self._read_group([("state", "=", "waiting")], ["company_id"], ["id:recordset"]):
             settings = company._cloudprinter_config()
             if not settings.cloudprinter_fetch_files:
-                files.write({"state": "link", "failure_type": False, "problem": False})
+                files.write({"state": "link", "failure_type": False, "problem_source": False})
                 files._tell_orders()
             elif company._cloudprinter_obstacle() not in ("copy", "neutralized"):
                 hosts[company.id] = parse_hosts(settings.cloudprinter_file_hosts)
@@ -256,7 +263,7 @@ class CloudprinterOrderFile(models.Model):
             {
                 "state": "fetched",
                 "failure_type": False,
-                "problem": False,
+                "problem_source": False,
                 "size": result.size,
                 "attachment_id": attachment.id,
             }
@@ -286,20 +293,20 @@ class CloudprinterOrderFile(models.Model):
             # damage in transit does not happen twice
             and not self.failure_type == failure_type == "corrupt"
         )
-        self = self.with_context(lang=self.company_id._cloudprinter_lang())
         if again:
-            remedy = self.env._("It is retried automatically.")
+            remedy = _("It is retried automatically.")
         elif result.kind == "refused":
-            remedy = self.env._("An administrator can allow it in the settings; otherwise, cancel the item.")
+            remedy = _("An administrator can allow it in the settings; otherwise, cancel the item.")
         elif result.kind == "corrupt":
-            remedy = self.env._("Try again once Cloudprinter has replaced it, or cancel the item.")
+            remedy = _("Try again once Cloudprinter has replaced it, or cancel the item.")
         else:
-            remedy = self.env._("Try again, or cancel the item.")
+            remedy = _("Try again, or cancel the item.")
+        problem = _("%(place)s: %(reason)s. %(remedy)s", place=self._get_place(), reason=result.reason, remedy=remedy)
         self.write(
             {
                 "state": "waiting" if again else "error",
                 "failure_type": failure_type,
-                "problem": f"{self._get_place()}: {translate(self.env, result.reason)}. {remedy}",
+                "problem_source": to_json(problem),
             }
         )
         if not again:
@@ -334,7 +341,7 @@ class CloudprinterOrderFile(models.Model):
             {
                 "state": "waiting",
                 "failure_type": False,
-                "problem": False,
+                "problem_source": False,
                 "attempt_count": 0,
                 "next_attempt_date": fields.Datetime.now(),
             }

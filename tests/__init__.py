@@ -18,6 +18,7 @@ from . import test_http
 from . import test_incoming_screens
 from . import test_intake
 from . import test_kept_links
+from . import test_javascript
 from . import test_languages
 from . import test_late_changes
 from . import test_life_cycle
@@ -47,6 +48,7 @@ from . import test_transfers
 from . import test_translations
 from . import test_travel
 from . import test_triggers
+from . import test_version_sequences
 from . import test_versions
 from . import test_waiting_order
 from . import test_what_is_shown

@@ -149,7 +149,7 @@ class TestVersions(IntakeCase):
         document = self.take_in(self.change_files("Expires=1"))
         document.order_id.file_ids.write({"state": "fetched"})
         files = document.order_id.item_ids.file_ids
-        files.write({"state": "error", "failure_type": "download", "problem": "expired"})
+        files.write({"state": "error", "failure_type": "download", "problem_source": "expired"})
         files._tell_orders()
         self.run_worker()
         self.assert_states("files")

@@ -35,6 +35,16 @@ class TestWaitingOrder(IntakeCase):
         self.assertEqual((self.mappings[0].product_id, self.method.carrier_id), (self.book, self.carrier))
         self.assertEqual(self.take_in(id="2").state, "done", "it was remembered")
 
+    def test_in_the_language_of_who_reads(self):
+        """R25: each user reads in their language what is needed, whatever language the worker has."""
+        self.env["res.lang"]._activate_lang("de_DE")
+        self.mappings[0].product_id = False
+        document = self.take_in().with_user(self.manager)
+        self.assertRegex(document.problem, "^Choose the product for Cloudprinter's .+")
+        german = document.with_context(lang="de_DE")
+        self.assertRegex(german.problem, "^Wählen Sie das Produkt .+")
+        self.assertEqual(german.problem_summary, german.problem)
+
     def test_several_products(self):
         """The product that a user chose is taken, although the mapping stays ambiguous."""
         self.mappings[0].unlink()

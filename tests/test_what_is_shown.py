@@ -1,9 +1,14 @@
 """What an order document says reaches who needs it."""
 
 import dataclasses
+import io
+
+from PIL import Image
+from reportlab.pdfgen.canvas import Canvas
 
 from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
+from odoo.tools.pdf import PdfFileReader
 
 from odoo.addons.cloudprinter import order_document
 
@@ -79,14 +84,14 @@ class TestWhatIsShown(IntakeCase):
                 model, field = place.rsplit(".", 1)
                 self.assertIn(field, self.env[model]._fields)
 
-    def given_label(self, *urls):
+    def given_label(self, *urls, **changes):
         """Return the delivery of an order with shipping labels, and customs data."""
         files = [{"type": "shipping_label", "format": "pdf", "url": url, "md5sum": "", "size": 1} for url in urls]
         shipping = {
             **self.content["order"]["shipping"],
             "proforma_invoice": {"currency": "EUR", "total": "12.50", "weight": "430"},
         }
-        return self.take_in(files=files, shipping=shipping).sale_order_id.picking_ids
+        return self.take_in(files=files, shipping=shipping, **changes).sale_order_id.picking_ids
 
     def test_packer_prints_the_label(self):
         picking = self.given_label("https://files.example.com/label.pdf").with_user(self.packer)
@@ -105,6 +110,39 @@ class TestWhatIsShown(IntakeCase):
         self.assertFalse(other.cloudprinter_has_label)
         with self.assertRaisesRegex(UserError, "no label"):
             other.action_cloudprinter_print_label()
+
+    def test_labels_and_slips_of_a_batch(self):
+        """One PDF file: the label of each delivery, then its slip."""
+        pickings = self.given_label("https://files.example.com/1.pdf")
+        pickings |= self.given_label("https://files.example.com/2.png", id="2")
+        contents = {"application/pdf": self.make_page(), "image/png": self.make_picture()}
+        for picking, (mimetype, raw) in zip(pickings, contents.items()):
+            attachment = self.env["ir.attachment"].create({"name": "label", "raw": raw, "mimetype": mimetype})
+            picking._cloudprinter_get_labels().write({"state": "fetched", "attachment_id": attachment.id})
+        reports = self.env["ir.actions.report"].with_user(self.packer).with_context(force_report_rendering=True)
+        name = "cloudprinter.report_labels_and_slips"
+        content, _type = reports._render_qweb_pdf(name, pickings.ids)
+        pages = [page.extract_text() for page in PdfFileReader(io.BytesIO(content)).pages]
+        self.assertEqual(len(pages), 4)
+        self.assertEqual(pages[0].strip(), "Label 1")
+        self.assertIn(pickings[0].name, pages[1])
+        self.assertIn(pickings[1].name, pages[3])
+
+        pickings[1]._cloudprinter_get_labels().write({"state": "link", "attachment_id": False})
+        with self.assertRaisesRegex(UserError, "shipping_label cannot be printed together with others"):
+            reports._render_qweb_pdf(name, pickings.ids)
+
+    def make_page(self):
+        page = io.BytesIO()
+        canvas = Canvas(page)
+        canvas.drawString(100, 700, "Label 1")
+        canvas.save()
+        return page.getvalue()
+
+    def make_picture(self):
+        picture = io.BytesIO()
+        Image.new("RGBA", (200, 300)).save(picture, "png")
+        return picture.getvalue()
 
     def test_link_that_is_no_web_address(self):
         picking = self.given_label("javascript:alert(1)").with_user(self.packer)

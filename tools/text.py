@@ -45,5 +45,21 @@ def translate(env, words):
         return str(TextError(words.place, translate(env, words.reason)))
     if isinstance(words, Text):
         # the source is a literal where the text is created
-        return env._(words.source, **words.values)  # pylint: disable=gettext-variable
+        values = {name: translate(env, value) for name, value in words.values.items()}
+        return env._(words.source, **values)  # pylint: disable=gettext-variable
     return words
+
+
+def to_json(text):
+    """Return what is stored of a text that each user reads in their language: a str, or [source, values] of a `Text`."""
+    if isinstance(text, Text):
+        return [text.source, {name: to_json(value) for name, value in text.values.items()}]
+    return str(text)
+
+
+def from_json(stored):
+    """Return the text of which `to_json` stored this."""
+    if isinstance(stored, str):
+        return stored
+    source, values = stored
+    return Text(source, **{name: from_json(value) for name, value in values.items()})

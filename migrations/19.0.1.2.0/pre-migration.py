@@ -1,4 +1,4 @@
-from odoo.tools.sql import table_exists
+from odoo.tools.sql import column_exists, table_exists
 
 
 def migrate(cr, version):
@@ -76,6 +76,15 @@ def _migrate_documents(cr):
                           AND newer.version > document.version)
         """
     )
+    # each user reads it in their language now
+    for table, source in (
+        ("cloudprinter_order_document", "jsonb_build_array(problem)"),
+        ("cloudprinter_order_file", "to_jsonb(problem)"),
+    ):
+        if column_exists(cr, table, "problem"):
+            cr.execute(f"ALTER TABLE {table} ADD COLUMN problem_source jsonb")
+            cr.execute(f"UPDATE {table} SET problem_source = {source} WHERE problem IS NOT NULL")
+            cr.execute(f"ALTER TABLE {table} DROP COLUMN problem")
     # the worker finds out what these wait for now
     cr.execute(
         """
