@@ -267,9 +267,14 @@ class CloudprinterOrderDocument(models.Model):
                 "links_digest": document.links_digest,
             }
         )
+        self._use_links(document.order)
+
+    def _use_links(self, content):
+        """Use the addresses of the files of this document if the order has the same content."""
         order = self._find_order()
         if order.document_id and order.document_id._is_same(self):
-            self.env["cloudprinter.intake"]._write_files(order, document.order, order.item_ids.grouped("name"))
+            order.document_id = self
+            self.env["cloudprinter.intake"]._write_files(order, content, order.item_ids.grouped("name"))
 
     def _is_same(self, other):
         """Return whether two stored documents have the same content."""
@@ -336,6 +341,8 @@ class CloudprinterOrderDocument(models.Model):
             # the last attempts killed the worker
             document._wait("error", document._describe_failure())
             return
+        if not document._replace_older():
+            return
         try:
             with self.env.cr.savepoint():
                 document._take_next_steps()
@@ -362,14 +369,19 @@ class CloudprinterOrderDocument(models.Model):
     def _describe_failure(self):
         return _("Unexpected error. See the server log (document %(id)s).", id=str(self.id))
 
+    def _replace_older(self):
+        """Close the older documents of the order; return whether this is the newest, and close it if not."""
+        newest = self._get_newest(self.company_id, self.name)
+        domain = [("company_id", "=", self.company_id.id), ("name", "=", self.name), ("version", "<", newest.version)]
+        self.search([*domain, ("state", "in", OPEN)])._settle("replaced")
+        return self == newest
+
     def _take_next_steps(self):
         """Do what follows from the facts, until a user has to act, files are awaited, or the document is settled."""
-        if self._get_newest(self.company_id, self.name) != self:
-            self._settle("replaced")
-            return
-        domain = [("company_id", "=", self.company_id.id), ("name", "=", self.name), ("version", "<", self.version)]
-        self.search([*domain, ("state", "in", OPEN)])._settle("replaced")
         intake, content = self.env["cloudprinter.intake"], self._parse()
+        if self._find_order().document_id != self:
+            # Cloudprinter went back to the content that the order has
+            self._use_links(content)
         step = get_next_step(intake._collect_facts(self, content))
         if step == "make":
             self.order_id = intake._make_or_attach(self, content)

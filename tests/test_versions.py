@@ -102,6 +102,21 @@ class TestVersions(IntakeCase):
         self.take_in()
         self.assert_states("done", "replaced", "done")
 
+    def test_links_after_a_change_that_was_not_wanted(self):
+        """A, B, A: the order has the addresses of the files that were sent last."""
+        self.take_in(self.change_files("a=1"))
+        self.take_in(priority="express")
+        self.take_in(self.change_files("a=2"))
+        self.assert_states("done", "replaced", "done")
+        files = self.get_sales().cloudprinter_order_id.item_ids.file_ids
+        self.assertEqual({file.url.partition("?")[2] for file in files}, {"a=2"})
+
+    def test_two_that_cannot_be_matched(self):
+        """Only the newest waits for a user."""
+        self.take_in(addresses__0__country="ZZ")
+        self.take_in(addresses__0__country="ZZ", priority="express")
+        self.assert_states("replaced", "unmatched")
+
     def test_known_is_what_equals_the_newest(self):
         self.take_in()
         changed = self.document(priority="express")
