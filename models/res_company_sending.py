@@ -92,8 +92,9 @@ class ResCompany(models.Model):
         last = self.env["cloudprinter.request"].sudo().search([], limit=1)
         self.sudo().write({"cloudprinter_resumed_request": last.id})
         self.env.flush_all()
-        Queue(self.env.cr).retry_now(companies.ids, refused)
+        again = Queue(self.env.cr).retry_now(companies.ids, refused)
         self.env["cloudprinter.signal"].invalidate_model()
+        self.env["cloudprinter.signal"].sudo().browse(again)._record("queued")
         self.env["cloudprinter.signal"]._wake_sender()
 
     # === status === #

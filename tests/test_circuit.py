@@ -272,7 +272,7 @@ class TestOwnFault(DeliveryCase):
         bad = self.accept("bad")
         self.server.misbehave(status=500, match=names("ItemRegistered"))
         self.send()
-        later = self.env["cloudprinter.signal"].create({"item_id": bad.id, "type": "ItemDelay", "delay": "24"})
+        later = self.env["cloudprinter.signal"]._insert([{"item_id": bad.id, "type": "ItemDelay", "delay": "24"}])
         self.wait(minutes=10)
         self.send()
         self.assertEqual((later.state, later.attempt_count), ("outgoing", 0))
@@ -285,7 +285,7 @@ class TestOwnFault(DeliveryCase):
     def test_process_that_never_came_back(self):
         """Each of twenty posts ended the process: the signal becomes an error."""
         signal = self.accept("1").signal_ids
-        signal.write({"fault_count": FAULTS_AT_MOST, "attempt_count": FAULTS_AT_MOST})
+        signal._update({"fault_count": FAULTS_AT_MOST, "attempt_count": FAULTS_AT_MOST})
         self.send()
         self.assertEqual((signal.state, signal.failure_type), ("error", "expired"))
         self.assertEqual(self.server.requests, [])

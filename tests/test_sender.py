@@ -458,7 +458,7 @@ class TestReporting(CloudprinterCase):
         with self.assertRaises(UserError) as caught:
             item.with_user(self.manager).name = "other"
         self.assertIn("being sent right now", str(caught.exception))
-        signal.write({"failure_type": "outage", "answer": "HTTP 500"})
+        signal._update({"failure_type": "outage", "answer": "HTTP 500"})
         item.with_user(self.manager).name = "other"
 
     def test_reported_stage(self):

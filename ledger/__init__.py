@@ -1,0 +1,3 @@
+from .check import check_company, check_order
+from .entry import make_entry, number_entries
+from .store import Store
