@@ -70,12 +70,15 @@ class Store:
             for name in COLUMNS[kind]
         )
 
-    def _read_rows(self, kind, condition, **values):
+    def _read_rows(self, kind, condition, limit=None, **values):
         columns, names = self._get_columns(kind), COLUMNS[kind]
         if kind == "signals":
             columns, names = f"{columns}, item.product_id", (*names, "product_id")
         return self._read(
-            names, f"SELECT {columns} FROM {TABLES[kind]} row {JOINS[kind]} WHERE {condition} ORDER BY row.id", **values
+            names,
+            f"SELECT {columns} FROM {TABLES[kind]} row {JOINS[kind]} WHERE {condition} ORDER BY row.id LIMIT %(limit)s",
+            limit=limit,
+            **values,
         )
 
     def read_rows(self, kind, ids):
@@ -86,6 +89,15 @@ class Store:
         """
         return self._read_rows(kind, "row.id = ANY(%(ids)s)", ids=list(ids))
 
+    def read_all(self, kind, company_ids):
+        """Yield all rows of these companies, the oldest first, a chunk at a time."""
+        last, rows = 0, True
+        while rows:
+            condition = "row.company_id = ANY(%(companies)s) AND row.id > %(last)s"
+            rows = self._read_rows(kind, condition, companies=company_ids, last=last, limit=CHUNK)
+            yield from rows
+            last = rows[-1]["id"] if rows else last
+
     def read_signals_of(self, order_ids):
         return self._read_rows("signals", "row.order_id = ANY(%(orders)s)", orders=order_ids)
 
@@ -93,7 +105,7 @@ class Store:
         """Return the attempts at these signals."""
         rows = self._run(
             f"SELECT DISTINCT cloudprinter_request_id FROM {RELATION} WHERE cloudprinter_signal_id = ANY(%(ids)s)",
-            ids=signal_ids,
+            ids=list(signal_ids),
         )
         return {row[0] for row in rows}
 
@@ -205,6 +217,23 @@ class Store:
             if len(entries) < CHUNK:
                 return
             position = (entries[-1]["number"], entries[-1]["id"])
+
+    def find_gaps(self, company_id):
+        """Return the missing numbers as (first, last), also those before the last that was given."""
+        return self._run(
+            """
+            SELECT before + 1, number - 1
+              FROM (SELECT number, lag(number, 1, 0) OVER (ORDER BY number) AS before
+                      FROM (SELECT number FROM cloudprinter_ledger_entry WHERE company_id = %(company)s
+                             UNION ALL
+                            SELECT number + 1 FROM cloudprinter_ledger_head WHERE company_id = %(company)s) known
+                     WHERE number IS NOT NULL) pairs
+             WHERE number > before + 1
+          ORDER BY 1
+             LIMIT 1000
+            """,
+            company=company_id,
+        )
 
     def read_entries_of(self, company_id, order_ids):
         """Return the company's entries about these orders, in order, those without a number last."""

@@ -309,9 +309,10 @@ def is_evidence(table, row):
 
 
 def _find_differences(table, row, said, salt):
-    ignored = set(PRIVATE if salt is None else ())
+    # erased
+    ignored = PRIVATE.intersection(said) if salt is None else set()
     if table == "signals" and row.get("state") == said.get("state") == "outgoing":
-        ignored.update(CHANGED_IN_QUEUE)
+        ignored |= set(CHANGED_IN_QUEUE)
     return {name for name in {*row, *said} - ignored if row.get(name) != said.get(name)}
 
 

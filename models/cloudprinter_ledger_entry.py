@@ -69,20 +69,32 @@ class CloudprinterLedgerEntry(models.Model):
     # === adding === #
 
     @api.model
-    def _add(self, kind, signal_ids, company_id=None):
+    def _add(self, kind, signal_ids, company_id=None, with_attempts=False):
         """Record signals as they are now, one entry per company and order.
 
         :param company_id: in whose ledger, by default that of each signal
+        :param bool with_attempts: record their attempts again too
         """
         self.env["cloudprinter.order"].flush_model(["name"])
         self.env["cloudprinter.item"].flush_model(["name", "product_id"])
-        groups = defaultdict(list)
-        for row in Store(self.env.cr).read_rows("signals", signal_ids):
+        store, groups = Store(self.env.cr), defaultdict(list)
+        attempts = store.read_rows("attempts", store.get_attempt_ids(signal_ids)) if with_attempts else []
+        for row in store.read_rows("signals", signal_ids):
             groups[company_id or row["company_id"], row["order_id"]].append(row)
         date, facts = fields.Datetime.to_string(fields.Datetime.now()), {"user": self._get_user_id()}
         self._write_waiting(
             [
-                (company_id, kind, date, facts, {"order_id": order_id, "signals": signals})
+                (
+                    company_id,
+                    kind,
+                    date,
+                    facts,
+                    {
+                        "order_id": order_id,
+                        "signals": signals,
+                        "attempts": [a for a in attempts if any(s["id"] in a["signal_ids"] for s in signals)],
+                    },
+                )
                 for (company_id, order_id), signals in groups.items()
             ]
         )

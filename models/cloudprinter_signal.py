@@ -301,20 +301,21 @@ class CloudprinterSignal(models.Model):
         if decides or vals:
             super()._update({**vals, "decided": True} if decides else vals)
         kept = self.filtered(lambda signal: signal.attempt_count or signal.decided)
-        kept._record(kind)
+        # the entries about their new order have to name their attempts
+        kept._record(kind, with_attempts="order_id" in vals)
         # the chain of the company that had them says where they went
         gone = kept.filtered(lambda signal: signal.company_id.id != companies[signal.id])
         for company_id, signals in gone.grouped(lambda signal: companies[signal.id]).items():
-            signals._record(kind, company_id)
+            signals._record(kind, company_id=company_id)
 
     def _record_ids(self):
         """Record the corrected ids of the orders and items of signals in the ledger."""
         self.filtered(lambda signal: signal.attempt_count or signal.decided)._record("changed")
 
-    def _record(self, kind, company_id=None):
-        """Write an entry about these signals as they are now, and have the sender number it."""
+    def _record(self, kind, **options):
+        """Write entries about these signals as they are now, and have the sender number them."""
         if self:
-            self.env["cloudprinter.ledger.entry"].sudo()._add(kind, self.ids, company_id)
+            self.env["cloudprinter.ledger.entry"].sudo()._add(kind, self.ids, **options)
 
     @api.model
     def _wake_sender(self, at=None):

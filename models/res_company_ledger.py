@@ -3,7 +3,7 @@ from datetime import timedelta
 from odoo import fields, models
 from odoo.exceptions import AccessError
 
-from ..ledger import Store, check_company
+from ..ledger import Store, check_company, check_order
 from ..tools.text import translate
 
 # settings whose changes are in the ledger
@@ -86,6 +86,18 @@ class ResCompany(models.Model):
         self.env.flush_all()
         late = fields.Datetime.to_string(fields.Datetime.now() - WAITS_AT_MOST)
         chain = check_company(Store(self.env.cr), self.id, late, [self._cloudprinter_read_known(text) for text in known])
+        for finding in chain.problems:
+            finding["problem"] = translate(self.env, finding["problem"])
+        return chain
+
+    def _cloudprinter_check_order(self, order):
+        """Check what the ledger has about one order of this company.
+
+        :rtype: Chain
+        """
+        self.ensure_one()
+        self.env.flush_all()
+        chain = check_order(Store(self.env.cr), self.id, order.id)
         for finding in chain.problems:
             finding["problem"] = translate(self.env, finding["problem"])
         return chain

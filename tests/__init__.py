@@ -20,6 +20,8 @@ from . import test_intake
 from . import test_kept_links
 from . import test_languages
 from . import test_late_changes
+from . import test_ledger
+from . import test_ledger_rule
 from . import test_life_cycle
 from . import test_links
 from . import test_main_way

@@ -117,6 +117,7 @@ class TestOutage(DeliveryCase):
     def test_companies_are_apart(self):
         other = self.env["res.company"].create(
             {"name": "Other Shop", "cloudprinter_signal_api_key": KEY, "cloudprinter_signal_url": self.server.url}
+            | {"cloudprinter_hold": False}
         )
         self.break_down("1")
         self.server.behave()
@@ -135,6 +136,7 @@ class TestCompaniesTakeTurns(DeliveryCase):
         """One company has thirty older orders and a slow endpoint: the three orders of another company do not wait."""
         other = self.env["res.company"].create(
             {"name": "Fast", "cloudprinter_signal_api_key": KEY, "cloudprinter_signal_url": self.server.url}
+            | {"cloudprinter_hold": False}
         )
         self.env["ir.config_parameter"].set_param("cloudprinter.connections", "2")
         self.accept(*(f"slow {number}" for number in range(30)))

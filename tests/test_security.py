@@ -134,6 +134,7 @@ class TestSecurity(CloudprinterCase):
     def test_companies_send_with_their_own_key(self):
         other = self.env["res.company"].create(
             {"name": "Other Shop", "cloudprinter_signal_api_key": "0" * 32, "cloudprinter_signal_url": self.server.url}
+            | {"cloudprinter_hold": False}
         )
         item = self.accept(other)
         mine = self.sell_one()

@@ -259,7 +259,8 @@ class TestSender(CloudprinterCase):
                 self.send()
                 self.assertEqual(self.server.requests, [])
                 self.assertIn(words, self.company.cloudprinter_status()["reason"])
-                self.company[field] = good
+                # a new key would start on hold
+                self.company.write({"cloudprinter_hold": False, field: good})
                 self.send()
                 self.assert_states(item, [("ItemRegistered", "sent", False)])
                 self.server.requests.clear()
