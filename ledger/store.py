@@ -254,6 +254,14 @@ class Store:
             kinds=list(kinds),
         )
 
+    def read_all_names(self, company_id, subjects):
+        """Return all name entries of these subjects, the oldest first."""
+        return self._read_entries(
+            "company_id = %(company)s AND subject = ANY(%(subjects)s) ORDER BY id",
+            company=company_id,
+            subjects=list(subjects),
+        )
+
     def read_names(self, company_id, subjects):
         """Return the last name entry of each of these subjects."""
         return self._read_entries(

@@ -111,6 +111,7 @@ class Chain:
 
     :param int company_id: of which the entries are
     :param list known: of (number, hash or its first 16 digits or more, where it is from)
+    :ivar confirmed: where those of `known` are from that agree
     :ivar problems: what was found: dicts with `problem` (a text) and `number` or `entry`, `signal` or `attempt` (ids)
     """
 
@@ -119,7 +120,7 @@ class Chain:
         self.first = self.number = self.count = 0
         self.hash = NOTHING
         self.database = None
-        self.problems, self.seals = [], []
+        self.confirmed, self.problems, self.seals = [], [], []
         self.deleted, self.erased = set(), set()  # ids of attempts, numbers of entries
         self._known = {}
         for number, entry_hash, origin in known:
@@ -159,6 +160,8 @@ class Chain:
         if len(known) < 16 or not str(entry_hash).startswith(known.lower()):
             problem = _("It has another hash than %(origin)s. The ledger was written again")
             self.complain(problem.fill_in(origin=origin), number=number)
+        else:
+            self.confirmed.append(origin)
 
     def learn(self, entry):
         """Take notice of an entry that is not about an order."""
@@ -414,6 +417,8 @@ def main():
         stamps = sum(bool(answer) for *_seal, answer in chain.seals)
         print(f"Company {chain.company_id}: {chain.count} entries, {chain.first} to {chain.number}, hash {chain.hash}")
         print(f"  {len(chain.seals)} seals, of which {stamps} time stamps ({'' if options.ca_file else 'not '}checked)")
+        for origin in chain.confirmed:
+            print(f"  agrees with {origin}")
         for problem in chain.problems:
             place = ", ".join(f"{name} {value}" for name, value in problem.items() if name != "problem")
             print(f"  {place}: {problem['problem']}")

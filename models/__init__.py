@@ -15,6 +15,7 @@ from . import (
     cloudprinter_ledger_entry,
     cloudprinter_ledger_export,
     cloudprinter_ledger_head,
+    cloudprinter_ledger_seal,
     cloudprinter_order,
     cloudprinter_order_document,
     cloudprinter_order_document_line,

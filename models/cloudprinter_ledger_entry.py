@@ -5,7 +5,7 @@ from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.modules import Manifest
 
-from ..ledger import Store, make_entry, number_entries
+from ..ledger import Store, make_entry, number_entries, verify
 
 WAITING_AT_ONCE = 1000
 KINDS = [
@@ -165,6 +165,40 @@ class CloudprinterLedgerEntry(models.Model):
             if known.get(subject) != name:
                 yield make_entry(company_id, "name", date, {}, subject=subject, name=name)
 
+    @api.model
+    def _chain_existing(self):
+        """Record what is in a database that had no chain, one entry per order, and chain it.
+
+        It says how the ledger was then, and proves nothing of the time before.
+        """
+        store, date = Store(self.env.cr), fields.Datetime.to_string(fields.Datetime.now())
+        for order_ids in store.get_order_ids():
+            groups = defaultdict(list)
+            for row in store.read_signals_of(order_ids):
+                if row["attempt_count"] or row["decided"]:
+                    groups[row["company_id"], row["order_id"]].append(row)
+            ids = [row["id"] for rows in groups.values() for row in rows]
+            of_order = {row["id"]: row["order_id"] for rows in groups.values() for row in rows}
+            attempts = defaultdict(list)
+            for attempt in store.read_rows("attempts", store.get_attempt_ids(ids)):
+                for order_id in {of_order.get(signal_id) for signal_id in attempt["signal_ids"]}:
+                    attempts[order_id].append(attempt)
+            store.insert(
+                self._make_entries(
+                    [
+                        (
+                            company_id,
+                            "found",
+                            date,
+                            {},
+                            {"order_id": order_id, "signals": rows, "attempts": attempts[order_id]},
+                        )
+                        for (company_id, order_id), rows in groups.items()
+                    ]
+                )
+            )
+        self._chain()
+
     # === chaining: only by the sender === #
 
     @api.model
@@ -198,7 +232,12 @@ class CloudprinterLedgerEntry(models.Model):
         }
         return make_entry(company_id, "begin", fields.Datetime.to_string(fields.Datetime.now()), facts)
 
-    # === erasing === #
+    # === reading and erasing === #
+
+    def _read_content(self):
+        self.ensure_one()
+        return verify.read_content(verify.Chain(self.company_id.id), {"id": self.id, "content": self.content})
+
 
     def action_erase(self):
         """Erase the private texts of these entries. What else they say stays, and the chain too."""

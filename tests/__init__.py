@@ -36,6 +36,7 @@ from . import test_queue
 from . import test_reject
 from . import test_report
 from . import test_reports
+from . import test_seal
 from . import test_search
 from . import test_security
 from . import test_sender

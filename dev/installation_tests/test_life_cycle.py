@@ -331,6 +331,7 @@ class TestLedgerAndUninstall(LifeCase):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             files = {name: archive.read(name) for name in archive.namelist()}
         manifest = json.loads(files.pop("manifest.json"))
+        self.assertTrue(files.pop("verify.py").startswith(b"#!"))
         self.assertEqual(manifest["exported_by"], "biller")
         self.assertEqual(manifest["files"].keys(), files.keys())
         for name, content in files.items():
@@ -404,7 +405,7 @@ class TestReleaseArchive(LifeCase):
     """The release contains only the add-on, and works without the repository."""
 
     # requirements of Odoo 19 itself, among the add-on's imports
-    OF_ODOO = {"dateutil", "lxml", "markupsafe", "openpyxl", "psycopg2", "pytz", "requests", "urllib3", "werkzeug"}
+    OF_ODOO = {"asn1crypto", "dateutil", "lxml", "markupsafe", "openpyxl", "psycopg2", "pytz", "requests", "urllib3", "werkzeug"}
 
     @classmethod
     def create_database(cls, name):
