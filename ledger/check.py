@@ -1,5 +1,7 @@
 """Check the ledger in the database, with the rules of `verify.py`."""
 
+# independent of Odoo, so there is no env: pylint: disable=prefer-env-translation
+
 from ..tools.text import Text as _
 from .store import TABLES
 from .verify import NOTHING, Chain, Rows, get_hash, get_place

@@ -14,6 +14,8 @@ Texts that may have to be erased are not in the content of an entry but beside i
 digest, made with a random salt which is erased with them.
 """
 
+# independent of Odoo, so there is no env: pylint: disable=prefer-env-translation
+
 import argparse
 import base64
 import hashlib

@@ -64,7 +64,7 @@ class ResConfigSettings(models.TransientModel):
 
     @api.onchange("cloudprinter_signal_api_key")
     def _onchange_cloudprinter_signal_api_key(self):
-        # start on hold, so that users can check what would be sent
+        # show what the company does with a first key
         if self.cloudprinter_signal_api_key and not self.company_id.cloudprinter_signal_api_key:
             self.cloudprinter_hold = True
 

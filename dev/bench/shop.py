@@ -345,3 +345,29 @@ def time_items_list(env):
     seconds = time.perf_counter() - start
     assert len(page["records"]) == min(80, page["length"])
     return items.search_count([]), seconds
+
+
+# === a large ledger === #
+
+
+def time_chaining(env):
+    start = time.perf_counter()
+    env["cloudprinter.ledger.entry"]._chain_existing()
+    env.cr.commit()
+    seconds = time.perf_counter() - start
+    env.cr.execute(SQL("ANALYZE cloudprinter_ledger_entry"))
+    return seconds
+
+
+def time_check(env):
+    start = time.perf_counter()
+    problems = env.company.cloudprinter_check_ledger()
+    return [time.perf_counter() - start, problems[:3]]
+
+
+def time_export(env, path):
+    start = time.perf_counter()
+    with open(path, "wb") as file:
+        env["cloudprinter.ledger.export"]._write_zip(file)
+    env.cr.rollback()
+    return time.perf_counter() - start
