@@ -254,6 +254,40 @@ class Store:
             kinds=list(kinds),
         )
 
+    def get_names(self, company_id, user_ids, product_ids):
+        """Return (subject, name) of users, and of products in the language of the company, as they are now."""
+        return self._run(
+            """
+            SELECT 'res.users,' || users.id, partner.name
+              FROM res_users users
+              JOIN res_partner partner ON partner.id = users.partner_id
+             WHERE users.id = ANY(%(users)s)
+             UNION ALL
+            SELECT 'product.product,' || product.id,
+                   concat_ws(' ', '[' || NULLIF(product.default_code, '') || ']',
+                             COALESCE(template.name->>company.lang, template.name->>'en_US'),
+                             (SELECT '(' || string_agg(COALESCE(value.name->>company.lang, value.name->>'en_US'), ', '
+                                                       ORDER BY line.sequence, line.id) || ')'
+                                FROM product_variant_combination combination
+                                JOIN product_template_attribute_value chosen
+                                  ON chosen.id = combination.product_template_attribute_value_id
+                                JOIN product_template_attribute_line line ON line.id = chosen.attribute_line_id
+                                JOIN product_attribute_value value ON value.id = chosen.product_attribute_value_id
+                               WHERE combination.product_product_id = product.id))
+              FROM product_product product
+              JOIN product_template template ON template.id = product.product_tmpl_id,
+                   (SELECT partner.lang
+                      FROM res_company
+                      JOIN res_partner partner ON partner.id = res_company.partner_id
+                     WHERE res_company.id = %(company)s) company
+             WHERE product.id = ANY(%(products)s)
+          ORDER BY 1
+            """,
+            company=company_id,
+            users=user_ids,
+            products=product_ids,
+        )
+
     def read_all_names(self, company_id, subjects):
         """Return all name entries of these subjects, the oldest first."""
         return self._read_entries(

@@ -150,22 +150,25 @@ class CloudprinterLedgerEntry(models.Model):
             subjects[company_id].update(("res.users", user_id) for user_id in users if user_id)
             entries.append(make_entry(company_id, kind, date, {**values, "products": products}, **about))
         names = [
-            name for company_id, members in subjects.items() for name in self._make_names(company_id, members, facts[0][2])
+            make_entry(company_id, "name", facts[0][2], {}, subject=subject, name=name)
+            for company_id, members in subjects.items()
+            for subject, name in self._find_new_names(company_id, members)
         ]
         return [*names, *entries]
 
     @api.model
-    def _make_names(self, company_id, subjects, date):
-        """Return an entry for each of these that has another name than in the last entry about it."""
-        known = {}
-        for entry in Store(self.env.cr).read_names(company_id, [f"{model},{res_id}" for model, res_id in subjects]):
-            known[entry["subject"]] = read_private(entry).get("name")
-        company = self.env["res.company"].browse(company_id)
-        for model, res_id in sorted(subjects):
-            record = self.env[model].sudo().with_context(lang=company._cloudprinter_lang()).browse(res_id)
-            subject, name = f"{model},{res_id}", record.display_name
-            if known.get(subject) != name:
-                yield make_entry(company_id, "name", date, {}, subject=subject, name=name)
+    def _find_new_names(self, company_id, subjects):
+        """Return (subject, name) of what has another name than in the last entry about it."""
+        store = Store(self.env.cr)
+        wanted = [f"{model},{res_id}" for model, res_id in sorted(subjects)]
+        known = {entry["subject"]: read_private(entry).get("name") for entry in store.read_names(company_id, wanted)}
+        # the ORM would take longer than all the rest
+        found = store.get_names(
+            company_id,
+            [res_id for model, res_id in subjects if model == "res.users"],
+            [res_id for model, res_id in subjects if model == "product.product"],
+        )
+        return [(subject, name) for subject, name in found if known.get(subject) != name]
 
     @api.model
     def _chain_existing(self):
