@@ -57,6 +57,7 @@ class Result:
     :param response: the body of the answer, at most 4,000 characters
     :param retry_after: seconds to wait from now if the remote asks for it, 0 to 3,600, or None
     :param duration_ms: milliseconds from resolving the host name to the end of the answer
+    :param date: the answer's Date header as it was, at most 100 characters
     :param posts: number of posts: 2 if the remote had closed the kept-alive connection
     """
 
@@ -67,6 +68,7 @@ class Result:
     retry_after: float | None = None
     duration_ms: int = 0
     posts: int = 1
+    date: str = ""
 
 
 def check_url(url):
@@ -168,6 +170,7 @@ class Client:
             retry_after=_retry_after(answer.headers.get("Retry-After")),
             duration_ms=_since(start),
             posts=posts,
+            date=_storable(answer.headers.get("Date", ""))[:100],
         )
 
 

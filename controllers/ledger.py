@@ -7,7 +7,7 @@ from odoo.http import Response, content_disposition, request
 
 
 class LedgerController(http.Controller):
-    @http.route("/cloudprinter/ledger", type="http", auth="user", methods=["GET"], readonly=True)
+    @http.route("/cloudprinter/ledger", type="http", auth="user", methods=["GET"])
     def export(self):
         """Return the ledger as a zip, written to a temporary file to limit memory use."""
         if "cloudprinter.ledger.export" not in request.env:

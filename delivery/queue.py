@@ -224,22 +224,27 @@ class Queue:
         )
 
     def retry_now(self, company_ids, refused_order_ids):
-        """Make signals due that were tried before, and queue the refused ones of these orders again."""
-        self._run(
+        """Make signals due that were tried before, and queue the refused ones of these orders again.
+
+        :returns: the ids of those that were refused or had failed
+        """
+        rows = self._run(
             """
-            UPDATE cloudprinter_signal
+            UPDATE cloudprinter_signal signal
                SET state = 'outgoing', failure_type = NULL, fault_count = 0, next_attempt_date = %(now)s
-             WHERE id IN (SELECT id
-                            FROM cloudprinter_signal
-                           WHERE company_id = ANY(%(companies)s)
-                             AND (state = 'outgoing' AND attempt_count > 0
-                                  OR state = 'error' AND failure_type = 'refused' AND order_id = ANY(%(orders)s))
-                             FOR NO KEY UPDATE SKIP LOCKED)
-         RETURNING id
+              FROM (SELECT id, failure_type
+                      FROM cloudprinter_signal
+                     WHERE company_id = ANY(%(companies)s)
+                       AND (state = 'outgoing' AND attempt_count > 0
+                            OR state = 'error' AND failure_type = 'refused' AND order_id = ANY(%(orders)s))
+                       FOR NO KEY UPDATE SKIP LOCKED) before
+             WHERE signal.id = before.id
+         RETURNING signal.id, before.failure_type IS NOT NULL
             """,
             companies=company_ids,
             orders=refused_order_ids,
         )
+        return [signal_id for signal_id, changed in rows if changed]
 
     # === answers === #
 
@@ -272,6 +277,36 @@ class Queue:
             """,
             user=user_id,
             **dict(zip(ACCEPTED, map(list, zip(*rows)))),
+        )
+
+    def fail(self, signal_ids, change, attempt_id, status, answer, repeats, user_id):
+        """Write to signals that an attempt was not accepted.
+
+        :param Change change: see `settle`
+        :param int repeats: further posts of the attempt
+        """
+        self._run(
+            """
+            UPDATE cloudprinter_signal
+               SET state = %(state)s, failure_type = %(failure)s, fault_count = %(faults)s, alone = alone OR %(alone)s,
+                   next_attempt_date = %(next)s, last_attempt_id = %(attempt)s, http_status = %(status)s,
+                   answer = %(answer)s, to_tell = to_tell OR %(settled)s, attempt_count = attempt_count + %(repeats)s,
+                   write_date = %(now)s, write_uid = %(user)s
+             WHERE id = ANY(%(ids)s)
+         RETURNING id
+            """,
+            ids=signal_ids,
+            state=change.state,
+            failure=change.failure_type,
+            faults=change.fault_count,
+            alone=change.alone,
+            next=change.next_attempt_date,
+            settled=change.state != "outgoing",
+            attempt=attempt_id,
+            status=status,
+            answer=answer,
+            repeats=repeats,
+            user=user_id,
         )
 
     # === chatter === #

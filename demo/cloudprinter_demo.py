@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from odoo import Command, api, fields, models
+from odoo.tools import SQL
 
 from .. import cloudsignal, order_document
 from ..cloudsignal import Outcome
-from ..delivery import Attempt, Bundle, Circuit, Endpoint, Row
-from ..models.cloudprinter_signal import LEDGER_TOKEN
+from ..delivery import Attempt, Bundle, Circuit, Endpoint, Queue, Row
 
 FIRST_ORDER = 200000010000
 PAUSE = timedelta(hours=4)  # between two steps
@@ -193,7 +193,7 @@ class _Shop:
     def notice(self, items, when):
         """Create the due signals, which otherwise wait for a user while modules are installed."""
         items.changed_by_update = False
-        items.with_context(cloudprinter_ledger=LEDGER_TOKEN)._make_due_signals(event_date=when)
+        items._make_due_signals(is_asked=True, event_date=when)
 
     def accept(self, order, when):
         self._answer(order, when, cloudsignal.Result(Outcome.ACCEPTED, 200, response="{}", duration_ms=84))
@@ -218,8 +218,14 @@ class _Shop:
         signals = order.signal_ids.filtered(lambda signal: signal.state == "outgoing").sorted("id")
         if not signals:
             return
-        for signal in signals:
-            signal.write({"attempt_count": signal.attempt_count + 1, "fault_count": signal.fault_count + 1})
+        self.env.cr.execute(
+            SQL(
+                "UPDATE cloudprinter_signal SET attempt_count = attempt_count + 1, fault_count = fault_count + 1"
+                " WHERE id IN %s",
+                signals._ids,
+            )
+        )
+        signals.invalidate_recordset()
         rows = tuple(
             Row(signal.id, last_attempt_id=signal.last_attempt_id, signal=signal._to_cloudsignal())
             for signal in signals
@@ -234,7 +240,8 @@ class _Shop:
         )
         ledger = self.env["cloudprinter.ledger"]
         ledger._settle(ledger._write_attempts([attempt]))
-        signals.with_context(cloudprinter_ledger=LEDGER_TOKEN).to_tell = False
+        Queue(self.env.cr).mark_told(signals.ids)
+        signals.invalidate_recordset()
 
     # === production and delivery === #
 

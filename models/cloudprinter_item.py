@@ -9,7 +9,6 @@ from odoo.tools import clean_context
 
 from ..cloudsignal import CANCEL_CAUSES
 from ..rule.stage import MAKING, MILESTONES, STAGE_OF, STAGES, TERMINAL, Facts, derive_stage
-from .cloudprinter_signal import LEDGER_TOKEN
 
 _logger = logging.getLogger(__name__)
 
@@ -351,6 +350,8 @@ class CloudprinterItem(models.Model):
         changed.flush_recordset(["order_id", "name"])
         if "order_id" in vals:
             self._take_along_to_order()
+        elif changed:
+            changed.signal_ids.sudo()._record_ids()
         changed.signal_ids.sudo()._send_with_new_ids()
         cancellations._take_cause()
         return res
@@ -383,8 +384,8 @@ class CloudprinterItem(models.Model):
 
     def _take_along_to_order(self):
         """Move the signals and files of the items to their new order."""
-        signals = self.sudo().signal_ids.with_context(cloudprinter_ledger=LEDGER_TOKEN)
-        signals.write({"order_id": self.order_id.id, "company_id": self.company_id.id})
+        signals = self.sudo().signal_ids
+        signals._update({"order_id": self.order_id.id, "company_id": self.company_id.id})
         self.sudo().file_ids.order_id = self.order_id
 
     def unlink(self):

@@ -4,7 +4,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from ..cloudsignal import CANCEL_CAUSES
 from ..rule.stage import STAGE_OF, TERMINAL, get_milestones, rank
 from ..tools.rights import check_manager
-from .cloudprinter_signal import LEDGER_TOKEN, REPORTED_ELSEWHERE
+from .cloudprinter_signal import REPORTED_ELSEWHERE
 
 
 class CloudprinterItem(models.Model):
@@ -172,7 +172,7 @@ class CloudprinterItem(models.Model):
                 own.action_send()
                 continue
             vals_list += item._prepare_steps(signal_type, details, rows)
-        self.env["cloudprinter.signal"].sudo().create(vals_list)
+        self.env["cloudprinter.signal"].sudo()._insert(vals_list)
         return True
 
     def report_delay(self, hours, cause):
@@ -204,7 +204,7 @@ class CloudprinterItem(models.Model):
             for company in self.company_id
         }
         items = self.sudo()
-        items.env["cloudprinter.signal"].create(
+        items.env["cloudprinter.signal"]._insert(
             [item._prepare_report(types[item.company_id], cause=cause, delay=hours) for item in items]
         )
         items.promised_date = fields.Datetime.add(fields.Datetime.now(), hours=int(hours))
@@ -239,8 +239,7 @@ class CloudprinterItem(models.Model):
 
     def action_ignore_changes(self):
         """Record as already reported what an update of the add-on found out about the items."""
-        items = self._take_changes().with_context(cloudprinter_ledger=LEDGER_TOKEN)
-        items._make_due_signals(**REPORTED_ELSEWHERE)
+        self._take_changes()._make_due_signals(is_asked=True, **REPORTED_ELSEWHERE)
         return True
 
     def _take_changes(self):

@@ -4,7 +4,7 @@ from odoo import SUPERUSER_ID, api, fields, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ..rule.stage import STAGE_OF, TERMINAL, get_milestones, is_packed, plan_signals
-from .cloudprinter_signal import LEDGER_TOKEN, REPORTED_ELSEWHERE
+from .cloudprinter_signal import REPORTED_ELSEWHERE
 
 _logger = logging.getLogger(__name__)
 
@@ -69,9 +69,10 @@ class CloudprinterItem(models.Model):
             ],
         ).grouped("item_id")
 
-    def _make_due_signals(self, **overrides):
+    def _make_due_signals(self, is_asked=False, **overrides):
         """Bring the outbox in line with the stage. May be called any number of times.
 
+        :param bool is_asked: create them even while modules are installed or updated
         :param overrides: values that new signals get instead of their own
         """
         signals = self.env["cloudprinter.signal"].sudo()
@@ -79,7 +80,6 @@ class CloudprinterItem(models.Model):
         reported = {
             company: company._cloudprinter_config()._cloudprinter_reported_types() for company in self.company_id
         }
-        is_ledger = self.env.context.get("cloudprinter_ledger") is LEDGER_TOKEN
         vals_list = []
         for item in self:
             live = rows.get(item, signals)
@@ -94,7 +94,7 @@ class CloudprinterItem(models.Model):
                 packed=is_packed(item.facts),
                 called_off=bool(item.cancel_cause),
             )
-            if (plan.create or plan.withdraw) and not self.pool.ready and not is_ledger:
+            if (plan.create or plan.withdraw) and not self.pool.ready and not is_asked:
                 # an upgrade may change the rule: a user decides what is reported about the past
                 item.changed_by_update = True
             if item.changed_by_update:
@@ -104,7 +104,7 @@ class CloudprinterItem(models.Model):
             if plan.create:
                 vals_list += item._prepare_signals(plan.create, max(live.mapped("event_date"), default=None))
         if vals_list:
-            signals.create([{**vals, **overrides} for vals in vals_list])
+            signals._insert([{**vals, **overrides} for vals in vals_list])
 
     def _report_before(self, known):
         """Record what was reported to Cloudprinter before Odoo did so: none of it is sent, what follows is.
@@ -129,9 +129,7 @@ class CloudprinterItem(models.Model):
                 vals_list += item._prepare_signals(planned + ahead, False)[: len(planned)]
         recorded._take_as_reported_before()
         if vals_list:
-            signals.with_context(cloudprinter_ledger=LEDGER_TOKEN).create(
-                [{**vals, **REPORTED_ELSEWHERE} for vals in vals_list]
-            )
+            signals._insert([{**vals, **REPORTED_ELSEWHERE} for vals in vals_list])
 
     def _follow_last_delivery(self, shipped, posted):
         """Keep the ItemShipped of a shipped item in line with its last delivery, until it is posted.

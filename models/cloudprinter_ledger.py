@@ -3,12 +3,13 @@ import logging
 
 import psycopg2.errors
 
-from odoo import Command, api, models
+from odoo import api, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ..delivery import FAULTS_AT_MOST, Queue, Verdict, decide, settle
 from ..tools.text import Text, translate
-from .cloudprinter_signal import DETAILS, LEDGER_TOKEN
+from ..ledger import Store
+from .cloudprinter_signal import DETAILS
 
 _logger = logging.getLogger(__name__)
 
@@ -60,14 +61,19 @@ class CloudprinterLedger(models.AbstractModel):
 
         :rtype: cloudprinter.request
         """
-        requests = self.env["cloudprinter.request"].with_context(cloudprinter_ledger=LEDGER_TOKEN)
-        requests = requests.create([self._prepare_request(attempt) for attempt in attempts])
-        for request, attempt in zip(requests, attempts):
+        store, requests = Store(self.env.cr), self.env["cloudprinter.request"]
+        if not attempts:
+            return requests
+        rows = []
+        for attempt_id, attempt in zip(store.reserve_attempt_ids(len(attempts)), attempts):
             endpoint = attempt.bundle.endpoint
-            decision = decide(endpoint.circuit, attempt.bundle, request.id, attempt.result, attempt.date)
-            request.verdict = decision.verdict.value
+            decision = decide(endpoint.circuit, attempt.bundle, attempt_id, attempt.result, attempt.date)
             endpoint.circuit = decision.circuit
-        return requests
+            rows.append({"id": attempt_id, "verdict": decision.verdict.value, **self._prepare_request(attempt)})
+        links = [(row["id"], member.id) for row, attempt in zip(rows, attempts) for member in attempt.bundle.rows]
+        store.insert_attempts(rows, links)
+        self.env["cloudprinter.signal"].invalidate_model(["request_ids"], flush=False)
+        return requests.browse(row["id"] for row in rows)
 
     @api.model
     def _prepare_request(self, attempt):
@@ -76,20 +82,25 @@ class CloudprinterLedger(models.AbstractModel):
         if isinstance(message, Text):
             lang = self.env["res.company"].browse(bundle.company_id)._cloudprinter_lang()
             message = translate(self.with_context(lang=lang).env, message)
+        now = self.env.cr.now()
         return {
-            "signal_ids": [Command.set([row.id for row in bundle.rows])],
             "company_id": bundle.company_id,
             "date": attempt.date,
+            "server_date": result.date or None,
             "url": bundle.endpoint.url,
             "body": json.dumps(attempt.body, ensure_ascii=False),
             "outcome": result.outcome.value,
             "status_code": result.status_code,
-            "response": result.response,
-            "error": message,
+            "response": result.response or None,
+            "error": message or None,
             "posts": result.posts,
             "duration_ms": result.duration_ms,
             "key_fingerprint": bundle.endpoint.key_fingerprint,
             "applied": False,
+            "create_date": now,
+            "write_date": now,
+            "create_uid": self.env.uid,
+            "write_uid": self.env.uid,
         }
 
     @api.model
@@ -165,38 +176,30 @@ class CloudprinterLedger(models.AbstractModel):
         if accepted:
             self.env.flush_all()
             Queue(self.env.cr).accept(accepted, self.env.uid)
-            changed.invalidate_model()
+            changed.invalidate_model(flush=False)
         for signal in changed.filtered(lambda signal: signal.res_model == "stock.picking"):
             signal._update_tracking(self.env["stock.picking"].browse(signal.res_id).exists())
-        requests.with_context(cloudprinter_ledger=LEDGER_TOKEN).applied = True
+        self.env["cloudprinter.ledger.entry"]._add_posts(requests)
+        changed.invalidate_model(flush=False)
 
     @api.model
     def _write_failure(self, request, verdict, signals):
         """Apply an attempt that was not accepted to its queued signals."""
         for fault_count, members in signals.grouped("fault_count").items():
             change = settle(verdict, fault_count, request.date)
-            vals = {
-                "failure_type": change.failure_type,
-                "fault_count": change.fault_count,
-                "next_attempt_date": change.next_attempt_date,
-                "last_attempt_id": request.id,
-                "http_status": request.status_code,
-                "answer": request.error,
-            }
-            if change.alone:
-                vals["alone"] = True
-            if change.state != "outgoing":
-                vals.update(state=change.state, to_tell=True)
-            members.write(vals)
-            if request.posts > 1:
-                for signal in members:
-                    signal.attempt_count += request.posts - 1
+            answer = (request.error or "")[:500] or None
+            repeats = request.posts - 1
+            Queue(self.env.cr).fail(
+                members.ids, change, request.id, request.status_code or None, answer, repeats, self.env.uid
+            )
+        signals.invalidate_model(flush=False)
 
     @api.model
     def _refuse(self, signal, error):
         """Mark a signal as refused without posting it, because the API would not accept it."""
         env = self.with_context(lang=signal.company_id._cloudprinter_lang()).env
-        signal.write({"state": "error", "failure_type": "refused", "answer": translate(env, error), "to_tell": True})
+        vals = {"state": "error", "failure_type": "refused", "answer": translate(env, error), "to_tell": True}
+        signal._update(vals, "refused")
 
     @api.model
     def _expire(self):
@@ -207,4 +210,4 @@ class CloudprinterLedger(models.AbstractModel):
                 ("fault_count", ">=", FAULTS_AT_MOST),
                 ("request_ids", "not any", [("applied", "=", False)]),
             ]
-        ).write({"state": "error", "failure_type": "expired", "to_tell": True})
+        )._update({"state": "error", "failure_type": "expired", "to_tell": True}, "expired")

@@ -1,24 +1,26 @@
 import hashlib
+import inspect
 import json
 import zipfile
+from datetime import datetime
 
 import pytz
 
 from odoo import api, fields, models
 from odoo.modules import Manifest
-from odoo.tools import SQL
 
+from ..ledger import Store, verify
 from ..tools.sheet import defuse, write_rows
 
-CHUNK = 2000  # rows at a time, so that a million rows do not fill the memory
 TIME = "%Y-%m-%d %H:%M:%S"
 
 
 class CloudprinterLedgerExport(models.AbstractModel):
     """Exports the ledger as one zip, for auditors and before the add-on is uninstalled.
 
-    `signals.csv` is for reading, `signals.jsonl` and `attempts.jsonl` have all data of each row, `manifest.json` has
-    counts and checksums. The export covers the companies that the user may see, and needs read access to attempts.
+    `signals.csv` is for reading, the three other tables have all data of each row, `manifest.json` has the ends of the
+    chains and checksums. `verify.py` checks all of it without Odoo. The export covers the user's companies in full:
+    record rules do not apply, as a part of a ledger would prove nothing.
     """
 
     _name = "cloudprinter.ledger.export"
@@ -27,12 +29,11 @@ class CloudprinterLedgerExport(models.AbstractModel):
     @api.model
     def _check_may_export(self):
         """Raise an AccessError if the user may not read the whole ledger."""
-        self.env["cloudprinter.signal"].check_access("read")
-        self.env["cloudprinter.request"].check_access("read")
+        self.env.companies._cloudprinter_check_may_read_ledger()
 
     @api.model
     def _write_zip(self, file):
-        """Write the zip to a binary file, a part at a time.
+        """Write the zip to a binary file, a part at a time, and record it in the ledger.
 
         All of it is read in one transaction, so that its parts agree whatever is sent in the meantime.
 
@@ -40,12 +41,15 @@ class CloudprinterLedgerExport(models.AbstractModel):
         """
         self._check_may_export()
         self.env.flush_all()
+        store, companies = Store(self.env.cr), self.env.companies
+        store.missing = frozenset(store.find_missing())
         written = {}
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, lines in (
-                ("signals.csv", self._get_table()),
-                ("signals.jsonl", map(self._to_json, self._read_signals())),
-                ("attempts.jsonl", map(self._to_json, self._read_attempts())),
+                ("signals.csv", self._get_table(store)),
+                ("signals.jsonl", map(self._to_json, self._read_signals(store))),
+                ("attempts.jsonl", map(self._to_json, store.read_all("attempts", companies.ids))),
+                ("entries.jsonl", map(self._to_json, self._read_entries(store))),
             ):
                 written[name] = self._write_file(archive, name, lines)
             # the header does not count
@@ -53,12 +57,43 @@ class CloudprinterLedgerExport(models.AbstractModel):
             manifest = {
                 "exported_on": f"{fields.Datetime.to_string(self.env.cr.now())} UTC",
                 "exported_by": self.env.user.login,
-                "companies": [{"id": company.id, "name": company.name} for company in self.env.companies],
+                "companies": [self._describe_chain(store, company) for company in companies],
                 "version": Manifest.for_addon("cloudprinter")["version"],
                 "times": "UTC, except for the columns of signals.csv that say otherwise",
                 "files": written,
             }
             archive.writestr("manifest.json", json.dumps(manifest, ensure_ascii=False, indent=2))
+            archive.writestr("verify.py", inspect.getsource(verify))
+            for company in companies:
+                self._write_stamps(store, archive, company)
+        for company, chain in zip(companies, manifest["companies"]):
+            if chain["last"]:
+                entries = self.env["cloudprinter.ledger.entry"].sudo()
+                entries._add_fact(company, "export", last=chain["last"], hash=chain["hash"])
+
+    @api.model
+    def _describe_chain(self, store, company):
+        last, last_hash = store.get_heads(company.ids).get(company.id, (0, verify.NOTHING))
+        gaps = [str(first) if first == end else f"{first}–{end}" for first, end in store.find_gaps(company.id)]
+        return {
+            "id": company.id,
+            "name": company.name,
+            "first": 1 if last else 0,
+            "last": last,
+            "hash": last_hash,
+            "missing": ", ".join(gaps) or "none",
+            "without_number": len(store.read_waiting(company.id)),
+        }
+
+    @api.model
+    def _write_stamps(self, store, archive, company):
+        """Write the time stamps, with the texts that they are for, so that `openssl ts -verify` can check them."""
+        chain = verify.Chain(company.id)
+        for entry in store.read_others(company.id, ("begin", "stamp")):
+            chain.learn(entry)
+        for _place, number, entry_hash, answer in chain.seals:
+            archive.writestr(f"stamps/{company.id}-{number}.txt", chain.get_seal(number, entry_hash))
+            archive.writestr(f"stamps/{company.id}-{number}.tsr", answer)
 
     @api.model
     def _write_file(self, archive, name, lines):
@@ -75,75 +110,24 @@ class CloudprinterLedgerExport(models.AbstractModel):
     def _to_json(self, row):
         return f"{json.dumps(row, ensure_ascii=False, default=str)}\n"
 
-    # === reading by SQL: the ORM would take minutes and too much memory === #
+    @api.model
+    def _read_signals(self, store):
+        """Yield the signals with the names that users have today."""
+        users = self.env["res.users"].sudo().with_context(active_test=False).search_fetch([], ["name"])
+        names = {user.id: user.name for user in users}
+        for row in store.read_all("signals", self.env.companies.ids):
+            yield {**row, "user": names.get(row["user_id"])}
 
     @api.model
-    def _read(self, model, columns, joins):
-        """Yield the rows of a model that the user may see as dicts, the oldest first.
-
-        :param SQL columns: the columns to select; the model's table is `row`
-        """
-        last = 0
-        while True:
-            # the limit is here, else PostgreSQL would evaluate the access rules for the whole ledger each time
-            allowed = self.env[model]._search([("id", ">", last)], order="id", limit=CHUNK).subselect()
-            self.env.cr.execute(
-                SQL(
-                    "SELECT %s FROM %s AS row %s WHERE row.id IN %s ORDER BY row.id",
-                    columns,
-                    SQL.identifier(self.env[model]._table),
-                    joins,
-                    allowed,
-                )
-            )
-            rows = self.env.cr.dictfetchall()
-            yield from rows
-            if len(rows) < CHUNK:
-                return
-            last = rows[-1]["id"]
-
-    @api.model
-    def _read_signals(self):
-        return self._read(
-            "cloudprinter.signal",
-            SQL(
-                """
-                row.id, row.number, cp_order.name AS "order", item.name AS item, row.type, row.state,
-                row.failure_type, row.origin, row.event_date, row.sent_date, row.tracking, row.shipping_option,
-                row.cause, row.message, row.delay, row.source, row.res_model, row.res_id, partner.name AS "user",
-                row.attempt_count, row.fault_count, row.next_attempt_date, row.http_status, row.answer,
-                row.discard_reason, row.correction_of_id, row.company_id, row.create_date, row.write_date
-                """
-            ),
-            SQL(
-                """
-                JOIN cloudprinter_order cp_order ON cp_order.id = row.order_id
-                JOIN cloudprinter_item item ON item.id = row.item_id
-                LEFT JOIN res_users ON res_users.id = row.user_id
-                LEFT JOIN res_partner partner ON partner.id = res_users.partner_id
-                """
-            ),
-        )
-
-    @api.model
-    def _read_attempts(self):
-        return self._read(
-            "cloudprinter.request",
-            SQL(
-                """
-                row.id, row.date, row.company_id, row.url, row.outcome, row.status_code, row.body, row.response,
-                row.error, row.posts, row.verdict, row.duration_ms,
-                ARRAY(SELECT cloudprinter_signal_id FROM cloudprinter_request_cloudprinter_signal_rel
-                       WHERE cloudprinter_request_id = row.id ORDER BY 1) AS signal_ids
-                """
-            ),
-            SQL(),
-        )
+    def _read_entries(self, store):
+        for company in self.env.companies:
+            yield from store.read_chain(company.id)
+            yield from store.read_waiting(company.id)
 
     # === signals.csv === #
 
     @api.model
-    def _get_table(self):
+    def _get_table(self, store):
         """Yield the lines of signals.csv, the header first."""
         signals = self.env["cloudprinter.signal"]
         label = lambda name: signals._fields[name]._description_string(self.env)  # noqa: E731
@@ -164,16 +148,14 @@ class CloudprinterLedgerExport(models.AbstractModel):
             + [label(name) for name in (*plain, *ending)]
             + [self.env._("Correction of (ID)"), label("company_id"), self.env._("Time Zone"), self.env._("ID")]
         )
-        for row in self._read_signals():
+        for row in self._read_signals(store):
             if row["company_id"] not in companies:
                 company = self.env["res.company"].browse(row["company_id"])
                 companies[company.id] = (company.name, pytz.timezone(company._cloudprinter_zone()))
             company_name, zone = companies[row["company_id"]]
             times = []
             for name in ("event_date", "sent_date"):
-                date = row[name]
-                local_date = date and pytz.utc.localize(date).astimezone(zone)
-                times += [date.strftime(TIME), local_date.strftime(TIME)] if date else ["", ""]
+                times += [row[name] or "", self._to_local(row[name], zone)]
             yield self._to_csv(
                 [row["number"] or "", row["order"], row["item"]]
                 + [choices[name].get(row[name], row[name]) for name in ("type", "state", "failure_type", "origin")]
@@ -185,3 +167,11 @@ class CloudprinterLedgerExport(models.AbstractModel):
     @api.model
     def _to_csv(self, cells):
         return write_rows([map(defuse, cells)])
+
+    @api.model
+    def _to_local(self, text, zone):
+        """Return a time of the database in this zone, nothing if Python cannot read it."""
+        try:
+            return pytz.utc.localize(datetime.fromisoformat(text)).astimezone(zone).strftime(TIME)
+        except (TypeError, ValueError, OverflowError):
+            return ""

@@ -176,6 +176,7 @@ class CloudprinterOrder(models.Model):
             changed = self.filtered(lambda order: order.name != vals["name"])
             changed.signal_ids._check_ids_are_free()
         res = super().write(vals)
+        changed.signal_ids.sudo()._record_ids()
         changed.signal_ids.sudo()._send_with_new_ids()
         if vals.get("shipping_method"):
             waiting = self.signal_ids.sudo().filtered(lambda signal: signal.state == "waiting")

@@ -1,9 +1,6 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError
-
-from .cloudprinter_signal import LEDGER_TOKEN
 
 OUTCOMES = [
     ("accepted", "Accepted"),
@@ -12,24 +9,26 @@ OUTCOMES = [
     ("try_later", "Try Again Later"),
     ("no_answer", "No Answer"),
 ]
-KEEP_ACCEPTED = timedelta(days=3653)  # ten years, the retention period of accounts
+KEEP_ACCEPTED = 10  # calendar years after that of the acceptance, the retention period of accounts
 VACUUM_AT_MOST = 1000  # per run
 
 
 class CloudprinterRequest(models.Model):
     """One HTTP POST to CloudSignal, its answer and its verdict; written only by the sender.
 
-    Accepted attempts are kept for ten years. Failed ones are deleted after the company's retention period, unless one
-    of their signals is still pending.
+    Accepted attempts are kept until the end of the tenth calendar year. Failed ones are deleted after the company's
+    retention period, unless one of their signals is still pending. Each deletion is an entry of the ledger.
     """
 
     _name = "cloudprinter.request"
+    _inherit = ["cloudprinter.evidence"]
     _description = "Cloudprinter Attempt"
     _order = "id desc"
 
     signal_ids = fields.Many2many("cloudprinter.signal", string="Signals", readonly=True)
     company_id = fields.Many2one("res.company", required=True, readonly=True)
     date = fields.Datetime("Answered On", required=True, readonly=True, default=fields.Datetime.now)
+    server_date = fields.Char("Server's Time", readonly=True, help="The time in the answer, as the server wrote it.")
     url = fields.Char("URL", readonly=True)
     body = fields.Text(readonly=True, help="The posted body, without the key.")
     outcome = fields.Selection(OUTCOMES, readonly=True)
@@ -61,22 +60,6 @@ class CloudprinterRequest(models.Model):
         for request in self:
             request.display_name = self.env._("Attempt %s", request.id)
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        if self.env.context.get("cloudprinter_ledger") is not LEDGER_TOKEN:
-            raise AccessError(self.env._("Attempts can only be recorded by the sender."))
-        return super().create(vals_list)
-
-    def write(self, vals):
-        if self.env.context.get("cloudprinter_ledger") is not LEDGER_TOKEN:
-            raise AccessError(self.env._("Attempts cannot be changed."))
-        return super().write(vals)
-
-    @api.ondelete(at_uninstall=False)
-    def _unlink_except_by_vacuum(self):
-        if self.env.context.get("cloudprinter_ledger") is not LEDGER_TOKEN:
-            raise AccessError(self.env._("Attempts are evidence. They cannot be deleted."))
-
     @api.autovacuum
     def _gc_requests(self):
         """Delete one batch of attempts that are past their retention period.
@@ -95,11 +78,14 @@ class CloudprinterRequest(models.Model):
                     ("date", "<", now - keep),
                     ("signal_ids", "not any", [("state", "in", ("waiting", "outgoing", "error"))]),
                 ],
-                [("outcome", "=", "accepted"), ("date", "<", now - KEEP_ACCEPTED)],
+                [("outcome", "=", "accepted"), ("date", "<", datetime(now.year - KEEP_ACCEPTED, 1, 1))],
             ):
                 old = self.search([("company_id", "=", company.id), *domain], order="date", limit=VACUUM_AT_MOST)
                 if old:
-                    old.with_context(cloudprinter_ledger=LEDGER_TOKEN).unlink()
+                    entries = self.env["cloudprinter.ledger.entry"]
+                    # which attempts are missing from now on, and why
+                    entries._add_fact(company, "retention", deleted=old.ids)
+                    old._delete()
                     # this or another company may have more
                     return len(old), True
         return 0, False

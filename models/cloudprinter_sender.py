@@ -106,6 +106,7 @@ class CloudprinterSender(models.AbstractModel):
         # left over from an earlier run
         run.due.locked_order_ids.update(ledger._apply().signal_ids.order_id.ids)
         ledger._expire()
+        self.env["cloudprinter.ledger.entry"]._chain()
         self.env.flush_all()
         try:
             while True:

@@ -10,9 +10,6 @@ from ..tools.rights import check_manager
 from ..tools.text import translate
 
 MILESTONES_ONLY = "type NOT IN ('ItemDelay', 'ItemError')"
-# As `cloudprinter_ledger` in the context, this object permits changes to the ledger. RPC callers cannot pass it,
-# whatever their rights.
-LEDGER_TOKEN = object()
 DETAILS = ("tracking", "shipping_option", "cause", "message", "delay")
 # Reported to Cloudprinter by other means before Odoo did so: never sent, and never created again.
 REPORTED_ELSEWHERE = {"state": "sent", "failure_type": False, "origin": "before"}
@@ -24,9 +21,12 @@ class CloudprinterSignal(models.Model):
     `waiting` (a user must add something) → `outgoing` (queued) → `sent` (accepted with 200).
     `error`: refused, or failed too often on its own. `canceled`: discarded by a user, or withdrawn because it was no
     longer true before it was first posted. The time of the event is fixed when the row is created.
+
+    From the first attempt, or the first decision of a user, it is in the ledger: each change is an entry there.
     """
 
     _name = "cloudprinter.signal"
+    _inherit = ["cloudprinter.evidence"]
     _description = "Cloudprinter Signal"
     _order = "id desc"
 
@@ -111,6 +111,9 @@ class CloudprinterSignal(models.Model):
     last_attempt_id = fields.Integer("Last Attempt", required=True, readonly=True, default=0, aggregator=None)
     released = fields.Boolean(
         readonly=True, default=False, help="A user sends it, although less was shipped than ordered."
+    )
+    decided = fields.Boolean(
+        readonly=True, default=False, help="A user has decided about it, so it is in the ledger before it is posted."
     )
     to_tell = fields.Boolean(readonly=True, default=False, help="Its outcome is not in the chatter yet.")
     waits_for = fields.Char("Reason", compute="_compute_waits_for", help="Why the signal has not been accepted yet.")
@@ -260,14 +263,13 @@ class CloudprinterSignal(models.Model):
 
     # === CRUD === #
 
-    @api.model_create_multi
-    def create(self, vals_list):
+    def _insert(self, vals_list):
+        """Override of `cloudprinter.evidence` to derive values, record those sent elsewhere, and wake the sender."""
         # default_* values of the caller must not reach the ledger
         self = self.with_context(clean_context(self.env.context))  # pylint: disable=context-overridden
-        if any(vals.get("state") == "sent" or vals.get("number") for vals in vals_list):
-            self._check_is_ledger()
         self._complete_values(vals_list)
-        signals = super().create(vals_list)
+        signals = super()._insert(vals_list)
+        signals.filtered(lambda signal: signal.state == "sent")._record("before")
         if any(signal.state == "outgoing" for signal in signals):
             self._wake_sender()
         return signals
@@ -275,7 +277,6 @@ class CloudprinterSignal(models.Model):
     @api.model
     def _complete_values(self, vals_list):
         """Add the values derived from the items, and clean texts for the API."""
-        # set all columns, so that user-defined defaults do not reach the ledger
         columns = {
             name: field.default(self) if field.default else False
             for name, field in self._fields.items()
@@ -284,28 +285,37 @@ class CloudprinterSignal(models.Model):
         items = self.env["cloudprinter.item"].browse(vals["item_id"] for vals in vals_list)
         for vals, item in zip(vals_list, items):
             vals.update({**columns, **vals, "order_id": item.order_id.id, "company_id": item.company_id.id})
+            vals["decided"] = vals["state"] == "sent"
             for name in DETAILS:
                 vals[name] = vals[name] and self._clean_text(vals[name])
 
-    def write(self, vals):
-        made_up = vals.get("state") == "sent" or not vals.keys().isdisjoint(("number", "sent_date"))
-        if made_up or "sent" in self.mapped("state"):
-            self._check_is_ledger()
-        return super().write(vals)
+    def _update(self, vals, kind="changed"):
+        """Override of `cloudprinter.evidence` to record the change of those in the ledger.
 
-    @api.ondelete(at_uninstall=False)
-    def _unlink_except_sent(self):
-        if "sent" in self.mapped("state"):
-            self._check_is_ledger()
-
-    @api.model
-    def _check_is_ledger(self):
-        """Check that the ledger code is the caller, as accepted signals are evidence.
-
-        :raises AccessError: for any other caller, whatever their rights
+        :param str kind: of the entry; anything but a mere change is a decision, and puts signals into the ledger
         """
-        if self.env.context.get("cloudprinter_ledger") is not LEDGER_TOKEN:
-            raise AccessError(self.env._("Accepted signals cannot be created, changed or deleted."))
+        if not self:
+            return
+        companies = {signal.id: signal.company_id.id for signal in self}
+        decides = kind not in ("changed", "withdrawn")
+        if decides or vals:
+            super()._update({**vals, "decided": True} if decides else vals)
+        kept = self.filtered(lambda signal: signal.attempt_count or signal.decided)
+        # the entries about their new order have to name their attempts
+        kept._record(kind, with_attempts="order_id" in vals)
+        # the chain of the company that had them says where they went
+        gone = kept.filtered(lambda signal: signal.company_id.id != companies[signal.id])
+        for company_id, signals in gone.grouped(lambda signal: companies[signal.id]).items():
+            signals._record(kind, company_id=company_id)
+
+    def _record_ids(self):
+        """Record the corrected ids of the orders and items of signals in the ledger."""
+        self.filtered(lambda signal: signal.attempt_count or signal.decided)._record("changed")
+
+    def _record(self, kind, **options):
+        """Write entries about these signals as they are now, and have the sender number them."""
+        if self:
+            self.env["cloudprinter.ledger.entry"].sudo()._add(kind, self.ids, **options)
 
     @api.model
     def _wake_sender(self, at=None):
@@ -371,23 +381,21 @@ class CloudprinterSignal(models.Model):
 
     def _withdraw(self):
         """Withdraw signals that were never posted and are no longer true; they may be created again."""
-        self.write({"state": "canceled", "failure_type": "withdrawn"})
-        # the unique index must see it before the signal is created again
-        self.flush_recordset(["state"])
+        self._update({"state": "canceled", "failure_type": "withdrawn"}, "withdrawn")
 
     def _take_cause(self):
         """Copy the cancellation causes of the items to these ItemCanceled, and send those that waited for one."""
         canceled = self.filtered("item_id.cancel_cause")
         by_text = canceled.grouped(lambda s: (s.item_id.cancel_cause, s.item_id.cancel_message))
         for (cause, message), signals in by_text.items():
-            signals.write({"cause": cause, "message": message})
+            signals._update({"cause": cause, "message": message})
         waiting = canceled.filtered(lambda s: s.state == "waiting")
         if waiting:
             waiting.action_send()
 
     def _take_as_reported_before(self):
         """Mark signals that were never posted as reported by other means."""
-        self.with_context(cloudprinter_ledger=LEDGER_TOKEN).write(REPORTED_ELSEWHERE)
+        self._update(REPORTED_ELSEWHERE, "before")
 
     def _update_tracking(self, pickings):
         """Update the signals of deliveries whose tracking or carrier has changed, or propose corrections.
@@ -436,7 +444,7 @@ class CloudprinterSignal(models.Model):
     def _enter_shipping(self, details):
         """Write a tracking code and shipping option that a user entered, on the delivery too if there is one."""
         for signal in self:
-            signal.write(details)
+            signal._update(details)
             picking = signal.sudo()._get_pickings().get(signal.sudo())
             if picking:
                 known = self._prepare_shipping(picking, signal.sudo().order_id)
@@ -456,7 +464,7 @@ class CloudprinterSignal(models.Model):
             details.update(state=self.state, failure_type=self.failure_type)
         changed = {name: value for name, value in details.items() if (self[name] or False) != (value or False)}
         if changed:
-            self.write(changed)
+            self._update(changed)
         return bool(changed)
 
     def _propose_correction(self, picking, details):
@@ -466,18 +474,20 @@ class CloudprinterSignal(models.Model):
         if discarded.res_id == picking.id and discarded.tracking == details["tracking"]:
             return
         corrections.filtered(lambda s: s.state == "waiting")._withdraw()
-        self.create(
-            {
-                "item_id": self.item_id.id,
-                "type": self.type,
-                "origin": "correction",
-                "correction_of_id": self.id,
-                "user_id": self.env.uid,
-                **self._prepare_source(picking),
-                **details,
-                "state": "waiting",
-                "failure_type": "correction",
-            }
+        self._insert(
+            [
+                {
+                    "item_id": self.item_id.id,
+                    "type": self.type,
+                    "origin": "correction",
+                    "correction_of_id": self.id,
+                    "user_id": self.env.uid,
+                    **self._prepare_source(picking),
+                    **details,
+                    "state": "waiting",
+                    "failure_type": "correction",
+                }
+            ]
         )
 
     def _propose_second_shipment(self, picking):
@@ -503,6 +513,7 @@ class CloudprinterSignal(models.Model):
         # prefetch for the checks below
         for records in (self.sudo().item_id, self.sudo().order_id):
             records.fetch(["name"])
+        changes = defaultdict(self.sudo().browse)
         for signal in self.sudo():
             if signal.state not in ("waiting", "error", "outgoing") and signal.failure_type != "discarded":
                 raise UserError(self.env._("%s is not waiting to be sent.", signal.display_name))
@@ -518,10 +529,12 @@ class CloudprinterSignal(models.Model):
                     raise UserError(self.env._("Choose a cancellation cause on item %s first.", signal.item_id.name))
             if signal.type == "ItemShipped":
                 if signal.failure_type == "short":
-                    signal.released = True
+                    signal._update({"released": True})
                 picking = pickings.get(signal, self.env["stock.picking"])
                 vals.update(signal.item_id._prepare_shipping(picking, signal))
-            signal.write(vals)
+            changes["changed" if signal.state == "outgoing" else "queued", frozenset(vals.items())] += signal
+        for (kind, values), signals in changes.items():
+            signals._update(dict(values), kind)
         decided._log_decision(self.env._("Decided to send"))
         self._wake_sender()
         return True
@@ -567,7 +580,9 @@ class CloudprinterSignal(models.Model):
             raise UserError(self.env._("Accepted signals cannot be discarded."))
         # a withdrawn signal must stay so, as it may become true again
         discarded = self.filtered(lambda signal: signal.state != "canceled")
-        discarded.sudo().write({"state": "canceled", "failure_type": "discarded", "discard_reason": reason})
+        discarded.sudo()._update(
+            {"state": "canceled", "failure_type": "discarded", "discard_reason": reason}, "discarded"
+        )
         discarded._log_decision(
             self.env._("Discarded (%(reason)s)", reason=reason) if reason else self.env._("Discarded")
         )

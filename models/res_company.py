@@ -8,6 +8,7 @@ from odoo.tools import get_lang
 from .. import cloudsignal
 from ..tools.download import parse_hosts
 from ..tools.text import translate
+from .res_company_ledger import RECORDED
 
 
 def _digest(text):
@@ -102,12 +103,13 @@ class ResCompany(models.Model):
             if (
                 min(
                     company.cloudprinter_tracking_hours,
-                    company.cloudprinter_retention_days,
                     company.cloudprinter_anonymize_months,
                 )
                 < 0
             ):
                 raise ValidationError(self.env._("Hours, days and months cannot be negative."))
+            if company.cloudprinter_retention_days < 1:
+                raise ValidationError(self.env._("Failed attempts must be kept for at least one day."))
 
     @api.constrains("cloudprinter_fetch_files", "cloudprinter_file_hosts", "cloudprinter_file_days")
     def _check_cloudprinter_files(self):
@@ -131,12 +133,30 @@ class ResCompany(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        companies = super().create([self._cloudprinter_clean_key(vals) for vals in vals_list])
-        companies.sudo().filtered("cloudprinter_signal_api_key")._cloudprinter_bind_to_database()
+        vals_list = [self._cloudprinter_clean_key(vals) for vals in vals_list]
+        for vals in vals_list:
+            if vals.get("cloudprinter_signal_api_key"):
+                vals.setdefault("cloudprinter_hold", True)
+        companies = super().create(vals_list)
+        with_key = companies.sudo().filtered("cloudprinter_signal_api_key")
+        with_key._cloudprinter_bind_to_database()
+        with_key._cloudprinter_record_settings({})
         return companies
 
     def write(self, vals):
-        res = super().write(self._cloudprinter_clean_key(vals))
+        vals = self._cloudprinter_clean_key(vals)
+        if vals.get("cloudprinter_signal_api_key") and "cloudprinter_hold" not in vals:
+            # a first key starts on hold, so that users can check what would be sent
+            new = self.filtered(lambda company: not company.sudo().cloudprinter_signal_api_key)
+            if new:
+                (self - new).write(vals)
+                new.write({**vals, "cloudprinter_hold": True})
+                return True
+        recorded = not RECORDED.isdisjoint(vals)
+        before = self._cloudprinter_get_recorded() if recorded else {}
+        res = super().write(vals)
+        if recorded:
+            self._cloudprinter_record_settings(before)
         if "cloudprinter_signal_api_key" in vals:
             self.sudo()._cloudprinter_bind_to_database()
         if not vals.keys().isdisjoint(("cloudprinter_hold", "cloudprinter_signal_api_key", "cloudprinter_signal_url")):

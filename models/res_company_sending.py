@@ -50,7 +50,7 @@ class ResCompany(models.Model):
         """
         config = self._cloudprinter_config()
         key = config.cloudprinter_signal_api_key
-        if key and config.cloudprinter_fingerprint != self._cloudprinter_database_fingerprint():
+        if self._cloudprinter_is_copy():
             return "copy"
         if self.env["ir.config_parameter"].sudo().get_param("database.is_neutralized"):
             return "neutralized"
@@ -63,6 +63,12 @@ class ResCompany(models.Model):
         except cloudsignal.SignalError:
             return "no_url"
         return config._cloudprinter_circuit().stopped
+
+    def _cloudprinter_is_copy(self):
+        """Return whether the key was saved in another database."""
+        config = self._cloudprinter_config()
+        saved_here = config.cloudprinter_fingerprint == self._cloudprinter_database_fingerprint()
+        return bool(config.cloudprinter_signal_api_key) and not saved_here
 
     def _cloudprinter_holders(self):
         """Return the companies whose hold applies to this one: itself and the one whose key it uses."""
@@ -92,8 +98,9 @@ class ResCompany(models.Model):
         last = self.env["cloudprinter.request"].sudo().search([], limit=1)
         self.sudo().write({"cloudprinter_resumed_request": last.id})
         self.env.flush_all()
-        Queue(self.env.cr).retry_now(companies.ids, refused)
+        again = Queue(self.env.cr).retry_now(companies.ids, refused)
         self.env["cloudprinter.signal"].invalidate_model()
+        self.env["cloudprinter.signal"].sudo().browse(again)._record("queued")
         self.env["cloudprinter.signal"]._wake_sender()
 
     # === status === #

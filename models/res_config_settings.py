@@ -16,6 +16,8 @@ class ResConfigSettings(models.TransientModel):
     cloudprinter_short_tolerance = fields.Float(related="company_id.cloudprinter_short_tolerance", readonly=False)
     cloudprinter_chatter = fields.Selection(related="company_id.cloudprinter_chatter", readonly=False)
     cloudprinter_retention_days = fields.Integer(related="company_id.cloudprinter_retention_days", readonly=False)
+    cloudprinter_auditor_email = fields.Char(related="company_id.cloudprinter_auditor_email", readonly=False)
+    cloudprinter_stamp_url = fields.Char(related="company_id.cloudprinter_stamp_url", readonly=False)
     cloudprinter_order_api_key = fields.Char(related="company_id.cloudprinter_order_api_key", readonly=False)
     cloudprinter_partner_id = fields.Many2one(related="company_id.cloudprinter_partner_id", readonly=False)
     cloudprinter_confirm_orders = fields.Boolean(related="company_id.cloudprinter_confirm_orders", readonly=False)
@@ -62,7 +64,7 @@ class ResConfigSettings(models.TransientModel):
 
     @api.onchange("cloudprinter_signal_api_key")
     def _onchange_cloudprinter_signal_api_key(self):
-        # start on hold, so that users can check what would be sent
+        # show what the company does with a first key
         if self.cloudprinter_signal_api_key and not self.company_id.cloudprinter_signal_api_key:
             self.cloudprinter_hold = True
 

@@ -1,7 +1,15 @@
+from collections import Counter
+
 import pytz
 
 from odoo import models
 from odoo.tools import format_datetime, format_time
+
+from .. import cloudsignal
+from ..ledger import Store, verify
+from ..models.cloudprinter_ledger_entry import read_private
+
+SHORT = 16  # digits of a hash, enough to compare
 
 
 class ResCompany(models.Model):
@@ -19,3 +27,82 @@ class ResCompany(models.Model):
             return text
         form = format_time if local.date() == date.date() else format_datetime
         return f"{text} ({form(self.env, date, tz='UTC')} UTC)"
+
+
+class CloudprinterOrder(models.Model):
+    """Prints of the signal history say what the ledger says: names of then, and the place of each signal in it."""
+
+    _inherit = "cloudprinter.order"
+
+    def _get_history(self, signals):
+        """Return what a print needs besides the signals.
+
+        :param signals: of this order
+        :rtype: dict
+        """
+        self.ensure_one()
+        store, company = Store(self.env.cr), self.sudo().company_id
+        check = company._cloudprinter_check_order(self)
+        entries = [
+            (entry, verify.read_content(verify.Chain(company.id), entry))
+            for entry in ([] if store.find_missing() else store.read_entries_of(company.id, [self.id]))
+        ]
+        number, entry_hash = store.get_heads(company.ids).get(company.id, (0, ""))
+        return {
+            "problems": check.problems,
+            "head": f"{number}:{entry_hash}" if number else "",
+            "is_part": signals != self.signal_ids,
+            "signals": self._get_signal_facts(entries, check.deleted),
+            "names": self._get_names(store, company, entries, signals),
+            "verdicts": {item.id: self._get_verdict(signals & item.signal_ids) for item in signals.item_id},
+        }
+
+    def _get_signal_facts(self, entries, deleted):
+        """Return signal id → its place in the ledger, the address to which it was sent, and its deleted attempts."""
+        facts = {}
+        for entry, content in entries:
+            attempts = content.get("attempts", ())
+            for said in content.get("signals", ()):
+                fact = facts.setdefault(said["id"], {"url": "", "deleted": 0, "found": True})
+                fact["place"] = f"{entry['number']}:{str(entry['hash'])[:SHORT]}" if entry["number"] else ""
+                fact["found"] &= entry["kind"] == "found"
+                for attempt in attempts:
+                    if said["id"] in attempt.get("signal_ids", ()):
+                        fact["deleted"] += attempt["id"] in deleted
+                        fact["url"] = attempt["url"] if attempt.get("url") != cloudsignal.ENDPOINT else ""
+        return facts
+
+    def _get_names(self, store, company, entries, signals):
+        """Return the names of users by signal, and of products by item, as they were when the ledger first named them.
+
+        :rtype: dict
+        """
+        first, products = {}, {}
+        for entry, content in entries:
+            for item_id, product_id in content.get("products", {}).items():
+                products.setdefault(int(item_id), (entry["id"], f"product.product,{product_id}"))
+            for said in content.get("signals", ()):
+                first.setdefault(said["id"], (entry["id"], f"res.users,{said.get('user_id')}"))
+        wanted = {subject for _entry_id, subject in [*first.values(), *products.values()]}
+        names = store.read_all_names(company.id, wanted) if wanted else []
+
+        def find(place, today):
+            known = [name for name in names if place and name["subject"] == place[1] and name["id"] < place[0]]
+            return known and read_private(known[-1]).get("name") or today
+
+        return {
+            "users": {s.id: find(first.get(s.id), s.sudo().user_id.name) for s in signals},
+            "products": {
+                item.id: find(products.get(item.id), item.sudo().product_id.display_name) for item in signals.item_id
+            },
+        }
+
+    def _get_verdict(self, signals):
+        """Return in one sentence what became of the signals of an item."""
+        live = signals.filtered(lambda signal: signal.state != "canceled")
+        if live and set(live.mapped("state")) == {"sent"}:
+            return self.env._("All %(count)s signals were accepted.", count=len(live))
+        labels = dict(signals._fields["state"]._description_selection(self.env))
+        counts = Counter(signals.mapped("state"))
+        parts = [f"{label}: {counts[state]}" for state, label in labels.items() if counts[state]]
+        return self.env._("Not everything was accepted. %(parts)s.", parts=", ".join(parts))

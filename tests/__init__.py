@@ -21,6 +21,8 @@ from . import test_kept_links
 from . import test_javascript
 from . import test_languages
 from . import test_late_changes
+from . import test_ledger
+from . import test_ledger_rule
 from . import test_life_cycle
 from . import test_links
 from . import test_main_way
@@ -35,6 +37,7 @@ from . import test_queue
 from . import test_reject
 from . import test_report
 from . import test_reports
+from . import test_seal
 from . import test_search
 from . import test_security
 from . import test_sender

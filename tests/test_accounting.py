@@ -97,11 +97,12 @@ class TestAccess(AccountingCase):
     def test_menus(self):
         """Each kind of accountant finds the ledger in the expected menu, exactly once."""
         orders, logs, reports = "order_reconcile_menu", "ledger_menu", "ledger_report_menu"
+        chain = {"ledger_entry_menu", "ledger_check_menu"}
         both = new_test_user(self.env, login="cp_both", groups="account.group_account_user")
         for user, expected in (
             (self.accountant, {reports, orders}),
-            (self.auditor, {logs, orders}),
-            (both, {logs, orders}),
+            (self.auditor, {logs, orders, *chain}),
+            (both, {logs, orders, *chain}),
             (self.salesman, set()),
             (self.operator, set()),
             (self.packer, set()),

@@ -117,6 +117,7 @@ class TestOutage(DeliveryCase):
     def test_companies_are_apart(self):
         other = self.env["res.company"].create(
             {"name": "Other Shop", "cloudprinter_signal_api_key": KEY, "cloudprinter_signal_url": self.server.url}
+            | {"cloudprinter_hold": False}
         )
         self.break_down("1")
         self.server.behave()
@@ -135,6 +136,7 @@ class TestCompaniesTakeTurns(DeliveryCase):
         """One company has thirty older orders and a slow endpoint: the three orders of another company do not wait."""
         other = self.env["res.company"].create(
             {"name": "Fast", "cloudprinter_signal_api_key": KEY, "cloudprinter_signal_url": self.server.url}
+            | {"cloudprinter_hold": False}
         )
         self.env["ir.config_parameter"].set_param("cloudprinter.connections", "2")
         self.accept(*(f"slow {number}" for number in range(30)))
@@ -272,7 +274,7 @@ class TestOwnFault(DeliveryCase):
         bad = self.accept("bad")
         self.server.misbehave(status=500, match=names("ItemRegistered"))
         self.send()
-        later = self.env["cloudprinter.signal"].create({"item_id": bad.id, "type": "ItemDelay", "delay": "24"})
+        later = self.env["cloudprinter.signal"]._insert([{"item_id": bad.id, "type": "ItemDelay", "delay": "24"}])
         self.wait(minutes=10)
         self.send()
         self.assertEqual((later.state, later.attempt_count), ("outgoing", 0))
@@ -285,7 +287,7 @@ class TestOwnFault(DeliveryCase):
     def test_process_that_never_came_back(self):
         """Each of twenty posts ended the process: the signal becomes an error."""
         signal = self.accept("1").signal_ids
-        signal.write({"fault_count": FAULTS_AT_MOST, "attempt_count": FAULTS_AT_MOST})
+        signal._update({"fault_count": FAULTS_AT_MOST, "attempt_count": FAULTS_AT_MOST})
         self.send()
         self.assertEqual((signal.state, signal.failure_type), ("error", "expired"))
         self.assertEqual(self.server.requests, [])

@@ -120,8 +120,8 @@ class TestDocuments(CloudprinterCase):
         self.send()
         self.assertEqual(production.cloudprinter_reported, "Confirmed")
         for item in items[:5]:
-            self.env["cloudprinter.signal"].create(
-                {"item_id": item.id, "type": "ItemDelay", "state": "error", "failure_type": "refused"}
+            self.env["cloudprinter.signal"]._insert(
+                [{"item_id": item.id, "type": "ItemDelay", "state": "error", "failure_type": "refused"}]
             )
         self.assert_banner(production, "Refused by Cloudprinter", "123456780001", "2 more")
         self.assertEqual(len(production.cloudprinter_attention.splitlines()), 1)
@@ -133,8 +133,8 @@ class TestDocuments(CloudprinterCase):
         production = refused.production_ids
         production.cloudprinter_item_ids = [Command.set((refused | canceled).ids)]
         canceled.with_user(self.manager).report_cancel("CancelUserRequest", "Not needed any more")
-        self.env["cloudprinter.signal"].create(
-            {"item_id": refused.id, "type": "ItemDelay", "state": "error", "failure_type": "refused"}
+        self.env["cloudprinter.signal"]._insert(
+            [{"item_id": refused.id, "type": "ItemDelay", "state": "error", "failure_type": "refused"}]
         )
         self.assertEqual(production.cloudprinter_item_ids.mapped("attention"), ["refused", "canceled_open"])
         first, second = production.cloudprinter_attention.splitlines()

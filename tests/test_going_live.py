@@ -179,7 +179,7 @@ class TestLink(GoingLiveCase):
         self.assertEqual((signal.attempt_count, signal.answer, signal.waits_for), (0, False, False))
         self.assertEqual(signal.user_id, self.manager)
         with self.assertRaises(AccessError):
-            signal.sudo().write({"type": "ItemShipped"})
+            signal.sudo()._update({"type": "ItemShipped"})
         self.produce(item.production_ids)
         self.send()
         self.assertEqual(self.get_outbox(item).mapped("number"), [0, 1, 2], "numbers have no gap")
@@ -565,7 +565,7 @@ class TestRelease(GoingLiveCase):
         )
         # so that these signals, which no document justifies, are not withdrawn
         self.env.cr.flush()
-        self.env["cloudprinter.signal"].create(
+        self.env["cloudprinter.signal"]._insert(
             [
                 {
                     "item_id": item.id,

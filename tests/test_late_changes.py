@@ -126,7 +126,7 @@ class TestDetailsFollow(TransferCase):
         item = self.sell_one()
         item.with_user(self.manager).report_step("ItemShipped", "1A2B3C", "GLS")
         signal = self.get_shipped(item)
-        signal.sudo().write({"state": "error", "failure_type": "refused"})
+        signal.sudo()._update({"state": "error", "failure_type": "refused"})
         signal.with_user(self.manager).action_send()
         self.assert_signal(signal, "outgoing", tracking="1A2B3C")
 

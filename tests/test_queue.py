@@ -29,7 +29,7 @@ class TestQueue(DeliveryCase):
         )
         vals_list = [{"item_id": item.id, "type": "ItemDelay", "delay": "1"} for item in items for _each in range(3)]
         random.Random(1).shuffle(vals_list)
-        cls.signals = cls.env["cloudprinter.signal"].create(vals_list)
+        cls.signals = cls.env["cloudprinter.signal"]._insert(vals_list)
         cls.queue = Queue(cls.env.cr)
 
     def given_rows(self, dice):

@@ -421,8 +421,8 @@ class TestDecide(DialogCase):
 
     def test_order_id_is_corrected_although_an_item_is_over(self):
         item = self.refuse()
-        self.env["cloudprinter.signal"].create(
-            {"item_id": item.id, "type": "ItemDelay", "state": "error", "failure_type": "refused"}
+        self.env["cloudprinter.signal"]._insert(
+            [{"item_id": item.id, "type": "ItemDelay", "state": "error", "failure_type": "refused"}]
         )
         item._report_before({item: "shipped"})
         item.order_id.with_user(self.manager).name = "123456780099"

@@ -17,7 +17,7 @@ class TestLeadTime(CloudprinterCase):
         item = self.env["cloudprinter.item"].create(
             {"name": name, "order_id": order.id, "product_id": (product or self.book).id}
         )
-        self.env["cloudprinter.signal"].create(
+        self.env["cloudprinter.signal"]._insert(
             [
                 item._prepare_report("ItemRegistered", event_date=registered),
                 item._prepare_report("ItemShipped", event_date=shipped, tracking="1A", shipping_option="GLS"),
@@ -56,8 +56,8 @@ class TestLeadTime(CloudprinterCase):
         shipped.action_discard()
         self.env.flush_all()
         self.assertFalse(self.get_lead_time(item), "discarded")
-        shipped.state = "outgoing"
-        registered.origin = "before"
+        shipped._update({"state": "outgoing"})
+        registered._update({"origin": "before"})
         self.env.flush_all()
         self.assertFalse(self.get_lead_time(item), "its registration was not observed")
 

@@ -134,6 +134,7 @@ class TestSecurity(CloudprinterCase):
     def test_companies_send_with_their_own_key(self):
         other = self.env["res.company"].create(
             {"name": "Other Shop", "cloudprinter_signal_api_key": "0" * 32, "cloudprinter_signal_url": self.server.url}
+            | {"cloudprinter_hold": False}
         )
         item = self.accept(other)
         mine = self.sell_one()
@@ -244,6 +245,11 @@ class TestIncomingRights(IntakeCase):
             "cloudprinter.order.import.line": {"action_open"},
             "cloudprinter.reject": {"action_reject"},
             "cloudprinter.intake": set(),
+            "cloudprinter.ledger.check": {"action_check"},
+            "cloudprinter.ledger.entry": {"action_erase", "create", "unlink", "write"},
+            "cloudprinter.ledger.head": {"create", "unlink", "write"},
+            "cloudprinter.ledger.seal": set(),
+            "cloudprinter.request": {"create", "unlink", "write"},
             "cloudprinter.product.mapping": {"create", "write"},
             "cloudprinter.carrier.mapping": {"create", "write"},
         }.items():
@@ -274,6 +280,9 @@ class TestSettings(CloudprinterCase):
             form.cloudprinter_hold = False
             form.cloudprinter_signal_api_key = KEY[::-1]
             self.assertFalse(form.cloudprinter_hold, "only the first key")
+        self.company.write({"cloudprinter_signal_api_key": False, "cloudprinter_hold": False})
+        self.company.cloudprinter_signal_api_key = KEY
+        self.assertTrue(self.company.cloudprinter_hold, "by a script or RPC too")
 
     def test_wrong_settings_are_shown_where_they_are_typed(self):
         for field, value, words in (

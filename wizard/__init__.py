@@ -1,6 +1,8 @@
 from . import (
+    base_module_uninstall,
     cloudprinter_connection_test,
     cloudprinter_discard,
+    cloudprinter_ledger_check,
     cloudprinter_sheet_import,
     cloudprinter_report,
     cloudprinter_report_line,

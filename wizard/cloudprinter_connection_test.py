@@ -124,7 +124,7 @@ class CloudprinterConnectionTest(models.TransientModel):
         items = self.env["cloudprinter.item"].sudo()
         item = items._get_for_refs(self.env.company, self.order_ref, self.item_ref, items, {})
         item.order_id.is_test = True
-        signal = self.env["cloudprinter.signal"].sudo().create(item._prepare_report("ItemRegistered"))
+        signal = self.env["cloudprinter.signal"].sudo()._insert([item._prepare_report("ItemRegistered")])
         self.env.cr.flush()
         posted = self.env["cloudprinter.sender"].sudo()._send_test(signal)
         signal.invalidate_recordset()

@@ -15,6 +15,7 @@ from ..postgres import Postgres
 from ..process_tests.common import OdooProcess
 from ..processes import LOOPBACK, OdooServer
 from . import parse
+from .check import measure_check
 from .clicks import measure_clicks
 from .drain import Broken, measure_backlog, measure_memory
 from .endpoint import listening
@@ -34,6 +35,7 @@ MEASURE = {
     "g": measure_many,
     "h": measure_intake,
     "i": measure_people,
+    "j": measure_check,
 }
 
 

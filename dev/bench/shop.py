@@ -67,7 +67,7 @@ def make_backlog(env, count):
             (item, env["mrp.production"].browse(productions[number]), env["stock.picking"].browse(pickings[number]))
             for item, number in zip(items, numbers)
         ]
-        env["cloudprinter.signal"].create(
+        env["cloudprinter.signal"]._insert(
             [
                 _prepare_signal(signal_type, *source)
                 for block in range(0, len(sources), MIXED)
@@ -214,7 +214,7 @@ def time_create(env, count):
         for item in env["cloudprinter.item"].browse(item_ids)
     ]
     start = time.perf_counter()
-    env["cloudprinter.signal"].create(vals_list)
+    env["cloudprinter.signal"]._insert(vals_list)
     env.cr.flush()
     seconds = time.perf_counter() - start
     env.cr.rollback()
@@ -257,7 +257,7 @@ def time_bulk(env, action, count):
     accept(env, item_ids)
     signals = env["cloudprinter.signal"].search([("item_id", "in", item_ids)])
     if action in ("action_send", "action_discard"):
-        signals.write({"state": "error", "failure_type": "refused", "attempt_count": 1, "http_status": 400})
+        signals._update({"state": "error", "failure_type": "refused", "attempt_count": 1, "http_status": 400})
     env.cr.flush()
     env.invalidate_all()
     manager = env.ref("base.user_admin")
@@ -345,3 +345,29 @@ def time_items_list(env):
     seconds = time.perf_counter() - start
     assert len(page["records"]) == min(80, page["length"])
     return items.search_count([]), seconds
+
+
+# === a large ledger === #
+
+
+def time_chaining(env):
+    start = time.perf_counter()
+    env["cloudprinter.ledger.entry"]._chain_existing()
+    env.cr.commit()
+    seconds = time.perf_counter() - start
+    env.cr.execute(SQL("ANALYZE cloudprinter_ledger_entry"))
+    return seconds
+
+
+def time_check(env):
+    start = time.perf_counter()
+    problems = env.company.cloudprinter_check_ledger()
+    return [time.perf_counter() - start, problems[:3]]
+
+
+def time_export(env, path):
+    start = time.perf_counter()
+    with open(path, "wb") as file:
+        env["cloudprinter.ledger.export"]._write_zip(file)
+    env.cr.rollback()
+    return time.perf_counter() - start

@@ -41,7 +41,7 @@ class FaultCase(ProcessCase):
 
     def setUp(self):
         super().setUp()
-        for table_name in ("request", "signal", "item", "order"):
+        for table_name in ("ledger_entry", "ledger_head", "request", "signal", "item", "order"):
             self.query(f"DELETE FROM cloudprinter_{table_name}")
         self.configure()
         self.in_odoo("answer_once")
@@ -90,6 +90,7 @@ class FaultCase(ProcessCase):
         figures = compare(read_rows(self.query), list(self.server.accepted), lost_answers, refused)
         self.assertGreater(figures.accepted, 0, "nothing happened")
         self.assertEqual(self.query(UNTOLD), [], "each accepted signal has one line in the chatter of its item")
+        self.assertEqual(self.in_odoo("check_ledger"), [], "signals and attempts are what the chained ledger says")
         table.append((fault, figures))
         return figures
 

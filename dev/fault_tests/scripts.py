@@ -67,13 +67,17 @@ def make_orders(env, orders, types, items=1, first=1000):
     made = env["cloudprinter.item"].create(
         [{"order_id": order.id, "name": f"{order.name}-{number}"} for order in made for number in range(items)]
     )
-    env["cloudprinter.signal"].create([{"item_id": item.id, "type": type_} for item in made for type_ in types])
+    env["cloudprinter.signal"]._insert([{"item_id": item.id, "type": type_} for item in made for type_ in types])
+
+
+def check_ledger(env):
+    return env.company.cloudprinter_check_ledger()
 
 
 def report_all(env, type_):
     """Create one more signal for each item."""
     items = env["cloudprinter.item"].search([], order="id")
-    env["cloudprinter.signal"].create([{"item_id": item.id, "type": type_} for item in items])
+    env["cloudprinter.signal"]._insert([{"item_id": item.id, "type": type_} for item in items])
 
 
 def deliver(env, picking_id, tracking):
@@ -100,13 +104,12 @@ def correct_tracking_and_hold(env, picking_id, tracking):
 def hold(env, order, count=None):
     """Change an order's signals, or the first `count` of them, then the others; return how long the latter took."""
     signals = env["cloudprinter.signal"].search([("order_id.name", "=", order)], order="id")
-    signals[:count].message = "held"
-    env.flush_all()
+    # a decision of a user, with its entry in the ledger
+    signals[:count]._update({"message": "held"}, "queued")
     meet("held")
     start = time.monotonic()
     if count:
-        signals[count:].message = "held"
-        env.flush_all()
+        signals[count:]._update({"message": "held"}, "queued")
     # changed back, so that what is sent is what was queued
     env.cr.rollback()
     return {"waited": time.monotonic() - start}

@@ -303,6 +303,12 @@ def get_changed_by_update(env):
     return env["cloudprinter.item"].search([("changed_by_update", "=", True)]).mapped("name")
 
 
+def check_ledger(env):
+    """Return what is wrong with the ledgers, and the kinds of their entries."""
+    problems = [finding for company in env["res.company"].search([]) for finding in company.cloudprinter_check_ledger()]
+    return [problems, sorted(set(env["cloudprinter.ledger.entry"].search([]).mapped("kind")))]
+
+
 def get_settings(env):
     """Return what an administrator has chosen."""
     names = [name for name in env.company._fields if name.startswith("cloudprinter_")]

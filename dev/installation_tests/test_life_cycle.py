@@ -98,6 +98,7 @@ class UpgradeCase(LifeCase):
         self.assertEqual(self.server.requests, [], "sent by the upgrade")
         self.assertEqual(self.read_ledger(columns), ledger)
         self.assertEqual(self.in_odoo("get_changed_by_update"), [])
+        self.assertEqual(self.in_odoo("check_ledger"), [[], ["begin", "found", "name"]], "chained by the upgrade")
         after = self.in_odoo("get_settings")
         self.assertEqual(
             {name: after[name] for name in settings if name != "cloudprinter_key_date"},
@@ -116,6 +117,9 @@ class UpgradeCase(LifeCase):
             [[str(int(numbers[0][0]) + 100)] * 2],
             "the ledger's numbers have no gap",
         )
+        problems, kinds = self.in_odoo("check_ledger")
+        self.assertEqual(problems, [])
+        self.assertIn("accepted", kinds)
 
     def get_differences(self):
         """Return how a fresh and the upgraded database differ in the schema and in Odoo's data of the add-on."""
@@ -331,6 +335,7 @@ class TestLedgerAndUninstall(LifeCase):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             files = {name: archive.read(name) for name in archive.namelist()}
         manifest = json.loads(files.pop("manifest.json"))
+        self.assertTrue(files.pop("verify.py").startswith(b"#!"))
         self.assertEqual(manifest["exported_by"], "biller")
         self.assertEqual(manifest["files"].keys(), files.keys())
         for name, content in files.items():
@@ -405,7 +410,8 @@ class TestReleaseArchive(LifeCase):
 
     # requirements of Odoo 19 itself, among the add-on's imports
     OF_ODOO = {
-        *("PIL", "dateutil", "lxml", "markupsafe", "openpyxl", "psycopg2", "pytz", "requests", "urllib3", "werkzeug"),
+        *("PIL", "asn1crypto", "dateutil", "lxml", "markupsafe", "openpyxl", "psycopg2", "pytz", "requests"),
+        *("urllib3", "werkzeug"),
     }
 
     @classmethod

@@ -163,7 +163,9 @@ def send(env):
 
 
 def make_all_due(env):
-    env["cloudprinter.signal"].search([("state", "=", "outgoing")]).next_attempt_date = "2020-01-01"
+    env.flush_all()
+    env.cr.execute(SQL("UPDATE cloudprinter_signal SET next_attempt_date = '2020-01-01' WHERE state = 'outgoing'"))
+    env["cloudprinter.signal"].invalidate_model()
 
 
 def correct_after_refusal(env):

@@ -1,0 +1,98 @@
+"""Check the ledger in the database, with the rules of `verify.py`."""
+
+# independent of Odoo, so there is no env: pylint: disable=prefer-env-translation
+
+from ..tools.text import Text as _
+from .store import TABLES
+from .verify import NOTHING, Chain, Rows, get_hash, get_place
+
+WAITS_TOO_LONG = _("It has waited for its number for more than ten minutes. The scheduled action that sends numbers it")
+
+
+def find_missing(store, chain):
+    """Complain about columns that someone has dropped, and leave those of signals and attempts out from now on.
+
+    :returns: whether the rest can be checked
+    """
+    missing = store.find_missing()
+    for table, column in missing:
+        chain.complain(_("The column is missing in the database"), column=f"{table}.{column}")
+    store.missing = frozenset(missing)
+    return {table for table, _column in missing} <= {*TABLES.values()}
+
+
+def check_company(store, company_id, late, known=()):
+    """Check the whole ledger of a company.
+
+    :param Store store: where it is
+    :param str late: UTC; what was written before then must have a number
+    :param known: see `Chain`
+    :rtype: Chain
+    """
+    past = Chain(company_id)
+    if not find_missing(store, past):
+        return past
+    for entry in store.read_others(company_id, ("seal", "stamp")):
+        past.learn(entry)
+    chain = Chain(company_id, [*known, *past.get_seals()])
+    chain.problems += past.problems
+    others = Rows(chain)
+    for entry in store.read_chain(company_id):
+        chain.add(entry)
+        if not entry["order_id"]:
+            chain.learn(entry)
+            others.read(entry)
+    others.end()
+    chain.end(*store.get_heads([company_id]).get(company_id, (0, NOTHING)))
+    for entry in store.read_waiting(company_id):
+        if str(entry["date"]) < late:
+            chain.complain(WAITS_TOO_LONG, **get_place(entry))
+        if not entry["order_id"]:
+            chain.learn(entry)
+    for attempt_id in store.get_old_unapplied(company_id, late):
+        chain.complain(_("Its answer is not applied to its signals"), attempt=attempt_id)
+    for attempt_id in store.get_unlinked_attempt_ids(company_id):
+        chain.complain(_("No signal has it"), attempt=attempt_id)
+    for order_ids in store.get_order_ids():
+        _compare(store, chain, order_ids)
+    return chain
+
+
+def check_order(store, company_id, order_id):
+    """Check one order, and that its entries are linked with those before and after.
+
+    :rtype: Chain
+    """
+    chain = Chain(company_id)
+    if not find_missing(store, chain):
+        return chain
+    for entry in store.read_others(company_id, ("begin", "retention", "erased")):
+        chain.learn(entry)
+    for entry in store.read_entries_of(company_id, [order_id]):
+        if entry["number"] and get_hash(entry) != entry["hash"]:
+            chain.complain(_("It was changed"), **get_place(entry))
+    for number in store.find_loose(company_id, order_id):
+        chain.complain(_("It is not linked with the entries before and after it"), number=number)
+    _compare(store, chain, [order_id])
+    return chain
+
+
+def _compare(store, chain, order_ids):
+    """Compare the signals and attempts of some orders with the entries about these."""
+    rows = Rows(chain, {name for _table, name in store.missing})
+    for entry in store.read_entries_of(chain.company_id, order_ids):
+        rows.read(entry)
+    ids = set()
+    for row in store.read_signals_of(order_ids):
+        if row["company_id"] == chain.company_id or row["id"] in rows.get_ids("signals"):
+            ids.add(row["id"])
+            rows.compare("signals", row)
+    for row in store.read_rows("signals", rows.get_ids("signals")):
+        if row["company_id"] == chain.company_id:
+            # it went to another order, and is compared there
+            rows.forget("signals", row["id"])
+        else:
+            rows.compare("signals", row)
+    for row in store.read_rows("attempts", rows.get_ids("attempts") | store.get_attempt_ids(ids)):
+        rows.compare("attempts", row)
+    rows.end()
