@@ -8,7 +8,7 @@ from odoo import api, fields, models
 from odoo.modules import Manifest
 from odoo.tools import SQL
 
-from ..tools.sheet import defuse, write_rows
+from ..tools.sheet import write_rows
 
 CHUNK = 2000  # rows at a time, so that a million rows do not fill the memory
 TIME = "%Y-%m-%d %H:%M:%S"
@@ -184,4 +184,4 @@ class CloudprinterLedgerExport(models.AbstractModel):
 
     @api.model
     def _to_csv(self, cells):
-        return write_rows([map(defuse, cells)])
+        return write_rows([cells])
