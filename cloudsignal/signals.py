@@ -65,6 +65,7 @@ SIGNAL_TYPES = tuple(FIELDS)
 
 # In the order of the API's examples.
 _DETAILS = ("tracking", "shipping_option", "cause", "message", "delay")
+TEXT_AT_MOST = 2000  # characters
 _HOURS = re.compile(r"[0-9]{1,4}")
 
 
@@ -141,6 +142,8 @@ def _check_text(field, value):
         raise SignalError(field, _("must be text, not %(type)s", type=type(value).__name__))
     if value and not value.strip():
         raise SignalError(field, _("is blank"))
+    if len(value) > TEXT_AT_MOST:
+        raise SignalError(field, _("is longer than %(most)s characters", most=TEXT_AT_MOST))
     # json.dumps accepts a lone surrogate, but databases and other readers of UTF-8 do not
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
         raise SignalError(field, _("contains a control character or a line break"))

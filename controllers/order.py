@@ -9,9 +9,11 @@ import odoo
 from odoo import SUPERUSER_ID, http
 from odoo.http import Response, request
 from odoo.modules.registry import Registry
-from odoo.service.model import retrying
+from odoo.service.db import list_dbs
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, retrying
 
 from .. import order_document
+from ..tools.discreet import log_failure
 
 _logger = logging.getLogger(__name__)
 
@@ -70,39 +72,65 @@ class OrderController(http.Controller):
         try:
             # cached, because Odoo repeats the request after a serialization failure
             content = request.httprequest.get_data(cache=True, parse_form_data=False)
-            # validate the document before the key, so that a wrong key takes as long to answer
-            document = order_document.read(content)
+            # anyone can post: nothing else of the document is read, and nothing looked up, until its key is known
+            keys = order_document.find_keys(content)
         except (order_document.TooLarge, RequestEntityTooLarge):
             return _answer(413, error=f"larger than {order_document.SIZE_AT_MOST} bytes")
         except order_document.UnknownFormat as error:
             return _answer(415, error=str(error))
         except order_document.DocumentError as error:
             return _answer(400, error=str(error))
-        if request.db:
-            return self._store(document, request.env(user=SUPERUSER_ID))
-        names = http.db_list(force=True)
-        # a single database is the one that the host or configuration selects, and it did not respond
-        name = names[0] if len(names) == 1 else request.httprequest.args.get("db")
-        if names and name not in names:
+        if not keys:
             return _answer(401, error=UNKNOWN_KEY)
         try:
-            return self._store_in(name, document)
+            if request.db:
+                return self._store(content, keys, request.env(user=SUPERUSER_ID))
+            name = self._find_database()
+            return self._store_in(name, content, keys) if name else _answer(401, error=UNKNOWN_KEY)
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            if request.db:
+                # Odoo repeats the request
+                raise
+            return self._fail()
         except psycopg2.Error:
-            _logger.warning("Cloudprinter: the database to store an order document is not available", exc_info=True)
-            return _answer(503, error=TRY_AGAIN)
+            return self._fail()
 
-    def _store_in(self, name, document):
+    def _fail(self):
+        """Answer that the database could not store the document. The error may quote it."""
+        log_failure(_logger, "Cloudprinter: an order document could not be stored")
+        if request.db:
+            request.env.cr.rollback()
+        return _answer(503, error=TRY_AGAIN)
+
+    def _find_database(self):
+        """Return the database of a request whose host does not select one, or None.
+
+        Only a database that Odoo's filter gives is opened: others are none of the sender's business.
+        """
+        names = http.db_filter(list_dbs(force=True))
+        # a single database is the one that the host or configuration selects, and it did not respond
+        name = names[0] if len(names) == 1 else request.httprequest.args.get("db")
+        return name if name in names else None
+
+    def _store_in(self, name, content, keys):
         registry = Registry(name)
         with registry.cursor() as cr:
             registry = registry.check_signaling(cr)
             env = odoo.api.Environment(cr, SUPERUSER_ID, {})
-            return retrying(partial(self._store, document, env), env)
+            return retrying(partial(self._store, content, keys, env), env)
 
-    def _store(self, document, env):
+    def _store(self, content, keys, env):
         if "cloudprinter.order.document" not in env:
             # a database without the add-on, on a server that loads it for all databases
             return _answer(401, error=UNKNOWN_KEY)
-        company = env["res.company"]._cloudprinter_get_by_order_key(document.key)
+        companies = env["res.company"]
+        if not companies._cloudprinter_get_by_order_keys(keys):
+            return _answer(401, error=UNKNOWN_KEY)
+        try:
+            document = order_document.read(content)
+        except order_document.DocumentError as error:
+            return _answer(400, error=str(error))
+        company = companies._cloudprinter_get_by_order_keys({document.key})
         if not company:
             return _answer(401, error=UNKNOWN_KEY)
         is_new = env["cloudprinter.order.document"]._receive(company, document)

@@ -5,6 +5,7 @@ from odoo.tools import remove_accents
 from ..order_document.changes import find_changes
 from ..order_document.urls import get_path
 from ..rule.gate import OrderFacts
+from ..tools.discreet import discreet
 from ..tools.share import share_out
 from ..tools.text import Text as _
 from ..tools.text import from_json, translate
@@ -172,7 +173,7 @@ class CloudprinterIntake(models.AbstractModel):
                 # the default is the importing user, which hides it from salespeople who see only their own orders
                 "user_id": matched["customer"].user_id.id,
                 "partner_invoice_id": matched["customer"].address_get(["invoice"])["invoice"],
-                "partner_shipping_id": matched["customer"]._cloudprinter_get_address(matched["address"]).id,
+                "partner_shipping_id": matched["customer"]._cloudprinter_get_address(matched["address"], company).id,
                 # the recipient's country does not affect Cloudprinter's invoice
                 "fiscal_position_id": self.env["account.fiscal.position"]
                 .with_company(company)
@@ -519,7 +520,7 @@ class CloudprinterIntake(models.AbstractModel):
             address, flaws = self._prepare_address(document, content.delivery_address)
             if not flaws and sale.partner_shipping_id.commercial_partner_id == sale.partner_shipping_id and customer:
                 # no delivery address was entered
-                self._write_address(sale, customer._cloudprinter_get_address(address))
+                self._write_address(sale, customer._cloudprinter_get_address(address, document.company_id))
             self._share_out(sale, content)
         return order
 
@@ -677,7 +678,7 @@ class CloudprinterIntake(models.AbstractModel):
         if sale:
             self._link_lines(company, order_document, order, sale)
             sale.commitment_date = order_document.shipping_date or sale.commitment_date
-            self._write_address(sale, sale.partner_id._cloudprinter_get_address(address))
+            self._write_address(sale, sale.partner_id._cloudprinter_get_address(address, company))
             if carrier and carrier != sale.carrier_id:
                 sale.carrier_id = carrier
                 sale.picking_ids.filtered(lambda picking: picking.state not in ("done", "cancel")).carrier_id = carrier
@@ -685,7 +686,8 @@ class CloudprinterIntake(models.AbstractModel):
                 self._write_prices(sale, order_document)
                 self._write_freight(sale, order_document, carrier)
                 sale._cloudprinter_settle_total()
-            sale._message_log(body=self.env._("Changed by Cloudprinter:\n%s", document.problem))
+            with discreet(self.env.cr):
+                sale._message_log(body=self.env._("Changed by Cloudprinter:\n%s", document.problem))
 
     def _write_address(self, sale, address):
         """Write the delivery address of a sales order and its open transfers."""

@@ -7,8 +7,9 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import clean_context
 
-from ..cloudsignal import CANCEL_CAUSES
+from ..cloudsignal import CANCEL_CAUSES, TEXT_AT_MOST
 from ..rule.stage import MAKING, MILESTONES, STAGE_OF, STAGES, TERMINAL, Facts, derive_stage
+from ..tools.rights import check_values
 
 _logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class CloudprinterItem(models.Model):
 
     _name = "cloudprinter.item"
     _description = "Cloudprinter Item"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["mail.thread", "mail.activity.mixin", "cloudprinter.discreet.mixin"]
     _order = "promised_date, id"
     _rec_names_search = ["name", "order_id.name"]
 
@@ -329,16 +330,26 @@ class CloudprinterItem(models.Model):
                 raise ValidationError(
                     self.env._("Enter a message for item %s that tells Cloudprinter why it is canceled.", item.name)
                 )
+            if len(item.cancel_message or "") > TEXT_AT_MOST:
+                raise ValidationError(
+                    self.env._(
+                        "The message for item %(item)s is longer than %(most)s characters.",
+                        item=item.name,
+                        most=TEXT_AT_MOST,
+                    )
+                )
 
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
             vals["name"] = self.env["cloudprinter.order"]._clean_id(vals.get("name"))
             self._check_derived(vals)
+            check_values(self, vals)
         return super().create(vals_list)
 
     def write(self, vals):
         self._check_derived(vals)
+        check_values(self, vals)
         if "name" in vals:
             vals = dict(vals, name=self.env["cloudprinter.order"]._clean_id(vals["name"]))
         changed = self._filter_with_other_ids(vals)

@@ -10,7 +10,7 @@ from odoo import api, fields, models
 from odoo.modules import Manifest
 
 from ..ledger import Store, verify
-from ..tools.sheet import defuse, write_rows
+from ..tools.sheet import write_rows
 
 TIME = "%Y-%m-%d %H:%M:%S"
 
@@ -166,7 +166,7 @@ class CloudprinterLedgerExport(models.AbstractModel):
 
     @api.model
     def _to_csv(self, cells):
-        return write_rows([map(defuse, cells)])
+        return write_rows([cells])
 
     @api.model
     def _to_local(self, text, zone):

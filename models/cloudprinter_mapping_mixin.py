@@ -1,5 +1,7 @@
 from odoo import api, models
 
+from ..tools.rights import check_values
+
 
 class CloudprinterMappingMixin(models.AbstractModel):
     """Maps names of Cloudprinter to records of Odoo: incoming orders that wait for a mapping go on when it is there."""
@@ -16,6 +18,7 @@ class CloudprinterMappingMixin(models.AbstractModel):
         return mappings
 
     def write(self, vals):
+        check_values(self, vals)
         res = super().write(vals)
         self._process_documents_again()
         return res

@@ -6,6 +6,8 @@ from odoo.tools import SQL, clean_context
 from odoo.addons.account.models.account_move import PAYMENT_STATE_SELECTION
 from odoo.addons.sale.models.sale_order import INVOICE_STATUS
 
+from ..tools.rights import check_values
+
 ACCOUNTANTS = "account.group_account_invoice,account.group_account_readonly"
 # Fields by the query that computes them, see `_get_reconciliation_sql`.
 RECONCILED = {
@@ -38,6 +40,7 @@ class CloudprinterOrder(models.Model):
 
     _name = "cloudprinter.order"
     _description = "Cloudprinter Order"
+    _inherit = ["cloudprinter.discreet.mixin"]
     _order = "id desc"
 
     name = fields.Char("Order ID", required=True, index="trigram", copy=False)
@@ -164,10 +167,12 @@ class CloudprinterOrder(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
+            check_values(self, vals)
             vals["name"] = self._clean_id(vals.get("name"))
         return super().create(vals_list)
 
     def write(self, vals):
+        check_values(self, vals)
         if any(order.item_ids and order.company_id.id != vals["company_id"] for order in self if "company_id" in vals):
             raise UserError(self.env._("The company of an order cannot be changed once it has items."))
         changed = self.browse()

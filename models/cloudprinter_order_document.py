@@ -9,12 +9,13 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, RedirectWarning, UserError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import SQL
+from odoo.tools import SQL, clean_context
 
 from .. import order_document
 from ..order_document.changes import find_changes
 from ..order_document.urls import get_path
 from ..rule.gate import get_next_step
+from ..tools.discreet import log_failure
 from ..tools.rights import check_manager
 from ..tools.text import Text as _
 from ..tools.text import from_json, to_json, translate
@@ -41,7 +42,7 @@ class CloudprinterOrderDocument(models.Model):
 
     _name = "cloudprinter.order.document"
     _description = "Incoming Order"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["mail.thread", "mail.activity.mixin", "cloudprinter.discreet.mixin"]
     # users cannot write documents, but the assignee of a to-do must be able to close it
     _mail_post_access = "read"
     _order = "id desc"
@@ -336,7 +337,9 @@ class CloudprinterOrderDocument(models.Model):
             return
         user = self.company_id._cloudprinter_config().cloudprinter_user_id
         lang = user.lang or self.company_id._cloudprinter_lang()
-        document = self.with_context(lang=lang).with_company(self.company_id).sudo()
+        # default_* values of the caller must not reach new records
+        context = {**clean_context(self.env.context), "lang": lang}
+        document = self.with_context(context).with_company(self.company_id).sudo()
         if self.attempt_count > len(RETRY_MINUTES) + 1:
             # the last attempts killed the worker
             document._wait("error", document._describe_failure())
@@ -362,7 +365,7 @@ class CloudprinterOrderDocument(models.Model):
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise
         except Exception:
-            _logger.exception("Cloudprinter: order document %s could not be imported", self.id)
+            log_failure(_logger, "Cloudprinter: order document %s could not be imported", self.id)
             if self.attempt_count > len(RETRY_MINUTES):
                 document._wait("error", document._describe_failure())
 
@@ -568,7 +571,9 @@ class CloudprinterOrderDocument(models.Model):
         self._check_may_decide("waiting")
         if self.filtered(lambda document: document.failure_type not in failure_types):
             raise UserError(self.env._("This has already been handled. Reload the page."))
-        return [document.with_company(document.company_id) for document in self.sudo()]
+        # default_* values of the caller must not reach new records
+        documents = self.sudo().with_context(clean_context(self.env.context))  # pylint: disable=context-overridden
+        return [document.with_company(document.company_id) for document in documents]
 
     def _decide(self):
         """Go on after the decision of a user."""
@@ -584,7 +589,8 @@ class CloudprinterOrderDocument(models.Model):
     def _make_order_to_reject(self):
         """Return the order with all its items, so that each can be reported as canceled although none is produced."""
         self.ensure_one()
-        document = self.sudo().with_company(self.company_id)
+        context = clean_context(self.env.context)
+        document = self.sudo().with_context(context).with_company(self.company_id)
         intake = document.env["cloudprinter.intake"]
         content = document._parse()
         order = document._find_order()
@@ -669,5 +675,6 @@ class CloudprinterOrderDocument(models.Model):
                 values, _flaws = self.env["cloudprinter.intake"]._prepare_address(
                     document, document._parse().delivery_address
                 )
-                readers |= customer._cloudprinter_find_address(values)
+                found = customer._cloudprinter_find_address(values)
+                readers |= found.filtered_domain([("company_id", "in", (False, document.company_id.id))])
         return readers

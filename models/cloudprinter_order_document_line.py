@@ -7,6 +7,7 @@ class CloudprinterOrderDocumentLine(models.Model):
 
     _name = "cloudprinter.order.document.line"
     _description = "Item of an Incoming Order"
+    _inherit = ["cloudprinter.discreet.mixin"]
     _order = "id"
     _check_company_auto = True
 

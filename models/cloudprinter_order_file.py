@@ -50,6 +50,7 @@ class CloudprinterOrderFile(models.Model):
 
     _name = "cloudprinter.order.file"
     _description = "Cloudprinter File"
+    _inherit = ["cloudprinter.discreet.mixin"]
     _order = "id"
 
     order_id = fields.Many2one("cloudprinter.order", required=True, readonly=True, index=True, ondelete="cascade")

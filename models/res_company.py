@@ -1,14 +1,22 @@
 import hashlib
 import hmac
+from contextlib import nullcontext
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import get_lang
 
 from .. import cloudsignal
+from ..order_document import KEY_AT_LEAST, KEY_AT_MOST
+from ..tools.discreet import discreet
 from ..tools.download import parse_hosts
 from ..tools.text import translate
 from .res_company_ledger import RECORDED
+
+# The settings decide what is sent where, which files are fetched and what is deleted. Odoo lets managers of access
+# rights write companies, and lets customers read them.
+ADMINISTRATORS = "base.group_system"
+KEYS = ("cloudprinter_signal_api_key", "cloudprinter_order_api_key")
 
 
 def _digest(text):
@@ -18,28 +26,33 @@ def _digest(text):
 class ResCompany(models.Model):
     _inherit = "res.company"
 
-    cloudprinter_signal_api_key = fields.Char("CloudSignal API Key", groups="base.group_system", copy=False)
-    # the key is sent to this address, which therefore needs the same access right
-    cloudprinter_signal_url = fields.Char(
-        "CloudSignal Address", default=cloudsignal.ENDPOINT, groups="base.group_system"
-    )
-    cloudprinter_hold = fields.Boolean("Hold Signals", help="Signals are recorded but not sent.")
-    cloudprinter_user_id = fields.Many2one("res.users", "Responsible for Cloudprinter")
-    cloudprinter_report_produce = fields.Boolean("Report Production Started", default=True)
-    cloudprinter_report_produced = fields.Boolean("Report Produced", default=True)
-    cloudprinter_report_packed = fields.Boolean("Report Packed", default=True)
+    cloudprinter_signal_api_key = fields.Char("CloudSignal API Key", groups=ADMINISTRATORS, copy=False)
+    cloudprinter_signal_url = fields.Char("CloudSignal Address", default=cloudsignal.ENDPOINT, groups=ADMINISTRATORS)
+    cloudprinter_hold = fields.Boolean("Hold Signals", help="Signals are recorded but not sent.", groups=ADMINISTRATORS)
+    cloudprinter_user_id = fields.Many2one("res.users", "Responsible for Cloudprinter", groups=ADMINISTRATORS)
+    cloudprinter_report_produce = fields.Boolean("Report Production Started", default=True, groups=ADMINISTRATORS)
+    cloudprinter_report_produced = fields.Boolean("Report Produced", default=True, groups=ADMINISTRATORS)
+    cloudprinter_report_packed = fields.Boolean("Report Packed", default=True, groups=ADMINISTRATORS)
     cloudprinter_delay_type = fields.Selection(
-        [("ItemDelay", "ItemDelay"), ("ItemError", "ItemError")], "Send Delays As", default="ItemDelay"
+        [("ItemDelay", "ItemDelay"), ("ItemError", "ItemError")],
+        "Send Delays As",
+        default="ItemDelay",
+        groups=ADMINISTRATORS,
     )
-    cloudprinter_tracking_hours = fields.Integer("To-Do for Missing Tracking After (Hours)", default=24)
-    cloudprinter_short_tolerance = fields.Float("Short Shipment Tolerance (%)", default=5.0)
+    cloudprinter_tracking_hours = fields.Integer(
+        "To-Do for Missing Tracking After (Hours)", default=24, groups=ADMINISTRATORS
+    )
+    cloudprinter_short_tolerance = fields.Float("Short Shipment Tolerance (%)", default=5.0, groups=ADMINISTRATORS)
     cloudprinter_chatter = fields.Selection(
-        [("all", "All answers"), ("problems", "Problems only")], "Notes on Documents", default="all"
+        [("all", "All answers"), ("problems", "Problems only")],
+        "Notes on Documents",
+        default="all",
+        groups=ADMINISTRATORS,
     )
-    cloudprinter_retention_days = fields.Integer("Keep Failed Attempts (Days)", default=180)
+    cloudprinter_retention_days = fields.Integer("Keep Failed Attempts (Days)", default=180, groups=ADMINISTRATORS)
     cloudprinter_order_api_key = fields.Char(
         "Key for Incoming Orders",
-        groups="base.group_system",
+        groups=ADMINISTRATORS,
         copy=False,
         help="From Cloudprinter's Production Interface.",
     )
@@ -47,48 +60,52 @@ class ResCompany(models.Model):
         "res.partner",
         "Customer of Incoming Orders",
         help="Its pricelist, fiscal position and payment terms apply to all orders.",
+        groups=ADMINISTRATORS,
     )
     cloudprinter_confirm_orders = fields.Boolean(
-        "Confirm Incoming Orders", help="Sales orders are confirmed and their items registered automatically."
+        "Confirm Incoming Orders",
+        help="Sales orders are confirmed and their items registered automatically.",
+        groups=ADMINISTRATORS,
     )
-    cloudprinter_anonymize_months = fields.Integer("Anonymize Recipients After (Months)")
+    cloudprinter_anonymize_months = fields.Integer("Anonymize Recipients After (Months)", groups=ADMINISTRATORS)
     cloudprinter_fetch_files = fields.Boolean(
-        "Fetch Files", help="Files of incoming orders are downloaded and attached; otherwise only their links are kept."
+        "Fetch Files",
+        help="Files of incoming orders are downloaded and attached; otherwise only their links are kept.",
+        groups=ADMINISTRATORS,
     )
     cloudprinter_file_hosts = fields.Char(
         "File Hosts",
         help="Hosts from which files are downloaded, separated by commas or spaces. example.com allows only this host,"
         " .example.com also its subdomains.",
+        groups=ADMINISTRATORS,
     )
     cloudprinter_file_days = fields.Integer(
-        "Keep Fetched Files (Days)", default=30, help="After shipping; 0 keeps them forever."
+        "Keep Fetched Files (Days)", default=30, help="After shipping; 0 keeps them forever.", groups=ADMINISTRATORS
     )
     # Identifies the database in which the key was saved, so that a copy sends nothing.
-    cloudprinter_fingerprint = fields.Char(groups="base.group_system", copy=False, readonly=True)
+    cloudprinter_fingerprint = fields.Char(groups=ADMINISTRATORS, copy=False, readonly=True)
     cloudprinter_key_date = fields.Datetime(
-        groups="base.group_system", copy=False, readonly=True, help="When the first key was saved."
+        groups=ADMINISTRATORS, copy=False, readonly=True, help="When the first key was saved."
     )
     cloudprinter_resumed_request = fields.Integer(
-        groups="base.group_system", copy=False, readonly=True, help="Answers up to this attempt are ignored."
+        groups=ADMINISTRATORS, copy=False, readonly=True, help="Answers up to this attempt are ignored."
+    )
+
+    # a digest, since PostgreSQL quotes what is indexed in its errors
+    _cloudprinter_order_api_key_uniq = models.UniqueIndex(
+        "(md5(cloudprinter_order_api_key)) WHERE cloudprinter_order_api_key IS NOT NULL",
+        "Another company already has this key for incoming orders.",
     )
 
     @api.constrains("cloudprinter_signal_url")
     def _check_cloudprinter_signal_url(self):
-        for company in self.filtered("cloudprinter_signal_url"):
+        for company in self.sudo().filtered("cloudprinter_signal_url"):
             try:
                 cloudsignal.check_url(company.cloudprinter_signal_url)
             except cloudsignal.SignalError as error:
                 raise ValidationError(
                     self.env._("The CloudSignal address is not valid: %(reason)s", reason=translate(self.env, error))
                 ) from error
-
-    @api.constrains("cloudprinter_order_api_key")
-    def _check_cloudprinter_order_api_key(self):
-        """Check that the key is unique: only the key says for which company a document is."""
-        for company in self.sudo().filtered("cloudprinter_order_api_key"):
-            key = company.cloudprinter_order_api_key
-            if self.sudo().search_count([("cloudprinter_order_api_key", "=", key), ("id", "!=", company.id)], limit=1):
-                raise ValidationError(self.env._("Another company already has this key for incoming orders."))
 
     @api.constrains(
         "cloudprinter_short_tolerance",
@@ -97,7 +114,7 @@ class ResCompany(models.Model):
         "cloudprinter_anonymize_months",
     )
     def _check_cloudprinter_numbers(self):
-        for company in self:
+        for company in self.sudo():
             if not 0 <= company.cloudprinter_short_tolerance <= 100:
                 raise ValidationError(self.env._("The short shipment tolerance is a percentage from 0 to 100."))
             if (
@@ -113,7 +130,7 @@ class ResCompany(models.Model):
 
     @api.constrains("cloudprinter_fetch_files", "cloudprinter_file_hosts", "cloudprinter_file_days")
     def _check_cloudprinter_files(self):
-        for company in self:
+        for company in self.sudo():
             try:
                 hosts = parse_hosts(company.cloudprinter_file_hosts)
             except ValueError as error:
@@ -165,21 +182,59 @@ class ResCompany(models.Model):
             self.env["cloudprinter.signal"]._follow_settings()
         return res
 
-    @api.model
+    def _create(self, data_list):
+        with self._cloudprinter_discreet(data["stored"] for data in data_list):
+            return super()._create(data_list)
+
+    def _write_multi(self, vals_list):
+        with self._cloudprinter_discreet(vals_list):
+            return super()._write_multi(vals_list)
+
+    def _cloudprinter_discreet(self, vals_list):
+        """Return a context in which the statements that write a key are not logged if they fail."""
+        has_key = any(not vals.keys().isdisjoint(KEYS) for vals in vals_list)
+        return discreet(self.env.cr) if has_key else nullcontext()
+
     def _cloudprinter_clean_key(self, vals):
+        """Return the values to write to these companies, or to a new one, with clean keys.
+
+        :raises ValidationError: a key is not one, or another company has it
+        """
         vals = dict(vals)
-        for name in ("cloudprinter_signal_api_key", "cloudprinter_order_api_key"):
-            if not vals.get(name):
+        for name in KEYS:
+            if name not in vals:
                 continue
-            vals[name] = key = str(vals[name]).strip()
-            if not key.isascii() or not key.isprintable() or " " in key:
+            key = str(vals[name] or "").strip()
+            vals[name] = key or False
+            if key and (not key.isascii() or not key.isprintable() or " " in key):
                 raise ValidationError(
                     self.env._(
                         "The %(field)s contains invalid characters. Copy it again from Cloudprinter.",
                         field=self._fields[name]._description_string(self.env),
                     )
                 )
+            if key and not KEY_AT_LEAST <= len(key) <= KEY_AT_MOST:
+                raise ValidationError(
+                    self.env._(
+                        "The %(field)s must have %(least)s to %(most)s characters. Copy it again from Cloudprinter.",
+                        field=self._fields[name]._description_string(self.env),
+                        least=KEY_AT_LEAST,
+                        most=KEY_AT_MOST,
+                    )
+                )
+        if vals.get("cloudprinter_order_api_key"):
+            self._cloudprinter_check_order_key(vals["cloudprinter_order_api_key"])
         return vals
+
+    def _cloudprinter_check_order_key(self, key):
+        """Check that the key is unique: only the key says for which company a document is.
+
+        It is not part of a query, which could be logged. An archived company may be activated again.
+        """
+        # companies are few: pylint: disable=no-search-all
+        others = self.sudo().with_context(active_test=False).search([]) - self
+        if len(self) > 1 or key in others.mapped("cloudprinter_order_api_key"):
+            raise ValidationError(self.env._("Another company already has this key for incoming orders."))
 
     def _cloudprinter_config(self):
         """Return the company whose key and settings apply: this one, else the nearest parent with a key."""
@@ -190,16 +245,17 @@ class ResCompany(models.Model):
         return company if company.cloudprinter_signal_api_key else self.sudo()
 
     @api.model
-    def _cloudprinter_get_by_order_key(self, key):
-        """Return the company with this key for incoming orders, or none.
+    def _cloudprinter_get_by_order_keys(self, keys):
+        """Return the companies with one of these keys for incoming orders.
 
         The comparison takes constant time, and all keys are always compared.
         """
-        digest = _digest(key)
+        digests = [_digest(key) for key in keys]
         companies = self.sudo().search([("cloudprinter_order_api_key", "!=", False)])
-        own = [_digest(company.cloudprinter_order_api_key) for company in companies]
-        same = [company.id for company, each in zip(companies, own) if hmac.compare_digest(each, digest)]
-        return self.browse(same)
+        own = [(company.id, _digest(company.cloudprinter_order_api_key)) for company in companies]
+        return self.browse(
+            company_id for company_id, each in own if any([hmac.compare_digest(each, digest) for digest in digests])
+        )
 
     def _cloudprinter_reported_types(self):
         """Return the optional signal types, between acceptance and shipping, that this company reports."""

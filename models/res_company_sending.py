@@ -1,23 +1,19 @@
 import hashlib
 import hmac
 import logging
-from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL, format_datetime
+from odoo.tools import SQL
 
 from .. import cloudsignal
 from ..delivery import Queue
-from ..delivery.circuit import KEY_ORDERS, REFUSED_ORDERS
 
 _logger = logging.getLogger(__name__)
 
-LATE_AFTER = timedelta(minutes=30)
-
 
 class ResCompany(models.Model):
-    """Sending status of a company and the administrator's actions. The settings are in `res_company.py`."""
+    """Whether a company sends, and the administrator's actions. The settings are in `res_company.py`."""
 
     _inherit = "res.company"
 
@@ -102,89 +98,6 @@ class ResCompany(models.Model):
         self.env["cloudprinter.signal"].invalidate_model()
         self.env["cloudprinter.signal"].sudo().browse(again)._record("queued")
         self.env["cloudprinter.signal"]._wake_sender()
-
-    # === status === #
-
-    def cloudprinter_status(self):
-        """Return why nothing is sent to Cloudprinter and how many signals wait, for screens and monitoring.
-
-        :rtype: dict
-        :returns: `reason` (text for users, or False), `outgoing`, `waiting`, `error` (counts of signals),
-            `oldest_due` (UTC, when the oldest due signal should have been sent, or False)
-        """
-        self.ensure_one()
-        self.check_access("read")
-        if not self.env.su and not self.env.user._is_internal():
-            raise AccessError(self.env._("Only internal users may read this."))
-        # the counts are not secret, and this must also work for administrators without access to signals
-        signals = self.env["cloudprinter.signal"].sudo()
-        counts = dict.fromkeys(("outgoing", "waiting", "error"), 0)
-        counts.update(
-            signals._read_group([("company_id", "=", self.id), ("state", "in", list(counts))], ["state"], ["__count"])
-        )
-        [[oldest_due]] = signals._read_group(
-            [
-                ("company_id", "=", self.id),
-                ("state", "=", "outgoing"),
-                ("next_attempt_date", "<=", fields.Datetime.now()),
-            ],
-            aggregates=["next_attempt_date:min"],
-        )
-        return {"reason": self._cloudprinter_reason(oldest_due), **counts, "oldest_due": oldest_due or False}
-
-    def _cloudprinter_reason(self, oldest_due):
-        """Return the text for the reason why nothing is sent, or False."""
-        reasons = {
-            "copy": self.env._("This looks like a copy of the database in which the key was saved. Nothing is sent."),
-            "neutralized": self.env._("This database is neutralized. Nothing is sent."),
-            "hold": self.env._("Sending is on hold. Signals are recorded but not sent."),
-            "no_key": self.env._("The CloudSignal API key is missing. Signals are recorded but not sent."),
-            "no_url": self.env._("The CloudSignal address is not valid. Signals are recorded but not sent."),
-            "key_refused": self.env._(
-                "Cloudprinter refused the API key for %(count)s orders in a row. Enter the correct one, or resume.",
-                count=KEY_ORDERS,
-            ),
-            "refusals": self.env._(
-                "Cloudprinter refused the last %(count)s orders. Nothing is sent until an administrator resumes.",
-                count=REFUSED_ORDERS,
-            ),
-        }
-        obstacle = self._cloudprinter_obstacle()
-        if obstacle:
-            return reasons[obstacle]
-        cron = self.env.ref("cloudprinter.ir_cron_send", raise_if_not_found=False)
-        if not cron or not cron.sudo().active:
-            return self.env._("The scheduled action “Cloudprinter: send signals” is not active.")
-        cron = cron.sudo()
-        if cron.failure_count:
-            return self.env._(
-                "The scheduled action “Cloudprinter: send signals” has failed %(count)s times since %(date)s."
-                " See the server log.",
-                count=cron.failure_count,
-                date=format_datetime(self.env, cron.first_failure_date),
-            )
-        outage = self._cloudprinter_circuit().outage
-        late = fields.Datetime.now() - LATE_AFTER
-        if oldest_due and oldest_due < late and (not outage or outage.retry_date < late):
-            return self.env._(
-                "Signals due since %(date)s have not been sent. The scheduled action last ran: %(last_run)s."
-                " Check Odoo's workers and the server log.",
-                date=format_datetime(self.env, oldest_due),
-                last_run=format_datetime(self.env, cron.lastcall) if cron.lastcall else self.env._("never"),
-            )
-        if outage and len(outage.order_ids) == 1:
-            return self.env._(
-                "Cloudprinter has not accepted the last signal, of order %(order)s, since %(date)s. The next order"
-                " will show whether it accepts others.",
-                order=self.env["cloudprinter.order"].sudo().browse(outage.order_ids).name,
-                date=format_datetime(self.env, outage.since),
-            )
-        if outage:
-            return self.env._(
-                "Cloudprinter has not responded correctly since %(date)s. Signals are sent as soon as it does.",
-                date=format_datetime(self.env, outage.since),
-            )
-        return False
 
     def _cloudprinter_check_administrator(self):
         if not self.env.user.has_group("base.group_system"):

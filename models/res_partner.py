@@ -2,6 +2,8 @@ import hashlib
 
 from odoo import fields, models
 
+from ..tools.discreet import discreet
+
 
 class ResPartner(models.Model):
     _inherit = "res.partner"
@@ -30,33 +32,37 @@ class ResPartner(models.Model):
         digest = self._cloudprinter_get_digest(values)
         return self.with_context(active_test=False).search([("cloudprinter_address_digest", "=", digest)])
 
-    def _cloudprinter_get_address(self, values):
+    def _cloudprinter_get_address(self, values, company):
         """Find or create the delivery address of this contact with these values.
 
-        New addresses are archived immediately, as a hundred thousand recipients a year would flood the contacts.
+        New addresses are archived immediately, as a hundred thousand recipients a year would flood the contacts. They
+        belong to the company of the order, even if the contact is shared by companies.
 
         :param dict values: of the new contact
         """
         # one that a user has corrected is that of another order
+        expected = {**values, "company_id": company.id}
         found = self._cloudprinter_find_address(values).filtered(
             lambda address: all(
                 ((address[name].id if address._fields[name].relational else address[name]) or False) == (value or False)
-                for name, value in values.items()
+                for name, value in expected.items()
             )
         )[:1]
         if found:
             return found
-        address = found.with_context(tracking_disable=True).create(
-            {
-                **values,
-                "parent_id": self.id,
-                "type": "delivery",
-                "active": False,
-                "cloudprinter_address_digest": self._cloudprinter_get_digest(values),
-            }
-        )
-        # Odoo's create clears it for contacts with a parent
-        address.company_name = values["company_name"]
+        with discreet(self.env.cr):
+            address = found.with_context(tracking_disable=True).create(
+                {
+                    **expected,
+                    "parent_id": self.id,
+                    "type": "delivery",
+                    "active": False,
+                    "cloudprinter_address_digest": self._cloudprinter_get_digest(values),
+                }
+            )
+            # Odoo's create clears it for contacts with a parent
+            address.company_name = values["company_name"]
+            address.flush_recordset()
         return address
 
     def _cloudprinter_get_digest(self, values):

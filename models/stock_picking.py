@@ -5,8 +5,19 @@ from odoo.tools.sql import column_exists, create_column
 
 from ..tools.tracking import get_first_code
 
+# fields of items by which all who may read transfers search for them
+SEARCHED_BY = {"name", "order_id.name", "stage", "attention", "promised_date"}
 # As `cloudprinter_tracking` in the context: several deliveries are written before their signals are updated.
 DEFER_SIGNALS = object()
+
+
+def _get_paths(domain):
+    """Yield the paths of fields that a domain asks for."""
+    for condition in domain.iter_conditions():
+        if isinstance(condition.value, Domain):
+            yield from (f"{condition.field_expr}.{path}" for path in _get_paths(condition.value))
+        else:
+            yield condition.field_expr
 
 
 class StockPicking(models.Model):
@@ -66,8 +77,10 @@ class StockPicking(models.Model):
             linked = Domain("move_ids.cloudprinter_item_id", "!=", False)
             return ~linked | Domain("move_ids.cloudprinter_item_id", "in", value - {False})
         if operator == "any":
-            # users who may not read the items search transfers by them too
-            operator, value = "in", self.env["cloudprinter.item"].sudo()._search(value)
+            # users who may not read the items search transfers by them too, but by nothing that they must not know
+            items = self.env["cloudprinter.item"]
+            is_known = SEARCHED_BY.issuperset(_get_paths(Domain(value)))
+            operator, value = "any!", items.sudo(is_known or self.env.su)._search(value)
         return Domain("move_ids.cloudprinter_item_id", operator, value)
 
     @api.depends(

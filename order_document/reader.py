@@ -1,11 +1,25 @@
 """Read pushed bytes into a `Document`: the order, and the text to store."""
 
-from dataclasses import dataclass, field
+# independent of Odoo, so there is no env: pylint: disable=prefer-env-translation
 
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+
+from ..tools.text import Text as _
 from . import tree as trees
 from .document import Order
+from .errors import DocumentError
 from .fields import get_text, read_order
 from .urls import get_path
+
+PLACES_AT_MOST = 20  # where a key is looked for
+# How the key is written, with room for escapes. What is repeated has a limit, so that no text takes long.
+_WRITTEN_KEY = {
+    "json": re.compile(r'apikey"\s{0,99}:\s{0,99}("(?:[^"\\]|\\.){0,999}"|[0-9]{1,100})'),
+    "xml": re.compile(r"apikey(?:\s[^<>]{0,999})?>((?:<!\[CDATA\[)?[^<]{0,999})</"),
+}
 
 
 @dataclass(frozen=True)
@@ -28,10 +42,29 @@ class Document:
     order: Order = field(repr=False)
 
 
+def find_keys(content):
+    """Return the texts of pushed bytes that may be the key, without reading the document.
+
+    Anyone can send a document that takes long to read: check these first. Only `Document.key` is the key.
+
+    :rtype: set[str]
+    :raise TooLarge: more than SIZE_AT_MOST bytes
+    :raise UnknownFormat: neither JSON nor XML
+    :raise DocumentError: empty, or in another encoding than it says
+    """
+    text, format = trees.decode(content)
+    keys = set()
+    for place in islice(re.finditer("apikey", text), PLACES_AT_MOST):
+        match = _WRITTEN_KEY[format].match(text, place.start())
+        if match:
+            written = f'{{"apikey":{match[1]}}}' if format == "json" else f"<apikey>{match[1]}</apikey>"
+            with suppress(DocumentError):
+                keys.add(_take_key({"order": trees.load(written, format)}, format))
+    return keys - {""}
+
+
 def read(content):
     """Return the Document of pushed bytes.
-
-    The whole document is checked whatever its key, so that a wrong key takes the same time.
 
     :raise TooLarge: more than SIZE_AT_MOST bytes
     :raise UnknownFormat: neither JSON nor XML
@@ -62,7 +95,10 @@ def _take_key(tree, format):
     if not isinstance(order, dict) or "apikey" not in order:
         return ""
     path = (((), "order"), "apikey")
-    return get_text(trees.clean(order.pop("apikey"), format, path=path), "order.apikey")
+    key = get_text(trees.clean(order.pop("apikey"), format, path=path), "order.apikey")
+    if len(key) > trees.KEY_AT_MOST:
+        raise DocumentError("order.apikey", _("is longer than %(most)s characters", most=trees.KEY_AT_MOST))
+    return key
 
 
 def _without_signatures(tree):

@@ -8,6 +8,7 @@ never expanded, and nesting and the number of values are limited.
 
 import codecs
 import hashlib
+import itertools
 import json
 import re
 import unicodedata
@@ -26,8 +27,8 @@ TEXT_AT_MOST = 2000  # characters
 URL_AT_MOST = 4000
 NAME_AT_MOST = 100
 DIGITS_AT_MOST = 40
-# A shorter key is not a secret, and masking it would damage the document.
-KEY_AT_LEAST = 8
+# A shorter key is not a secret, and masking it would damage the document. The time to mask grows with the length.
+KEY_AT_LEAST, KEY_AT_MOST = 8, 100
 # The time to normalize a text grows with the square of its length: one document could take an hour. Texts that are
 # compared (names, addresses, ids) are shorter.
 NORMALIZED_AT_MOST = 300
@@ -74,14 +75,16 @@ def decode(content):
     encoding = _get_encoding(content)
     try:
         text = content.decode(encoding)
-    except UnicodeDecodeError:
-        _sniff(content.decode(encoding, "replace"))
+    except UnicodeDecodeError as error:
+        # replacing all that is wrong could take long
+        _sniff(error.object[: error.start].decode(encoding) + "\ufffd")
         raise DocumentError(
             "", _("is not valid %(encoding)s", encoding=encoding.upper().removesuffix("-SIG"))
         ) from None
     if "\0" in text[:4]:
         raise DocumentError("", _("is not valid UTF-8; UTF-16 must begin with a byte order mark"))
-    return text.lstrip(_BLANKS), _sniff(text)
+    text = text.lstrip(_BLANKS)
+    return text, _sniff(text)
 
 
 def _get_encoding(content):
@@ -119,14 +122,26 @@ def load(text, format):
 
 
 def _load_json(text):
+    left = itertools.count(VALUES_AT_MOST, -1)
+
+    def limited(read):
+        """Return the function `read`, which may be called VALUES_AT_MOST times in all."""
+
+        def call(value):
+            if next(left) < 0:
+                raise DocumentError("", _("has more than %(most)s values", most=VALUES_AT_MOST))
+            return read(value)
+
+        return call
+
     try:
         return json.loads(
             text,
             strict=False,
-            object_pairs_hook=_make_object,
+            object_pairs_hook=limited(_make_object),
             # an id may be written as a number, so keep its digits
             parse_int=str,
-            parse_float=_read_number,
+            parse_float=limited(_read_number),
             parse_constant=lambda name: _NOT_A_NUMBER,
         )
     except json.JSONDecodeError as error:
@@ -198,7 +213,7 @@ def clean(tree, format, key="", path=()):
 class _Cleaner:
     def __init__(self, format, key):
         self.format = format
-        self.key = re.compile(re.escape(key), re.IGNORECASE) if len(key) >= KEY_AT_LEAST else None
+        self.key = re.compile(re.escape(key), re.IGNORECASE) if KEY_AT_LEAST <= len(key) <= KEY_AT_MOST else None
         self.left = VALUES_AT_MOST
 
     def clean(self, value, path, depth):
@@ -245,9 +260,11 @@ class _Cleaner:
         text = self._clean(text)
         if len(text) > limit:
             raise DocumentError(_write_path(path), _("is longer than %(most)s characters", most=limit))
-        # masking and cleaning can each create another match
-        while (again := self._clean(self.key.sub(MASK, text) if self.key else text)) != text:
-            text = again
+        if self.key and self.key.search(text):
+            text = self._clean(self.key.sub(MASK, text))
+            # not again and again: with a key such as a***b, each mask could make room for the next
+            if self.key.search(text):
+                return MASK
         return text
 
     def _clean(self, text):

@@ -1,5 +1,6 @@
 from . import test_access
 from . import test_accounting
+from . import test_attacks
 from . import test_browser
 from . import test_canceled_documents
 from . import test_chatter
@@ -39,6 +40,7 @@ from . import test_report
 from . import test_reports
 from . import test_seal
 from . import test_search
+from . import test_secrets
 from . import test_security
 from . import test_sender
 from . import test_stage

@@ -1,6 +1,11 @@
 """The list Waiting for Tracking, and codes imported from a file the next morning."""
 
 import base64
+import csv
+import io
+import re
+import time
+import zipfile
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +15,19 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import BaseCase, Form, tagged
 from odoo.tools import mute_logger
 
-from ..tools.sheet import DELIMITERS, Row, decode, find_damage, read_rows, take_columns, write_rows
+from ..tools import sheet
+from ..tools.sheet import (
+    DELIMITERS,
+    SIZE_AT_MOST,
+    Row,
+    TooLarge,
+    decode,
+    find_damage,
+    read_rows,
+    read_workbook,
+    take_columns,
+    write_rows,
+)
 from ..wizard.cloudprinter_tracking_import import COLUMNS
 from .common import ALL_BUT_PACKED, CloudprinterCase
 from .test_tracking import TrackingCase
@@ -92,10 +109,109 @@ class TestSheet(BaseCase):
         for _line, columns in take_columns(rows, COLUMNS):
             self.assertLessEqual(columns.keys(), COLUMNS.keys())
 
+    def test_no_cell_is_a_formula(self):
+        """S-5: whatever a spreadsheet splits a line at, no part begins as a formula does."""
+        for trigger in "=+-@＝＋－＠":
+            for before in (
+                "",
+                "late,",
+                "late;",
+                "late\t",
+                "late|",
+                "late\n",
+                "late\r\n",
+                'late,"',
+                "late, ",
+                "late,' ",
+            ):
+                cell = f"{before}{trigger}cmd|' /C calc'!A0"
+                written = write_rows([["1", cell, "2"]])
+                for delimiter in ",;|\t":
+                    for part in re.split(f"[{delimiter}\r\n]", written):
+                        self.assertNotIn(
+                            part.lstrip(' "')[:1], "=+-@＝＋－＠" if part.strip(' "') else (), (cell, part)
+                        )
+        self.assertEqual(write_rows([["a - b", -5, "1-2", "a=b", None]]), "a - b;-5;1-2;a=b;\r\n", "these are none")
+
+    @thoroughly
+    @given(
+        st.text(st.sampled_from("=+-@,;|\t\n\"' a1"), max_size=12).map(str.strip).filter(bool), st.sampled_from(",;|\t")
+    )
+    def test_no_generated_cell_is_a_formula(self, cell, delimiter):
+        written = write_rows([["1", cell, "2"]])
+        for table in (
+            csv.reader(io.StringIO(written, newline=""), delimiter=delimiter),
+            [re.split("[,;|\t\r\n]", written)],
+        ):
+            for row in table:
+                for part in row:
+                    self.assertFalse(
+                        part.lstrip(" \"'\xa0").startswith(("=", "+", "-", "@")) and "'" not in part, written
+                    )
+        self.assertEqual([list(row.cells) for row in sheet._read(written, ";", 100)], [["1", cell, "2"]])
+
+    def test_no_more_is_read_than_wanted(self):
+        """S-8: neither a long file nor a long line, nor a workbook that unpacks to much."""
+        self.assertEqual(len(read_rows("a;b\n" * 1_000_000, 11)), 11)
+        self.assertEqual(read_rows("\n" * 3_000_000, 11), [])
+        self.assertEqual(len(read_rows(";a" * 1_000_000)[0].cells), 100)
+        for text in ("a;b\n" * 700_000, "\n" * SIZE_AT_MOST, '";' * (SIZE_AT_MOST // 2), ",=" * (SIZE_AT_MOST // 2)):
+            start = time.process_time()
+            read_rows(text)
+            self.assertLess(time.process_time() - start, 1, text[:10])
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("xl/worksheets/sheet1.xml", b"x" * 50_000_000)
+        self.assertLess(len(stream.getvalue()), SIZE_AT_MOST)
+        with self.assertRaises(TooLarge):
+            read_workbook(stream.getvalue())
+
     @thoroughly
     @given(st.binary(max_size=200))
     def test_any_file_is_read(self, data):
         read_rows(decode(data))
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestUploads(CloudprinterCase):
+    """S-8: each field into which users drop or paste something has a limit."""
+
+    def test_tables(self):
+        lines = "WH/OUT/1;1Z\n" * 10_001
+        for model, user, method in (
+            ("cloudprinter.tracking.import", self.packer, "action_preview"),
+            ("cloudprinter.link", self.manager, "action_read"),
+        ):
+            dialogs = self.env[model].with_user(user)
+            for values in (
+                {"text": lines},
+                {"file": base64.b64encode(lines.encode())},
+                {"file": base64.b64encode(b"a" * (SIZE_AT_MOST + 1))},
+                {"text": "a" * (SIZE_AT_MOST + 1)},
+            ):
+                dialog = dialogs.create(values)
+                start = time.process_time()
+                with self.subTest(model, values=list(values)), self.assertRaisesRegex(UserError, "10000 lines or 3 MB"):
+                    getattr(dialog, method)()
+                self.assertLess(time.process_time() - start, 1)
+
+    def test_order_documents(self):
+        attachment = self.env["ir.attachment"].with_user(self.manager)
+        dialog = self.env["cloudprinter.order.import"].with_user(self.manager)
+        dialog = dialog.create(
+            {"attachment_ids": attachment.create({"name": "order.json", "raw": b"{" * (2 * 1024**2 + 1)}).ids}
+        )
+        dialog.action_import()
+        self.assertIn("Larger than", dialog.line_ids.problem)
+
+    def test_texts_that_are_sent(self):
+        item, long = self.sell_one(), "a" * 2001
+        with self.assertRaisesRegex(UserError, "longer than 2000"):
+            item.with_user(self.operator).report_delay(24, long)
+        with self.assertRaisesRegex(UserError, "longer than 2000"):
+            item.with_user(self.manager).report_step("ItemShipped", long, "GLS")
+        with self.assertRaisesRegex(UserError, "longer than 2000"):
+            item.with_user(self.manager).report_cancel("CancelMiscError", long)
 
 
 @tagged("post_install", "-at_install", "cloudprinter")

@@ -1,6 +1,7 @@
 """Read tables that users upload or paste: XLSX, or CSV of any spreadsheet or parcel service → rows of text with lines.
 
-Pure functions without the ORM. They never raise on bad input; what cannot be read becomes a row with a problem.
+Pure functions without the ORM. They never raise on bad input; what cannot be read becomes a row with a problem. As
+anything may be uploaded, no more is read than a caller wants: size, lines, and what a workbook unpacks to have limits.
 """
 
 import csv
@@ -12,6 +13,11 @@ from typing import NamedTuple
 import openpyxl
 
 DELIMITERS = ";\t,"
+SIZE_AT_MOST = 3 * 1024 * 1024  # bytes
+LINES_AT_MOST = 10_000
+CELLS_AT_MOST = 100  # per line; more are left out
+WORKBOOK_AT_MOST = 10 * 1024 * 1024  # bytes, unpacked
+SAMPLE_LINES = 1000  # that show the delimiter
 EXACT_BELOW = 10**15  # spreadsheets keep 15 digits
 # A long number as Excel shortens it.
 SHORTENED = re.compile(
@@ -20,6 +26,10 @@ SHORTENED = re.compile(
     r"|[0-9]{6,}[.,]0+"  # 340434161094.0
     r"|[0-9]{1,3}(?:[.,'’][0-9]{3}){2,}"  # 1.234.567.890
 )
+
+
+class TooLarge(Exception):
+    """Raised when a table has more than a limit."""
 
 
 class Row(NamedTuple):
@@ -32,20 +42,31 @@ def is_workbook(data):
     return data.startswith(b"PK\x03\x04")
 
 
-def read_workbook(data):
+def read_workbook(data, lines_at_most=LINES_AT_MOST):
     """Return the rows of the first sheet of a workbook that are not empty, and none if it is damaged.
 
+    :param int lines_at_most: to be read
     :rtype: list[Row]
+    :raise TooLarge: it is compressed, and would be much larger than it looks
     """
     try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(member.file_size for member in archive.infolist()) > WORKBOOK_AT_MOST:
+                raise TooLarge
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        rows = [
-            Row(line, tuple(map(_write_cell, cells)))
-            for line, cells in enumerate(book.worksheets[0].iter_rows(values_only=True), start=1)
-        ]
+        # without these limits, one cell at the end of a sheet would become millions
+        table = book.worksheets[0].iter_rows(max_row=lines_at_most, max_col=CELLS_AT_MOST, values_only=True)
+        rows = [Row(line, _trim(map(_write_cell, cells))) for line, cells in enumerate(table, start=1)]
     except (OSError, ValueError, KeyError, IndexError, zipfile.BadZipFile, SyntaxError):
         return []
-    return [row for row in rows if any(row.cells)]
+    return [row for row in rows if row.cells]
+
+
+def _trim(cells):
+    cells = list(cells)
+    while cells and not cells[-1]:
+        cells.pop()
+    return tuple(cells)
 
 
 def _write_cell(value):
@@ -69,35 +90,36 @@ def decode(data):
         return data.decode("cp1252", "replace")
 
 
-def read_rows(text):
+def read_rows(text, lines_at_most=LINES_AT_MOST):
     """Return the rows that are not empty, with trimmed cells.
 
+    :param int lines_at_most: to be read
     :rtype: list[Row]
     """
     text = text.removeprefix("\ufeff").replace("\0", "")
     # Excel's own hint, which other programs write too
     text = re.sub(r"\A\s*sep=.\r?\n", "", text)
-    tables = [_read(text, delimiter) for delimiter in DELIMITERS]
     # the delimiter that splits the most rows; others may occur within a code or a name
-    return max(tables, key=lambda rows: sum(len(row.cells) > 1 for row in rows))
+    delimiter = max(
+        DELIMITERS, key=lambda delimiter: sum(len(row.cells) > 1 for row in _read(text, delimiter, SAMPLE_LINES))
+    )
+    return list(_read(text, delimiter, lines_at_most))
 
 
-def _read(text, delimiter):
+def _read(text, delimiter, lines_at_most):
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    rows, line = [], 1
-    while True:
+    line = 1
+    while line <= lines_at_most:
         try:
             cells = next(reader)
         except StopIteration:
-            return rows
+            return
         except csv.Error:
             # an unclosed quotation mark
             cells = ['"']
-        cells = [cell.strip() for cell in cells]
-        while cells and not cells[-1]:
-            cells.pop()
+        cells = _trim(_restore(cell.strip()) for cell in cells[:CELLS_AT_MOST])
         if cells:
-            rows.append(Row(line, tuple(cells)))
+            yield Row(line, cells)
         line = reader.line_num + 1
 
 
@@ -151,15 +173,25 @@ def find_damage(text):
     return ""
 
 
-def defuse(cell):
-    """Return the cell in a form that no spreadsheet takes for a formula."""
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
-        return f"'{cell}"
-    return cell
+# === writing === #
+
+# A spreadsheet takes what begins with one of the last group for a formula: in a cell, or in a part of it that becomes a
+# cell, because which delimiters a spreadsheet splits at depends on its settings and not on the file.
+_FORMULA = re.compile(r"""(\A|[,;|\t\r\n])([ \xa0"']*)([=+\-@＝＋－＠])""")
+_DEFUSED = re.compile(r"""(\A|[,;|\t\r\n])([ \xa0"']*)'([=+\-@＝＋－＠])""")
+
+
+def _defuse(cell):
+    """Return the cell in a form that no spreadsheet takes for a formula, and that `read_rows` turns back."""
+    return _FORMULA.sub(r"\1\2'\3", cell) if isinstance(cell, str) else cell
+
+
+def _restore(cell):
+    return _DEFUSED.sub(r"\1\2\3", cell)
 
 
 def write_rows(rows):
-    """Return CSV that Excel opens in columns, and that `read_rows` reads."""
+    """Return CSV that Excel opens in columns, that holds no formula, and that `read_rows` reads."""
     stream = io.StringIO(newline="")
-    csv.writer(stream, delimiter=";").writerows(rows)
+    csv.writer(stream, delimiter=";").writerows(map(_defuse, row) for row in rows)
     return stream.getvalue()

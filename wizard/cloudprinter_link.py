@@ -5,7 +5,6 @@ from ..rule.stage import STAGE_OF
 from ..tools.rights import check_manager
 from ..tools.sheet import add_names
 from .cloudprinter_link_line import KNOWN
-from .cloudprinter_sheet_import import LINES_AT_MOST
 
 COLUMNS = {
     "document": {"sales order", "sale order", "manufacturing order", "document"},
@@ -94,12 +93,6 @@ class CloudprinterLink(models.TransientModel):
         rows = self._read_sheet(self._get_columns())
         if not rows:
             raise UserError(self.env._("Drop a file, or paste lines with a sales order and Cloudprinter's ids."))
-        if len(rows) > LINES_AT_MOST:
-            raise UserError(
-                self.env._(
-                    "There are %(count)s lines. Link at most %(most)s at a time.", count=len(rows), most=LINES_AT_MOST
-                )
-            )
         entries = [entry for _number, entry in rows]
         found = self._find_documents(entries)
         prepared = iter(

@@ -7,6 +7,7 @@ from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from .. import order_document
+from ..tools.discreet import log_failure
 from ..tools.rights import check_manager
 from ..tools.text import translate
 
@@ -75,7 +76,7 @@ class CloudprinterOrderImport(models.TransientModel):
             # for example if Cloudprinter is sending the same order; Odoo repeats the whole import
             raise
         except Exception:
-            _logger.exception("Cloudprinter: file %s could not be imported", file.id)
+            log_failure(_logger, "Cloudprinter: file %s could not be imported", file.id)
             return {
                 "result": "refused",
                 "problem": self.env._("Unexpected error. See the server log."),
@@ -86,7 +87,7 @@ class CloudprinterOrderImport(models.TransientModel):
             raise UserError(self.env._("Larger than %s bytes.", order_document.SIZE_AT_MOST))
         document = order_document.read(file.raw or b"")
         if document.key:
-            owner = self.env["res.company"].sudo()._cloudprinter_get_by_order_key(document.key)
+            owner = self.env["res.company"].sudo()._cloudprinter_get_by_order_keys({document.key})
             # a shop that only imports files has no key
             if owner != self.env.company and (owner or self.env.company.sudo().cloudprinter_order_api_key):
                 raise UserError(

@@ -25,9 +25,13 @@ class CloudprinterReportLine(models.TransientModel):
 
     @api.depends("report_id.kind", "report_id.scope", "report_id.step")
     def _compute_problem(self):
-        items = self.item_id
+        # a dialog that is not saved must not reveal items that the user may not read
+        items = self.item_id._origin.sudo(False)._filtered_access("read")
         rows_of = items._get_milestone_signals()
         for line in self:
+            if line.item_id._origin not in items:
+                line.problem = False
+                continue
             rows = rows_of.get(line.item_id._origin, self.env["cloudprinter.signal"])
             line.problem = line._get_problem(rows.filtered(lambda signal: signal.state != "canceled"))
 

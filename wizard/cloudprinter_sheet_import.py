@@ -1,10 +1,19 @@
 import base64
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
-from ..tools.sheet import decode, find_damage, is_workbook, read_rows, read_workbook, take_columns
-
-LINES_AT_MOST = 10000
+from ..tools.sheet import (
+    LINES_AT_MOST,
+    SIZE_AT_MOST,
+    TooLarge,
+    decode,
+    find_damage,
+    is_workbook,
+    read_rows,
+    read_workbook,
+    take_columns,
+)
 
 
 class CloudprinterSheetImport(models.AbstractModel):
@@ -22,9 +31,29 @@ class CloudprinterSheetImport(models.AbstractModel):
 
         :param dict columns: see `take_columns`
         :returns: list of (line number, dict of column → text, "" if there is none)
+        :raises UserError: there is too much
         """
-        data = base64.b64decode(self.file) if self.file else (self.text or "").encode("utf-8", "replace")
-        rows = read_workbook(data) if is_workbook(data) else read_rows(decode(data))
+        data = self.with_context(bin_size=False).file
+        data = base64.b64decode(data) if data else (self.text or "").encode("utf-8", "replace")
+        try:
+            if len(data) > SIZE_AT_MOST:
+                raise TooLarge
+            # one more, to see whether there are more
+            rows = (
+                read_workbook(data, LINES_AT_MOST + 1)
+                if is_workbook(data)
+                else read_rows(decode(data), LINES_AT_MOST + 1)
+            )
+            if rows and rows[-1].line > LINES_AT_MOST:
+                raise TooLarge
+        except TooLarge:
+            raise UserError(
+                self.env._(
+                    "This is more than %(most)s lines or %(size)s MB. Import a part at a time.",
+                    most=LINES_AT_MOST,
+                    size=SIZE_AT_MOST // 1024**2,
+                )
+            ) from None
         blank = dict.fromkeys(columns, "")
         return [(number, blank | cells) for number, cells in take_columns(rows, columns)]
 

@@ -5,7 +5,6 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..tools.sheet import add_names, write_rows
-from .cloudprinter_sheet_import import LINES_AT_MOST
 
 COLUMNS = {
     "reference": {
@@ -86,14 +85,6 @@ class CloudprinterTrackingImport(models.TransientModel):
         entries = [{"number": number, **cells} for number, cells in self._read_sheet(self._get_columns())]
         if not entries:
             raise UserError(self.env._("Drop a file, or paste lines with a delivery and its tracking code."))
-        if len(entries) > LINES_AT_MOST:
-            raise UserError(
-                self.env._(
-                    "There are %(count)s lines. Import at most %(most)s at a time.",
-                    count=len(entries),
-                    most=LINES_AT_MOST,
-                )
-            )
         self.line_ids.unlink()
         self.env["cloudprinter.tracking.import.line"].create(
             [{"import_id": self.id, **entry, **found} for entry, found in zip(entries, self._match(entries))]

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 import uuid
+from datetime import timedelta
 from unittest.mock import patch
 
 from freezegun import freeze_time
@@ -190,6 +191,13 @@ def resume(env):
 def make_user(env, login, group):
     groups = env.ref("base.group_user") | env.ref(group)
     env["res.users"].create({"name": login, "login": login, "password": login, "group_ids": groups.ids})
+
+
+def make_api_key(env, login):
+    """Return an API key of a user."""
+    user = env["res.users"].search([("login", "=", login)])
+    keys = env["res.users.apikeys"].with_user(user)
+    return keys._generate("rpc", "monitor", env.cr.now() + timedelta(days=1))
 
 
 def make_set(env, moves):

@@ -194,12 +194,13 @@ class TestOrders(OrderCase):
         self.assertEqual(self.get_documents(content), [])
 
     def test_not_an_order(self):
-        """The answer says what is wrong and where, even if the key is wrong too."""
+        """The answer says what is wrong and where, but only to who knows the key: reading could take long."""
         content = self.example().replace(b'"count": "5"', b'"count": "-5"')
-        for document in (content, content.replace(KEY.encode(), b"0")):
-            status, answer = self.push(document)
-            self.assertEqual(status, 400)
-            self.assertRegex(answer["error"], r"^order\.items\[1\]\.count: ")
+        status, answer = self.push(content)
+        self.assertEqual(status, 400)
+        self.assertRegex(answer["error"], r"^order\.items\[1\]\.count: ")
+        self.assertEqual(self.push(content.replace(KEY.encode(), b"0")), UNKNOWN)
+        self.assertEqual(self.push(content.replace(b"apikey", b"x", 1)), UNKNOWN)
         self.assertEqual(self.push(b"")[0], 400)
         self.assertEqual(self.push(content[:-5])[0], 400)
         self.assertEqual(self.get_documents(content), [])
@@ -398,7 +399,12 @@ class TestAnything(OrderCase):
     def test_broken(self):
         for name, content, status, message in CORPUS["BROKEN"]:
             with self.subTest(name):
-                got, answer = self.push(content() if callable(content) else content)
+                content = content() if callable(content) else content
+                got, answer = self.push(content)
+                if status == 400 and KEY.encode() not in content and got == 401:
+                    # it is not read
+                    self.assertEqual((got, answer), UNKNOWN)
+                    continue
                 self.assertEqual(got, status)
                 if status != 413:
                     self.assertTrue(answer["error"].startswith(message), answer)

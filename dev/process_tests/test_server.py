@@ -1,7 +1,11 @@
 """A running Odoo server, and an endpoint with all kinds of failures."""
 
 import json
+import re
+import urllib.error
+import urllib.request
 
+from ..environment import ROOT
 from ..processes import wait_until
 from ..rpc import RpcError, Session
 from .common import KEY, TIMEOUT, ProcessCase
@@ -119,3 +123,37 @@ class TestPermissionsOverRpc(ProcessCase):
             for method in ("_make_due_signals", "_withdraw", "_cron_send"):
                 with self.assertRaisesRegex(RpcError, "[Pp]rivate"):
                     manager.call("cloudprinter.item", method, [made["item"]])
+
+
+class TestMonitoring(ProcessCase):
+    """The status as a monitor asks for it: over JSON-2, with the key of a user without any rights."""
+
+    def ask(self, address, key, **arguments):
+        request = urllib.request.Request(
+            f"{address}/json/2/res.company/cloudprinter_status",
+            json.dumps(arguments).encode(),
+            {"Authorization": f"bearer {key}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            return json.load(response)
+
+    def test_as_documented(self):
+        self.configure()
+        self.in_odoo("make_user", "monitor", "base.group_user")
+        key = self.in_odoo("make_api_key", "monitor")
+        self.in_odoo("make_item")
+        with self.serving("--max-cron-threads=0") as address:
+            status = self.ask(address, key)
+            [company] = status.pop("companies")
+            self.assertEqual(self.ask(address, key, ids=[company["id"]]), status)
+            self.assertEqual((status["code"], status["severity"], status["outgoing"]), ("ok", 0, 1))
+            with self.assertRaises(urllib.error.HTTPError) as refused:
+                self.ask(address, "wrong")
+            refused.exception.close()
+            self.assertEqual(refused.exception.code, 401)
+        pages = (ROOT / "docs" / "operations.md").read_text()
+        for name in re.findall(r"(?:\$|\{ )\.(\w+)", pages):
+            self.assertIsInstance(status[name], int, "a monitor compares it with a number")
+        rows = re.search(r"\| key \| \|\n(.*?)\n\n", pages, re.DOTALL)[1]
+        documented = {name for row in rows.splitlines()[1:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+        self.assertEqual(documented, set(status))
