@@ -1,7 +1,8 @@
-"""Databases with Odoo's modules but without the add-on, from which all others are copied."""
+"""Databases from which all others are copied: with Odoo's modules, and with the add-on too."""
 
 from . import environment
-from .environment import DEV, REQUIREMENTS
+from .environment import DEV, REQUIREMENTS, ROOT, SetupError
+from .odoo_log import check_log
 
 # The add-on's dependencies, and further modules for the tests.
 MODULES = (
@@ -12,6 +13,8 @@ MODULES = (
     "mrp_subcontracting",
     "purchase_mrp",
 )
+# Folders of the repository that an installation does not read.
+NOT_INSTALLED = {".ci", ".dev", ".git", "dev", "docs", "tests"}
 
 
 def ensure_template(server, kind="template", modules=MODULES, options=(), inputs=()):
@@ -37,3 +40,19 @@ def ensure_template(server, kind="template", modules=MODULES, options=(), inputs
 
     identity = environment.odoo_identity(server.odoo)
     return server.postgres.keep(kind, (modules, identity, REQUIREMENTS.read_text(), *inputs), make)
+
+
+def ensure_installed(server, template):
+    """Return the name of a copy of `template` with the add-on, installed again when the add-on has changed.
+
+    :raises SetupError: it cannot be installed, or not without a warning
+    """
+
+    def make(name):
+        if warnings := check_log(server.install(name, template)):
+            raise SetupError(f"Installing is not silent.\n{warnings}")
+
+    paths = [path for path in sorted(ROOT.rglob("*")) if path.relative_to(ROOT).parts[0] not in NOT_INSTALLED]
+    files = [path for path in paths if path.is_file()]
+    content = [value for path in files for value in (path.relative_to(ROOT), path.read_bytes())]
+    return server.postgres.keep("test_installed", (template, *content), make)

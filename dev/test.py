@@ -10,16 +10,18 @@ import os
 import shutil
 import subprocess
 import time
+from tempfile import TemporaryDirectory
 
-from .environment import ADDONS, DEV, PYTHON, ROOT, SetupError, say
+from .environment import ADDONS, DEV, PYTHON, ROOT, say
 from .jobs import Job, run_jobs
 from .odoo_log import check_log
-from .process_tests.common import INSTALLED
-from .processes import free_port
+from .process_tests.common import FORKS, FORKS_OPTIONS
+from .processes import free_port, running
+from .template import ensure_installed
 
 # tests sometimes wait: for a browser, an endpoint, a lock
 AT_ONCE = os.cpu_count() + 1
-ODOO_JOBS = 4
+ODOO_JOBS = 3
 # it crashes the PostgreSQL that all use
 ALONE = "TestPostgresCrash"
 DURATIONS = DEV / "durations.json"
@@ -33,18 +35,46 @@ def run_tests(server, template, tags=None, only="", coverage=False):
     :param bool coverage: measure executed lines of the add-on; fewer than pyproject.toml requires is a failure
     :return: the exit code; prints `N passed, N failed`
     """
+    start = time.monotonic()
+    installed = ensure_installed(server, template)
     if tags:
-        jobs = [OdooJob(server, "test", tags)]
+        jobs = [OdooJob(server, installed, "test", tags)]
     else:
-        jobs = get_odoo_jobs(server, only)
+        jobs = get_odoo_jobs(server, installed, only)
         for folder in PROCESS_TESTS:
-            jobs += get_process_jobs(server, template, folder, only)
-    return Run(server, template, coverage).run(jobs)
+            jobs += get_process_jobs(server, template, installed, folder, only)
+    return run_with_forks(server, installed, jobs, Run(start, coverage))
 
 
 def run_process_tests(server, template, folder, only=""):
     """Run the test classes of a folder, or those whose name contains `only`; exit code and output as above."""
-    return Run(server, template).run(get_process_jobs(server, template, folder, only))
+    start = time.monotonic()
+    installed = ensure_installed(server, template)
+    jobs, run = get_process_jobs(server, template, installed, folder, only), Run(start)
+    # installations change what a process has loaded
+    return run_with_forks(server, installed, jobs, run) if folder in PROCESS_TESTS else run.run(jobs)
+
+
+def run_with_forks(server, installed, jobs, run):
+    """Run the jobs beside a process that has loaded Odoo, from which tests fork theirs (see `in_odoo.serve`).
+
+    Forked processes do not record executed lines, so `coverage` has processes of their own.
+    """
+    process_jobs = [job for job in jobs if isinstance(job, ProcessJob)]
+    if not process_jobs or run.coverage:
+        return run.run(jobs)
+    database, options = "test_forks", json.dumps(server.bare_options)
+    server.postgres.create(database, installed)
+    # the path of a socket is short
+    with TemporaryDirectory() as folder:
+        path = f"{folder}/forks"
+        command = [server.python, "-m", "dev.process_tests.in_odoo", options, database, path]
+        for job in process_jobs:
+            job.options["env"].update({FORKS: path, FORKS_OPTIONS: options})
+        with running(command, DEV / "log" / "forks.log", env=server.dev_environment, cwd=ROOT):
+            code = run.run(jobs)
+    server.postgres.drop(database)
+    return code
 
 
 def find_classes(folder):
@@ -62,7 +92,7 @@ def read_durations():
     return json.loads(DURATIONS.read_text()) if DURATIONS.exists() else {}
 
 
-def get_odoo_jobs(server, only=""):
+def get_odoo_jobs(server, installed, only=""):
     """Return jobs of similar length that together run Odoo's test classes."""
     durations = read_durations()
     names = [name for name in find_classes("tests") if only in name]
@@ -73,15 +103,17 @@ def get_odoo_jobs(server, only=""):
         lengths[shortest] += durations.get(name, 5)
         shares[shortest].append(name)
     return [
-        OdooJob(server, f"test_{number}", ",".join(f"/cloudprinter:{name}" for name in share), share, lengths[number])
-        for number, share in enumerate(shares)
+        OdooJob(
+            server, installed, f"test_{number}", ",".join(f"/cloudprinter:{name}" for name in names), names, seconds
+        )
+        for number, (names, seconds) in enumerate(zip(shares, lengths))
     ]
 
 
-def get_process_jobs(server, template, folder, only=""):
+def get_process_jobs(server, template, installed, folder, only=""):
     durations = read_durations()
     return [
-        ProcessJob(server, template, path, name, durations.get(name, 20))
+        ProcessJob(server, template, installed, path, name, durations.get(name, 20))
         for name, path in find_classes(folder).items()
         if only in name
     ]
@@ -113,8 +145,9 @@ class TestJob(Job):
 class OdooJob(TestJob):
     """Odoo's test classes `classes`, named by `tags`, in one Odoo process."""
 
-    def __init__(self, server, database, tags, classes=(), seconds=0):
+    def __init__(self, server, installed, database, tags, classes=(), seconds=0):
         self.postgres = server.postgres
+        self.installed = installed
         self.database = database
         self.classes = classes
         options = [
@@ -131,7 +164,7 @@ class OdooJob(TestJob):
         super().__init__(server, name, DEV / "log" / f"{database}.log", ["odoo", *options], seconds)
 
     def start(self):
-        self.postgres.create(self.database, INSTALLED)
+        self.postgres.create(self.database, self.installed)
         super().start()
 
     def read_result(self):
@@ -149,31 +182,26 @@ class OdooJob(TestJob):
 class ProcessJob(TestJob):
     """A class of dev/process_tests/ or dev/fault_tests/, in a process that starts others."""
 
-    def __init__(self, server, template, path, name, seconds):
+    def __init__(self, server, template, installed, path, name, seconds):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         arguments = ["unittest", f"{module}.{name}"]
         super().__init__(server, name, DEV / "log" / f"test-{name}.log", arguments, seconds)
         self.options["env"].update(
             CLOUDPRINTER_TEST_PORT=str(server.postgres.port),
             CLOUDPRINTER_TEST_TEMPLATE=template,
+            CLOUDPRINTER_TEST_INSTALLED=installed,
             CLOUDPRINTER_TEST_ADDONS=str(ADDONS),
         )
 
 
 class Run:
-    """Jobs and their results.
+    """Jobs and their results."""
 
-    :raises SetupError: the add-on cannot be installed
-    """
-
-    def __init__(self, server, template, coverage=False):
-        self.start = time.monotonic()
+    def __init__(self, start, coverage=False):
+        self.start = start
         self.passed = self.failed = 0
         self.durations = read_durations()
         self.coverage = coverage
-        say("The add-on")
-        if warnings := check_log(server.install(INSTALLED, template)):
-            raise SetupError(f"Installing is not silent.\n{warnings}")
 
     def run(self, jobs):
         say(f"Tests, {AT_ONCE} jobs at once")

@@ -1,13 +1,13 @@
 """A small print shop with its own data, and a stand-in CloudSignal server on loopback."""
 
 import hashlib
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 from freezegun import freeze_time
 
 from odoo import Command, fields
-from odoo.tests import Form, HttpCase, TransactionCase, new_test_user
+from odoo.tests import Form, TransactionCase, new_test_user
 from odoo.tools import mute_logger
 
 from odoo.addons.cloudprinter.dev.cloudsignal_server import CloudSignalServer
@@ -22,8 +22,8 @@ LEDGER_LOG = "odoo.addons.cloudprinter.models.cloudprinter_ledger"
 ALL_BUT_PACKED = ["ItemRegistered", "ItemProduce", "ItemProduced", "ItemShipped"]
 
 
-class CloudprinterCase(TransactionCase):
-    """Given: a shop that makes books to order and delivers, each in one step, with a key that was accepted before."""
+class SignalCase(TransactionCase):
+    """Given: users, and a company with a key that was accepted before."""
 
     @classmethod
     def setUpClass(cls):
@@ -55,24 +55,6 @@ class CloudprinterCase(TransactionCase):
             cp_manager="mrp.group_mrp_manager",
             cp_accountant="account.group_account_invoice",
         )
-        cls.warehouse = cls.env["stock.warehouse"].search([("company_id", "=", cls.company.id)], limit=1)
-        cls.mto = cls.env.ref("stock.route_warehouse0_mto")
-        cls.mto.active = True
-        cls.manufacture = cls.warehouse.manufacture_pull_id.route_id
-        cls.customer = cls.env["res.partner"].create({"name": "Cloudprinter.com", "email": "orders@example.com"})
-        cls.carrier = cls.env["delivery.carrier"].create(
-            {
-                "name": "GLS Parcel",
-                "product_id": cls.env["product.product"].create({"name": "Freight", "type": "service"}).id,
-                "cloudprinter_shipping_option": "GLS",
-            }
-        )
-        cls.paper = cls.env["product.product"].create({"name": "Paper", "is_storable": True})
-        cls.env["stock.quant"]._update_available_quantity(cls.paper, cls.warehouse.lot_stock_id, 100000)
-        cls.press = cls.env["mrp.workcenter"].create({"name": "Press"})
-        cls.bindery = cls.env["mrp.workcenter"].create({"name": "Bindery"})
-        cls.book = cls._create_product("Book")
-        cls.poster = cls._create_product("Poster", operations=[("Print", cls.press), ("Cut", cls.bindery)])
 
     def setUp(self):
         super().setUp()
@@ -96,6 +78,128 @@ class CloudprinterCase(TransactionCase):
                 for login, names in groups.items()
             ]
         ).with_env(cls.env)
+
+    # === given === #
+
+    @classmethod
+    def accept(cls, *names):
+        """Accept orders of one item each, so that ItemRegistered is queued; return the items."""
+        items = cls.env["cloudprinter.item"]
+        for name in names:
+            items += cls.accept_order(name, f"{name}-1")
+        return items
+
+    @classmethod
+    def accept_order(cls, name, *items):
+        """Accept an order with items of these names, so that ItemRegistered is queued; return the items."""
+        order = cls.env["cloudprinter.order"].create({"name": name, "accepted_date": "2026-01-01"})
+        items = cls.env["cloudprinter.item"].create([{"name": item, "order_id": order.id} for item in items])
+        cls.env.cr.flush()
+        return items
+
+    @classmethod
+    def queue_signals(cls, items, *types):
+        """Queue signals of these types, all of the first item before those of the next; return them."""
+        return cls.env["cloudprinter.signal"].create([{"item_id": i.id, "type": kind} for i in items for kind in types])
+
+    def given_stranger(self, groups):
+        """Return a user with these groups who belongs to another company only."""
+        company = self.env["res.company"].create({"name": "Other Shop"})
+        user = new_test_user(
+            self.env,
+            login="cp_stranger",
+            groups=f"base.group_user,{groups}",
+            company_id=company.id,
+            company_ids=[Command.set(company.ids)],
+        )
+        self.env.invalidate_all()
+        return user
+
+    # === actions, also for `setUpClass` === #
+
+    @classmethod
+    @contextmanager
+    def sharing_cursor(cls):
+        """Have scheduled actions, which open cursors of their own, see what the test has done."""
+        cls.env.cr.flush()
+        with ExitStack() as stack:
+            # browser tests are always in this mode
+            if not cls._registry_patched:
+                for patcher in cls._registry_test_mode_patches(cr=cls.cr, registry=cls.registry):
+                    stack.enter_context(patcher)
+            yield
+        # the actions have environments of their own
+        cls.env.invalidate_all()
+
+    @classmethod
+    def send(cls):
+        """Run the scheduled actions that send and that write the chatter."""
+        with cls.sharing_cursor():
+            cls.env.ref("cloudprinter.ir_cron_send").method_direct_trigger()
+            cls.env.ref("cloudprinter.ir_cron_tell").method_direct_trigger()
+
+    @classmethod
+    def check_daily(cls):
+        """Run the daily check."""
+        with cls.sharing_cursor():
+            cls.env.ref("cloudprinter.ir_cron_check_open_items").method_direct_trigger()
+
+    @contextmanager
+    def later(self, **delta):
+        """Continue after the given time, for example `minutes=2`."""
+        with freeze_time(fields.Datetime.now() + timedelta(**delta)):
+            yield
+
+    # === assertions === #
+
+    @classmethod
+    def get_outbox(cls, items, **domain):
+        """Return the live signals of items, oldest first."""
+        cls.env.cr.flush()
+        return cls.env["cloudprinter.signal"].search(
+            [("item_id", "in", items.ids), ("failure_type", "!=", "withdrawn")]
+            + [(name, "=", value) for name, value in domain.items()],
+            order="id",
+        )
+
+    def assert_outbox(self, items, expected, message=None):
+        """Assert that the outbox holds the `expected` signal types, in the order in which they are sent."""
+        self.assertEqual(self.get_outbox(items).mapped("type"), expected, message)
+
+    def assert_received(self, items, expected):
+        """Assert that the server has accepted the `expected` signals for one item, in order."""
+        types = [
+            signal["type"]
+            for signal in self.server.accepted
+            if signal["item"] == items.name and signal["order"] == items.order_id.name
+        ]
+        self.assertEqual(types, expected)
+
+
+class CloudprinterCase(SignalCase):
+    """Given: a shop that makes books to order and delivers, each in one step."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.warehouse = cls.env["stock.warehouse"].search([("company_id", "=", cls.company.id)], limit=1)
+        cls.mto = cls.env.ref("stock.route_warehouse0_mto")
+        cls.mto.active = True
+        cls.manufacture = cls.warehouse.manufacture_pull_id.route_id
+        cls.customer = cls.env["res.partner"].create({"name": "Cloudprinter.com", "email": "orders@example.com"})
+        cls.carrier = cls.env["delivery.carrier"].create(
+            {
+                "name": "GLS Parcel",
+                "product_id": cls.env["product.product"].create({"name": "Freight", "type": "service"}).id,
+                "cloudprinter_shipping_option": "GLS",
+            }
+        )
+        cls.paper = cls.env["product.product"].create({"name": "Paper", "is_storable": True})
+        cls.put_on_stock(cls.paper, 100000)
+        cls.press = cls.env["mrp.workcenter"].create({"name": "Press"})
+        cls.bindery = cls.env["mrp.workcenter"].create({"name": "Bindery"})
+        cls.book = cls._create_product("Book")
+        cls.poster = cls._create_product("Poster", operations=[("Print", cls.press), ("Cut", cls.bindery)])
 
     @classmethod
     def _create_product(cls, name, operations=(), routes=None, **values):
@@ -121,20 +225,34 @@ class CloudprinterCase(TransactionCase):
         )
         return product
 
-    # === actions === #
+    @classmethod
+    def put_on_stock(cls, product, quantity=1000, **values):
+        cls.env["stock.quant"]._update_available_quantity(product, cls.warehouse.lot_stock_id, quantity, **values)
 
-    def sell(self, *lines, order=ORDER, confirm=True, **values):
+    @classmethod
+    def keep_in_stock(cls, products):
+        """Have products delivered from stock, for tests in which their production does not matter."""
+        products.route_ids = False
+        for product in products:
+            cls.put_on_stock(product)
+
+    @classmethod
+    def make_to_order(cls, products):
+        products.route_ids = cls.mto | cls.manufacture
+
+    @classmethod
+    def sell(cls, *lines, order=ORDER, confirm=True, **values):
         """Create a Cloudprinter sales order, entered by the salesman.
 
         :param lines: of (product, quantity, item id), the item id may be None
         """
         sale = (
-            self.env["sale.order"]
-            .with_user(self.salesman)
+            cls.env["sale.order"]
+            .with_user(cls.salesman)
             .create(
                 {
-                    "partner_id": self.customer.id,
-                    "carrier_id": self.carrier.id,
+                    "partner_id": cls.customer.id,
+                    "carrier_id": cls.carrier.id,
                     "cloudprinter_order_ref": order,
                     "order_line": [
                         Command.create(
@@ -152,36 +270,40 @@ class CloudprinterCase(TransactionCase):
         )
         if confirm:
             sale.action_confirm()
-        self.env.cr.flush()
-        return sale.with_user(self.env.user)
+        cls.env.cr.flush()
+        return sale.with_user(cls.env.user)
 
-    def sell_one(self, product=None, quantity=5, item="123456780001", **values):
+    @classmethod
+    def sell_one(cls, product=None, quantity=5, item="123456780001", **values):
         """Sell one item and return it."""
-        sale = self.sell((product or self.book, quantity, item), **values)
+        sale = cls.sell((product or cls.book, quantity, item), **values)
         return sale.order_line.cloudprinter_item_id
 
-    def produce(self, productions, quantity=None, backorder=False):
+    @classmethod
+    def produce(cls, productions, quantity=None, backorder=False):
         """Have the operator produce all, or `quantity`, with or without a backorder for the rest."""
-        for production in productions.with_user(self.operator):
+        for production in productions.with_user(cls.operator):
             if quantity is None:
-                self._answer(production.button_mark_done(), "action_backorder", self.operator)
+                cls._answer(production.button_mark_done(), "action_backorder", cls.operator)
                 continue
             form = Form(production)
             form.qty_producing = quantity
             production = form.save()
             answer = "action_backorder" if backorder else "action_close_mo"
-            self._answer(production.button_mark_done(), answer, self.operator)
-        self.env.cr.flush()
+            cls._answer(production.button_mark_done(), answer, cls.operator)
+        cls.env.cr.flush()
 
-    def pack(self, picking):
+    @classmethod
+    def pack(cls, picking):
         """Have the packer press *Put in Pack*."""
-        action = picking.with_user(self.packer).action_put_in_pack()
-        self._answer(action, "action_put_in_pack", self.packer)
-        self.env.cr.flush()
+        action = picking.with_user(cls.packer).action_put_in_pack()
+        cls._answer(action, "action_put_in_pack", cls.packer)
+        cls.env.cr.flush()
 
-    def deliver(self, picking, quantity=None, backorder=True, tracking="1A2B3C4D5E6F"):
+    @classmethod
+    def deliver(cls, picking, quantity=None, backorder=True, tracking="1A2B3C4D5E6F"):
         """Have the packer validate a transfer, all of it or `quantity` of each move."""
-        picking = picking.with_user(self.packer)
+        picking = picking.with_user(cls.packer)
         picking.action_assign()
         if quantity is not None:
             picking.move_ids.quantity = quantity
@@ -189,77 +311,17 @@ class CloudprinterCase(TransactionCase):
         if tracking:
             picking.carrier_tracking_ref = tracking
         answer = "process" if backorder else "process_cancel_backorder"
-        self._answer(picking.button_validate(), answer, self.packer)
-        self.env.cr.flush()
+        cls._answer(picking.button_validate(), answer, cls.packer)
+        cls.env.cr.flush()
 
-    def _answer(self, action, method, user):
+    @classmethod
+    def _answer(cls, action, method, user):
         """Press a button of the dialog that Odoo opens, if any."""
         if isinstance(action, dict) and action.get("target") == "new":
-            getattr(Form.from_action(self.env(user=user), action).save(), method)()
-
-    def given_stranger(self, groups):
-        """Return a user with these groups who belongs to another company only."""
-        company = self.env["res.company"].create({"name": "Other Shop"})
-        user = new_test_user(
-            self.env,
-            login="cp_stranger",
-            groups=f"base.group_user,{groups}",
-            company_id=company.id,
-            company_ids=[Command.set(company.ids)],
-        )
-        self.env.invalidate_all()
-        return user
-
-    def send(self):
-        """Run the scheduled actions that send and that write the chatter."""
-        self.env.cr.flush()
-        # browser tests are always in this mode
-        mode = nullcontext() if isinstance(self, HttpCase) else self.enter_registry_test_mode()
-        with mode:
-            self.env.ref("cloudprinter.ir_cron_send").method_direct_trigger()
-            self.env.ref("cloudprinter.ir_cron_tell").method_direct_trigger()
-        # the actions have environments of their own
-        self.env.invalidate_all()
-
-    def check_daily(self):
-        """Run the daily check."""
-        self.env.cr.flush()
-        with self.enter_registry_test_mode():
-            self.env.ref("cloudprinter.ir_cron_check_open_items").method_direct_trigger()
-        self.env.invalidate_all()
-
-    @contextmanager
-    def later(self, **delta):
-        """Continue after the given time, for example `minutes=2`."""
-        with freeze_time(fields.Datetime.now() + timedelta(**delta)):
-            yield
-
-    # === assertions === #
-
-    def get_outbox(self, items, **domain):
-        """Return the live signals of items, oldest first."""
-        self.env.cr.flush()
-        return self.env["cloudprinter.signal"].search(
-            [("item_id", "in", items.ids), ("failure_type", "!=", "withdrawn")]
-            + [(name, "=", value) for name, value in domain.items()],
-            order="id",
-        )
-
-    def assert_outbox(self, items, expected, message=None):
-        """Assert that the outbox holds the `expected` signal types, in the order in which they are sent."""
-        self.assertEqual(self.get_outbox(items).mapped("type"), expected, message)
-
-    def assert_received(self, items, expected):
-        """Assert that the server has accepted the `expected` signals for one item, in order."""
-        types = [
-            signal["type"]
-            for signal in self.server.accepted
-            if signal["item"] == items.name and signal["order"] == items.order_id.name
-        ]
-        self.assertEqual(types, expected)
+            getattr(Form.from_action(cls.env(user=user), action).save(), method)()
 
 
-class DeliveryCase(CloudprinterCase):
+class DeliveryCase(SignalCase):
     """Given: orders to report, and time that advances only when the test says so."""
 
     def setUp(self):
@@ -269,15 +331,6 @@ class DeliveryCase(CloudprinterCase):
         self.env["cloudprinter.circuit"].search([]).unlink()
         # after everything that the test creates
         self.moment = fields.Datetime.now() + timedelta(minutes=5)
-
-    def accept(self, *names):
-        """Accept orders of one item each, so that ItemRegistered is due; return the items."""
-        items = self.env["cloudprinter.item"]
-        for name in names:
-            order = self.env["cloudprinter.order"].create({"name": name, "accepted_date": "2026-01-01"})
-            items += items.create({"name": f"{name}-1", "order_id": order.id})
-        self.env.cr.flush()
-        return items
 
     def wait(self, **delta):
         """Let time pass, for example `minutes=2`."""

@@ -149,35 +149,40 @@ class AccessCase(CloudprinterCase):
             if model._original_module == "cloudprinter" and not model._abstract
         ]
 
-    def work(self):
+    @classmethod
+    def work(cls):
         """Create items in every situation: shipped, waiting, refused, canceled, in production, and a test order."""
-        shipped, waiting = (self.sell_one(self.poster, item=item, order=item) for item in ("1", "2"))
-        self.produce((shipped | waiting).production_ids)
-        self.deliver(shipped.move_ids.picking_id)
-        self.deliver(waiting.move_ids.picking_id, tracking=False)
-        self.send()
-        self.sell_one(item="3", order="3")
-        self.server.misbehave(times=1, status=400)
-        self.send()
-        canceled = self.sell_one(item="4", order="4")
-        canceled.with_user(self.manager).report_cancel("CancelMiscError", "Wrong file")
-        in_production = self.sell_one(self.poster, item="5", order="5")
-        in_production.production_ids.workorder_ids[0].with_user(self.operator).button_start()
-        in_production.with_user(self.operator).report_delay(24, "Machine breakdown")
-        self.env["cloudprinter.order"].with_user(self.manager).create(
-            {"name": "6", "is_test": True, "item_ids": [Command.create({"name": "6", "product_id": self.book.id})]}
+        shipped, waiting = (cls.sell_one(cls.poster, item=item, order=item) for item in ("1", "2"))
+        cls.produce((shipped | waiting).production_ids)
+        cls.deliver(shipped.move_ids.picking_id)
+        cls.deliver(waiting.move_ids.picking_id, tracking=False)
+        cls.send()
+        cls.sell_one(item="3", order="3")
+        cls.server.misbehave(times=1, status=400)
+        cls.send()
+        canceled = cls.sell_one(item="4", order="4")
+        canceled.with_user(cls.manager).report_cancel("CancelMiscError", "Wrong file")
+        in_production = cls.sell_one(cls.poster, item="5", order="5")
+        in_production.production_ids.workorder_ids[0].with_user(cls.operator).button_start()
+        in_production.with_user(cls.operator).report_delay(24, "Machine breakdown")
+        cls.env["cloudprinter.order"].with_user(cls.manager).create(
+            {"name": "6", "is_test": True, "item_ids": [Command.create({"name": "6", "product_id": cls.book.id})]}
         )
-        self.send()
-        self.env["cloudprinter.order.file"].create(
+        cls.send()
+        cls.env["cloudprinter.order.file"].create(
             [
                 {"order_id": item.order_id.id, "item_id": item.id, "url": "https://files.example.com/1", "state": state}
                 for item, state in ((shipped, "deleted"), (in_production, "error"))
             ]
         )
-        documents = self.env["cloudprinter.order.document"]
-        documents._receive(self.company, order_document.read((DOCUMENTS / "order_v2.2.json").read_bytes()))
+        documents = cls.env["cloudprinter.order.document"]
+        documents._receive(cls.company, order_document.read((DOCUMENTS / "order_v2.2.json").read_bytes()))
         # no product is mapped yet
         documents.search([])._take_in()
+        cls.env.invalidate_all()
+
+    def check_work(self):
+        """Assert that there are items in every situation."""
         items = self.env["cloudprinter.item"].search([])
         self.assertEqual(
             set(items.mapped("stage")), {"shipped", "registered", "canceled", "in_production", "new"}, "of each"
@@ -195,8 +200,13 @@ class AccessCase(CloudprinterCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestScreens(AccessCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.work()
+
     def test_every_view_of_the_add_on_opens(self):
-        self.work()
+        self.check_work()
         opened = {}
         for model in self.models:
             views = self.env["ir.ui.view"].search([("model", "=", model._name), ("mode", "=", "primary")])
@@ -213,7 +223,7 @@ class TestScreens(AccessCase):
                 self.assertTrue({(model, "form"), (model, "list"), (model, "search")} <= opened[role], (role, model))
 
     def test_every_menu_of_the_add_on_opens(self):
-        self.work()
+        self.check_work()
         known = self.env["ir.model.data"].search([("module", "=", "cloudprinter"), ("model", "=", "ir.ui.menu")])
         menus = self.env["ir.ui.menu"].browse(known.mapped("res_id")).sudo()
         self.assertGreaterEqual(len(menus.filtered("action")), 7)
@@ -249,7 +259,7 @@ class TestScreens(AccessCase):
 
     def test_every_screen_of_odoo_with_our_fields_opens(self):
         """Fields that the add-on adds to orders, transfers, invoices … are readable by every user who may open them."""
-        self.work()
+        self.check_work()
         ours = self.env["ir.model.data"].search([("module", "=", "cloudprinter"), ("model", "=", "ir.ui.view")])
         own = {model._name for model in self.models}
         views = self.env["ir.ui.view"]
@@ -318,6 +328,7 @@ class TestCompanies(AccessCase):
 
     def test_nothing_of_another_company(self):
         self.work()
+        self.check_work()
         other = self.env["res.company"].create({"name": "Other Shop"})
         groups = "base.group_user,mrp.group_mrp_manager,account.group_account_invoice,stock.group_stock_manager"
         company = {"company_id": other.id, "company_ids": [Command.set(other.ids)]}
@@ -405,8 +416,8 @@ class TestOutsiders(AccessCase, HttpCase):
         client = new_test_user(
             self.env, login="cp_client", password="cp_client", groups="base.group_portal", email="client@example.com"
         )
-        self.customer = client.partner_id
-        sale = self.sell((self.book, 1, "1"), confirm=False, require_signature=True, require_payment=False)
+        terms = {"partner_id": client.partner_id.id, "require_signature": True, "require_payment": False}
+        sale = self.sell((self.book, 1, "1"), confirm=False, **terms)
         sale.action_quotation_sent()
         item = sale.order_line.cloudprinter_item_id
         self.assert_outbox(item, [])

@@ -29,22 +29,26 @@ class AccountingCase(CloudprinterCase):
         )
         cls.accountants = (cls.accountant, cls.auditor)
         (cls.book | cls.poster).write({"list_price": 10, "taxes_id": False})
+        cls.keep_in_stock(cls.book)
 
-    def sell(self, *lines, reader=None, **values):
+    @classmethod
+    def sell(cls, *lines, reader=None, **values):
         """Sell to a recipient of its own, as Cloudprinter's orders do."""
-        reader = self.env["res.partner"].create({"name": "Reader", "street": "Home 1", "phone": "+4512345678"})
+        reader = cls.env["res.partner"].create({"name": "Reader", "street": "Home 1", "phone": "+4512345678"})
         return super().sell(*lines, partner_shipping_id=reader.id, **values)
 
-    def ship(self, item):
-        self.produce(item.production_ids)
-        self.deliver(item.sale_line_id.order_id.picking_ids.filtered(lambda p: p.state != "done"))
+    @classmethod
+    def ship(cls, item):
+        cls.produce(item.production_ids)
+        cls.deliver(item.sale_line_id.order_id.picking_ids.filtered(lambda p: p.state != "done"))
 
-    def invoice(self, sales, post=True):
+    @classmethod
+    def invoice(cls, sales, post=True):
         """Have the accountant press *Create Invoices* in the list of sales orders."""
-        moves = sales.with_user(self.accountant)._create_invoices()
+        moves = sales.with_user(cls.accountant)._create_invoices()
         if post:
             moves.action_post()
-        return moves.with_user(self.env.user)
+        return moves.with_user(cls.env.user)
 
     def find(self, filter_name, user=None):
         """Return the orders found by a filter of the screen."""
@@ -75,15 +79,12 @@ class TestAccess(AccountingCase):
         cls.other = cls.env["res.company"].create(
             {"name": "Other Shop", "cloudprinter_signal_api_key": KEY, "cloudprinter_signal_url": cls.server.url}
         )
-
-    def setUp(self):
-        super().setUp()
-        self.item = self.sell_one(product=self.poster)
-        self.ship(self.item)
-        self.send()
-        self.sale = self.item.sale_line_id.order_id
-        self.move = self.invoice(self.sale)
-        self.env.invalidate_all()
+        cls.item = cls.sell_one(product=cls.poster)
+        cls.ship(cls.item)
+        cls.send()
+        cls.sale = cls.item.sale_line_id.order_id
+        cls.move = cls.invoice(cls.sale)
+        cls.env.invalidate_all()
 
     def get_menus(self, user):
         menus = self.env["ir.ui.menu"].with_user(user).load_menus(False)

@@ -90,8 +90,7 @@ class TestBrowser(CloudprinterCase, HttpCase):
 
     def ship_from_stock(self, *orders):
         """Ship deliveries that wait for their tracking code; return the items."""
-        self.book.route_ids = False
-        self.env["stock.quant"]._update_available_quantity(self.book, self.warehouse.lot_stock_id, 1000)
+        self.keep_in_stock(self.book)
         items = self.env["cloudprinter.item"]
         for order in orders:
             items += self.sell_one(order=order)

@@ -71,8 +71,8 @@ class TestOutage(DeliveryCase):
     def test_nothing_expires(self):
         """Nothing expires during a month without any answer."""
         items = self.break_down("1", "2")
-        for _half_day in range(60):
-            self.wait(hours=14)
+        for _attempt in range(20):
+            self.wait(hours=38)
             self.send()
         self.assertEqual(set(items.signal_ids.mapped("state")), {"outgoing"})
         self.server.behave()
@@ -237,7 +237,8 @@ class TestOwnFault(DeliveryCase):
 
     def test_its_order_is_taken_apart(self):
         """Every bundle with one certain signal fails: the other signals of the bundle are delivered within minutes."""
-        for status in (500, 404, 409, 413, 422, 403):
+        # a failure, and a refused key
+        for status in (500, 403):
             with self.subTest(status):
                 order = self.env["cloudprinter.order"].create({"name": f"{status}", "accepted_date": "2026-01-01"})
                 items = self.env["cloudprinter.item"].create(

@@ -5,14 +5,14 @@ from odoo.tests import new_test_user, tagged
 
 from odoo.addons.cloudprinter.dev.cloudsignal_server import CloudSignalServer
 
-from .common import CloudprinterCase
+from .common import SignalCase
 
 OTHER_KEY = "0" * 32
 MADE = ["ItemRegistered", "ItemProduce", "ItemProduced"]
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
-class TestManyCompanies(CloudprinterCase):
+class TestManyCompanies(SignalCase):
     def test_one_person_works_for_all_of_them(self):
         """One click completes all manufacturing orders; each company's signals go to its own endpoint."""
         other_server = CloudSignalServer(OTHER_KEY)

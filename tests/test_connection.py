@@ -7,11 +7,11 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, HttpCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from .common import KEY, CloudprinterCase
+from .common import KEY, SignalCase
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
-class TestConnection(CloudprinterCase):
+class TestConnection(SignalCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -98,7 +98,7 @@ class TestConnection(CloudprinterCase):
         self.assertEqual(self.press_test("T1", "T2").verdict, "passed", "it can be tested again")
 
     def test_no_real_order_is_touched(self):
-        item = self.sell_one()
+        item = self.accept("1")
         self.server.requests.clear()
         with self.assertRaisesRegex(UserError, "not a test order"):
             self.press_test(item.order_id.name, "T2")

@@ -30,7 +30,7 @@ from ..dev.simulator.world import HOUR, MINUTE, START
 
 thoroughly = settings(deadline=None, derandomize=True, database=None, max_examples=200)
 
-FIRST_SEED, SCENARIOS = 1, 150
+FIRST_SEED, SCENARIOS = 1, 60
 
 
 DATE = START + timedelta(days=30)

@@ -62,9 +62,13 @@ class FilesCase(CloudprinterCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestFetching(FilesCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.item = cls.sell_one()
+
     def setUp(self):
         super().setUp()
-        self.item = self.sell_one()
         self.host.requests.clear()
 
     def test_links_only(self):

@@ -42,7 +42,8 @@ class IntakeCase(CloudprinterCase):
             }
         )
         cls.flyer = cls._create_product("Flyer")
-        (cls.book | cls.poster | cls.flyer).write({"list_price": 2, "taxes_id": [Command.clear()]})
+        cls.goods = cls.book | cls.poster | cls.flyer
+        cls.goods.write({"list_price": 2, "taxes_id": [Command.clear()]})
         cls.carrier.product_id.taxes_id = False
         cls.mappings = cls.env["cloudprinter.product.mapping"].create(
             [
@@ -54,9 +55,10 @@ class IntakeCase(CloudprinterCase):
         cls.method = cls.env["cloudprinter.carrier.mapping"].create({"name": METHOD, "carrier_id": cls.carrier.id})
         cls.content = json.loads((DOCUMENTS / "order_v2.2.json").read_bytes())
 
-    def document(self, **changes):
+    @classmethod
+    def document(cls, **changes):
         """Return the public example with other values at the paths in `changes`, for example `items__0__count=3`."""
-        content = copy.deepcopy(self.content)
+        content = copy.deepcopy(cls.content)
         for path, value in changes.items():
             *path, last = [int(part) if part.isdecimal() else part for part in path.split("__")]
             node = content["order"]
@@ -65,24 +67,25 @@ class IntakeCase(CloudprinterCase):
             node[last] = value
         return json.dumps(content).encode()
 
-    def receive(self, content=None, **changes):
+    @classmethod
+    def receive(cls, content=None, **changes):
         """Receive a document from Cloudprinter and return what is stored."""
-        document = order_document.read(content or self.document(**changes))
-        documents = self.env["cloudprinter.order.document"]
-        documents._receive(self.company, document)
+        document = order_document.read(content or cls.document(**changes))
+        documents = cls.env["cloudprinter.order.document"]
+        documents._receive(cls.company, document)
         return documents.search([("name", "=", document.order.id)], limit=1)
 
-    def take_in(self, content=None, **changes):
+    @classmethod
+    def take_in(cls, content=None, **changes):
         """Receive a document from Cloudprinter and run the worker."""
-        document = self.receive(content, **changes)
-        self.run_worker()
+        document = cls.receive(content, **changes)
+        cls.run_worker()
         return document
 
-    def run_worker(self):
-        self.env.cr.flush()
-        with self.enter_registry_test_mode():
-            self.env.ref("cloudprinter.ir_cron_take_in").method_direct_trigger()
-        self.env.invalidate_all()
+    @classmethod
+    def run_worker(cls):
+        with cls.sharing_cursor():
+            cls.env.ref("cloudprinter.ir_cron_take_in").method_direct_trigger()
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
@@ -117,11 +120,17 @@ class TestRules(BaseCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestIntake(IntakeCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.keep_in_stock(cls.goods)
+
     def get_lines(self, sale):
         lines = sale.order_line.filtered(lambda line: not line.is_delivery)
         return {line.cloudprinter_item_ref: line for line in lines}
 
     def test_order_becomes_a_confirmed_sales_order(self):
+        self.make_to_order(self.goods)
         document = self.take_in()
         self.assertEqual((document.state, document.problem), ("done", False))
         sale = document.sale_order_id
@@ -233,7 +242,6 @@ class TestIntake(IntakeCase):
         first = self.take_in()
         sale = first.sale_order_id
         old = sale.partner_shipping_id
-        self.produce(first.order_id.item_ids.production_ids)
         picking = sale.picking_ids
         self.deliver(picking, quantity=1)
         backorder = sale.picking_ids - picking
@@ -446,6 +454,7 @@ class TestIntake(IntakeCase):
 
     def test_reorder_costs_nothing_and_knows_the_original(self):
         original = self.take_in().order_id
+        self.make_to_order(self.goods)
         document = self.take_in((DOCUMENTS / "reorder_v2.2.json").read_bytes())
         self.assertTrue(document.is_reorder and document.order_id.is_reorder)
         self.assertEqual(document.order_id.original_order, original.name)
@@ -473,6 +482,7 @@ class TestIntake(IntakeCase):
     # === test orders === #
 
     def test_test_order_is_registered_but_not_produced(self):
+        self.make_to_order(self.goods)
         document = self.take_in((DOCUMENTS / "test_order_v2.1.xml").read_bytes())
         self.assertTrue(document.is_test and document.order_id.is_test)
         self.assertEqual((document.state, document.sale_order_id.state), ("done", "draft"))
@@ -585,7 +595,6 @@ class TestIntake(IntakeCase):
         given_up = self.take_in(id="4", addresses__0__name="Given Up")
         given_up.order_id.item_ids.with_user(self.manager).report_cancel("CancelUserRequest", "x")
         for order in (document, other):
-            self.produce(order.order_id.item_ids.production_ids)
             self.deliver(order.sale_order_id.picking_ids)
         forget = self.env["cloudprinter.order.document"]._gc_readers
         with self.later(days=80):

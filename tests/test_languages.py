@@ -28,7 +28,7 @@ class TestLanguages(AccountingCase):
         """Have the acting user work in this language and time zone, as the browser says with each call."""
         people = self.salesman | self.operator | self.packer | self.manager | self.accountant
         people.write({"lang": lang, "tz": zone})
-        self.env = self.env(context={**self.env.context, "lang": lang, "tz": zone})
+        self.patch(type(self), "env", self.env(context={**self.env.context, "lang": lang, "tz": zone}))
 
     def test_what_is_sent(self):
         for lang, zone in PEOPLE:

@@ -8,13 +8,13 @@ from odoo.tests import tagged
 
 from odoo.addons.cloudprinter import uninstall_hook
 
-from .common import CloudprinterCase
+from .common import SignalCase
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
-class TestLifeCycle(CloudprinterCase):
+class TestLifeCycle(SignalCase):
     def test_uninstalling_keeps_what_users_saved(self):
         """Only what names a field of the add-on is removed: not similar words, nor custom fields."""
         domains = {
@@ -58,7 +58,7 @@ class TestLifeCycle(CloudprinterCase):
         branch = self.env["res.company"].create({"name": "Branch", "parent_id": self.company.id})
         production = self.env["mrp.production"].create(
             {
-                "product_id": self.book.id,
+                "product_id": self.env["product.product"].create({"name": "Book"}).id,
                 "company_id": branch.id,
                 "cloudprinter_order_ref": "1",
                 "cloudprinter_item_ref": "2",

@@ -22,14 +22,10 @@ class ManufacturingCase(CloudprinterCase):
         cls.operator.group_ids += cls.env.ref("account.group_account_readonly")
 
     def make(self, item="123456780001", product=None, quantity=5, confirm=True):
-        """Create a manufacturing order without a sales order, entered in the form."""
-        form = Form(self.env["mrp.production"].with_user(self.operator))
-        form.product_id = product or self.book
-        form.product_qty = quantity
-        if item:
-            form.cloudprinter_order_ref = ORDER
-            form.cloudprinter_item_ref = item
-        production = form.save()
+        """Create a manufacturing order without a sales order."""
+        ids = {"cloudprinter_order_ref": ORDER, "cloudprinter_item_ref": item} if item else {}
+        values = {"product_id": (product or self.book).id, "product_qty": quantity, **ids}
+        production = self.env["mrp.production"].with_user(self.operator).create(values)
         if confirm:
             production.action_confirm()
         self.env.cr.flush()
@@ -61,7 +57,11 @@ class TestManufacturingStates(ManufacturingCase):
     # === confirmed === #
 
     def test_confirm_from_form(self):
-        production = self.make(confirm=False)
+        form = Form(self.env["mrp.production"].with_user(self.operator))
+        form.product_id = self.book
+        form.cloudprinter_order_ref = ORDER
+        form.cloudprinter_item_ref = "123456780001"
+        production = form.save()
         item = production.cloudprinter_item_ids
         self.assertEqual((item.stage, item.name, item.order_id.name), ("new", "123456780001", ORDER))
         self.assert_outbox(item, [])

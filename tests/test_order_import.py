@@ -25,6 +25,7 @@ class TestOrderImport(IntakeCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.content["order"]["apikey"] = ORDER_KEY
+        cls.keep_in_stock(cls.goods)
 
     def drop(self, *contents, user=None, **context):
         """Drop files into the dialog, as the widget uploads them, and return the dialog."""

@@ -13,7 +13,7 @@ from odoo.addons.cloudprinter.dev.simulator.queue import Queued, claim
 from ..delivery import FAULTS_AT_MOST, Allowance, Queue
 from .common import DeliveryCase
 
-CASES = 150
+CASES = 75
 NOT_DUE, FARTHER_THAN_ANY_WAIT = timedelta(hours=2), timedelta(hours=20)
 
 

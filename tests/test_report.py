@@ -9,7 +9,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
 from ..models.cloudprinter_item_attention import ATTENTION
-from .common import ALL_BUT_PACKED, CloudprinterCase
+from .common import ALL_BUT_PACKED, ORDER, CloudprinterCase
 
 
 class DialogCase(CloudprinterCase):
@@ -65,7 +65,7 @@ class TestDelay(DialogCase):
         self.assertEqual(self.get_outbox(item, type="ItemDelay").cause, "Material missing")
 
     def test_the_text_may_be_another(self):
-        item = self.sell_one()
+        item = self.accept(ORDER)
         form = self.open(item, "delay", self.operator)
         form.reason = "Public holiday"
         self.choose(form, message="Closed on Christmas Day")
@@ -109,7 +109,7 @@ class TestDelay(DialogCase):
             self.choose(form, reason="Public holiday")
 
     def test_a_reason_is_needed(self):
-        item = self.sell_one()
+        item = self.accept(ORDER)
         with self.assertRaises(AssertionError):
             self.open(item, "delay", self.operator).save()
 
@@ -351,13 +351,13 @@ class TestByHand(DialogCase):
         self.assert_received(item, ALL_BUT_PACKED)
 
     def test_managers_only(self):
-        item = self.sell_one()
+        item = self.accept(ORDER)
         for user in (self.operator, self.packer, self.salesman, self.accountant):
             with self.assertRaises(AccessError):
                 item.with_user(user).report_step("ItemProduced")
 
     def test_unknown_step(self):
-        item = self.sell_one()
+        item = self.accept(ORDER)
         for signal_type in ("ItemCanceled", "ItemDelay", "x", None):
             with self.assertRaises(UserError):
                 item.with_user(self.manager).report_step(signal_type)
@@ -391,6 +391,11 @@ class TestByHand(DialogCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestDecide(DialogCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.keep_in_stock(cls.book)
+
     def refuse(self):
         item = self.sell_one()
         self.server.misbehave(times=1, status=400)
@@ -452,7 +457,6 @@ class TestDecide(DialogCase):
 
     def test_short_shipment_is_reported(self):
         item = self.sell_one(quantity=100)
-        self.produce(item.production_ids)
         self.deliver(item.move_ids.picking_id, quantity=50, backorder=False)
         self.assertEqual(item.attention, "short")
         item.with_user(self.manager).action_next_step()
@@ -461,7 +465,6 @@ class TestDecide(DialogCase):
 
     def test_correction_is_sent(self):
         item = self.sell_one()
-        self.produce(item.production_ids)
         self.deliver(item.move_ids.picking_id)
         self.send()
         item.move_ids.picking_id.with_user(self.packer).carrier_tracking_ref = "OTHER"
@@ -472,13 +475,12 @@ class TestDecide(DialogCase):
 
     def test_missing_tracking_leads_to_the_transfer(self):
         item = self.sell_one()
-        self.produce(item.production_ids)
         self.deliver(item.move_ids.picking_id, tracking=False)
         action = item.with_user(self.packer).action_next_step()
         self.assertEqual((action["res_model"], action["res_id"]), ("stock.picking", item.move_ids.picking_id.id))
 
     def test_nothing_to_decide(self):
-        item = self.sell_one()
+        item = self.accept(ORDER)
         for method in ("action_send_again", "action_discard"):
             with self.assertRaises(UserError):
                 getattr(item.with_user(self.manager), method)()

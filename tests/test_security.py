@@ -4,14 +4,14 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from .common import KEY, LEDGER_LOG, CloudprinterCase
+from .common import KEY, LEDGER_LOG, ORDER, SignalCase
 from .test_intake import ORDER_KEY, IntakeCase
 
 MODELS = ("cloudprinter.order", "cloudprinter.item", "cloudprinter.signal", "cloudprinter.request")
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
-class TestSecurity(CloudprinterCase):
+class TestSecurity(SignalCase):
     def assert_refused(self, call, error=AccessError):
         with mute_logger("odoo.addons.base.models.ir_model", "odoo.models"), self.assertRaises(error) as caught:
             call()
@@ -19,7 +19,7 @@ class TestSecurity(CloudprinterCase):
         return str(caught.exception)
 
     def test_ledger_is_read_only(self):
-        item = self.sell_one()
+        item = self.accept(ORDER)
         self.send()
         records = [item.order_id, item, item.signal_ids, item.signal_ids.request_ids]
         readers = {
@@ -50,7 +50,7 @@ class TestSecurity(CloudprinterCase):
         )
 
     def test_stranger_sees_nothing(self):
-        item = self.sell_one()
+        item = self.accept(ORDER)
         stranger = new_test_user(self.env, login="cp_stranger", groups="base.group_user")
         portal = new_test_user(self.env, login="cp_portal", groups="base.group_portal")
         for user in (stranger, portal):
@@ -74,7 +74,7 @@ class TestSecurity(CloudprinterCase):
         company.write({"sequence": 5})
 
     def test_stage_cannot_be_written(self):
-        item = self.sell_one()
+        item = self.accept(ORDER)
         for values in ({"stage": "shipped"}, {"facts": "1×production done"}):
             self.assert_refused(lambda: item.with_user(self.manager).write(values), UserError)
             self.assert_refused(lambda: item.create({"name": "x", "order_id": item.order_id.id, **values}), UserError)
@@ -82,23 +82,24 @@ class TestSecurity(CloudprinterCase):
     def test_defaults_of_the_caller_reach_no_ledger_row(self):
         """Any client can send keys in the context."""
         forged = {"default_state": "sent", "default_origin": "before", "default_number": 99, "default_tracking": "X"}
-        item = self.sell_one()
+        item = self.accept(ORDER)
         item.with_user(self.operator).with_context(**forged).report_delay(24, "Late")
         delay = self.get_outbox(item, type="ItemDelay")
         self.assertEqual((delay.state, delay.origin, delay.number, delay.tracking), ("outgoing", "manual", 0, False))
-        production = self.sell((self.book, 1, None), order=False).mrp_production_ids
+        product = self.env["product.product"].create({"name": "Book"})
+        production = self.env["mrp.production"].create({"product_id": product.id})
         production.with_user(self.operator).with_context(default_cancel_cause="CancelMiscError").write(
             {"cloudprinter_order_ref": "7", "cloudprinter_item_ref": "8"}
         )
         self.assertFalse(production.cloudprinter_item_ids.cancel_cause)
 
     def test_company_of_an_order_stays(self):
-        item = self.sell_one()
+        item = self.accept(ORDER)
         other = self.env["res.company"].create({"name": "Other Shop"})
         self.assert_refused(lambda: item.order_id.write({"company_id": other.id}), UserError)
 
     def test_who_cancels_and_delays(self):
-        item = self.sell_one()
+        item = self.accept(ORDER)
         for user in (self.salesman, self.operator, self.packer, self.accountant):
             self.assert_refused(lambda: item.with_user(user).report_cancel("CancelMiscError", "text"))
         for user in (self.salesman, self.accountant):
@@ -109,7 +110,7 @@ class TestSecurity(CloudprinterCase):
             self.assert_refused(lambda: self.get_outbox(item).with_user(user).action_discard())
 
     def test_companies_are_apart(self):
-        item = self.sell_one()
+        item = self.accept(ORDER)
         self.send()
         other = self.given_stranger("mrp.group_mrp_manager")
         for record in (item.order_id, item, item.signal_ids, item.signal_ids.request_ids):
@@ -117,7 +118,7 @@ class TestSecurity(CloudprinterCase):
             self.assert_refused(lambda: record.with_user(other).read(["create_date"]))
         self.assertEqual(other.company_id.with_user(other).cloudprinter_status()["outgoing"], 0)
 
-    def accept(self, company):
+    def accept_for(self, company):
         """Return the item of an order that the company has accepted."""
         values = {"name": "900", "company_id": company.id, "accepted_date": "2026-01-01"}
         order = self.env["cloudprinter.order"].create(values)
@@ -125,7 +126,7 @@ class TestSecurity(CloudprinterCase):
 
     def test_branch_uses_its_parents_key(self):
         branch = self.env["res.company"].create({"name": "Branch", "parent_id": self.company.id})
-        item = self.accept(branch)
+        item = self.accept_for(branch)
         self.send()
         self.assert_received(item, ["ItemRegistered"])
         branch.cloudprinter_signal_api_key = "0" * 32
@@ -136,8 +137,8 @@ class TestSecurity(CloudprinterCase):
             {"name": "Other Shop", "cloudprinter_signal_api_key": "0" * 32, "cloudprinter_signal_url": self.server.url}
             | {"cloudprinter_hold": False}
         )
-        item = self.accept(other)
-        mine = self.sell_one()
+        item = self.accept_for(other)
+        mine = self.accept(ORDER)
         with mute_logger(LEDGER_LOG):
             self.send()
         self.assert_received(mine, ["ItemRegistered"])
@@ -159,12 +160,18 @@ class TestIncomingRights(IntakeCase):
             call()
         self.assertNotIn(ORDER_KEY, str(caught.exception))
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.keep_in_stock(cls.goods)
+        cls.waiting = cls.take_in(items__0__product="calendar_a3")
+        cls.take_in(id="2")
+        cls.changed = cls.take_in(id="2", priority="1")
+        cls.workers = cls.salesman | cls.operator | cls.packer | cls.accountant
+
     def setUp(self):
         super().setUp()
-        self.waiting = self.take_in(items__0__product="calendar_a3")
-        self.changed = self.take_in(self.document(id="2")) and self.take_in(self.document(id="2", priority="1"))
         self.assertEqual((self.waiting.failure_type, self.changed.failure_type), ("unmatched", "changed"))
-        self.workers = self.salesman | self.operator | self.packer | self.accountant
         self.env.invalidate_all()
 
     def test_managers_and_administrators_read(self):
@@ -264,7 +271,7 @@ class TestIncomingRights(IntakeCase):
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
-class TestSettings(CloudprinterCase):
+class TestSettings(SignalCase):
     def settings(self):
         return Form(self.env["res.config.settings"])
 

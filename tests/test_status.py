@@ -18,9 +18,9 @@ class TestWaitsFor(DeliveryCase):
     """Users who look at a signal see why it is not accepted yet."""
 
     def test_earlier_signal_of_the_item(self):
-        item = self.sell_one()
-        self.produce(item.production_ids)
-        registered, started, produced = self.get_outbox(item)
+        item = self.accept("1")
+        registered = item.signal_ids
+        started, produced = self.queue_signals(item, "ItemProduce", "ItemProduced")
         self.assertFalse(registered.waits_for)
         self.assertEqual(started.waits_for, "Waits for ItemRegistered")
         self.assertEqual(produced.with_user(self.operator).waits_for, "Waits for ItemRegistered")
@@ -34,10 +34,9 @@ class TestWaitsFor(DeliveryCase):
         self.assertIn("has not responded correctly since", items[0].signal_ids.waits_for)
 
     def test_missing_tracking(self):
-        item = self.sell_one()
-        self.produce(item.production_ids)
-        self.deliver(item.sale_line_id.order_id.picking_ids, tracking=False)
-        self.assertEqual(self.get_outbox(item)[-1].waits_for, "The tracking reference is missing")
+        shipped = self.queue_signals(self.accept("1"), "ItemPacked")
+        shipped.write({"state": "waiting", "failure_type": "missing_tracking"})
+        self.assertEqual(shipped.waits_for, "The tracking reference is missing")
 
     def test_refused(self):
         self.server.misbehave(status=400)

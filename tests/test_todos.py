@@ -6,13 +6,13 @@ from odoo.tests import new_test_user, tagged
 
 from odoo.addons.cloudprinter import order_document
 
-from .common import DeliveryCase
+from .common import CloudprinterCase, DeliveryCase
 
 DOCUMENTS = Path(__file__).parent / "order_documents"
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
-class TestTodos(DeliveryCase):
+class TestTodos(DeliveryCase, CloudprinterCase):
     """The sender creates to-dos, one for each thing, and closes them automatically."""
 
     def get_todos(self, records=None):

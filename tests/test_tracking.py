@@ -17,18 +17,19 @@ class TrackingCase(CloudprinterCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.book.route_ids = False  # from stock, as production does not matter here
-        cls.env["stock.quant"]._update_available_quantity(cls.book, cls.warehouse.lot_stock_id, 1000)
+        cls.keep_in_stock(cls.book)
 
-    def ship(self, tracking=None, **values):
+    @classmethod
+    def ship(cls, tracking=None, **values):
         """Sell and deliver one item; return it, its last delivery and its ItemShipped."""
-        item = self.sell_one(**values)
+        item = cls.sell_one(**values)
         picking = item.sale_line_id.order_id.picking_ids
-        self.deliver(picking, tracking=tracking)
-        return item, picking, self.get_shipped(item)
+        cls.deliver(picking, tracking=tracking)
+        return item, picking, cls.get_shipped(item)
 
-    def get_shipped(self, item):
-        return self.get_outbox(item, type="ItemShipped")
+    @classmethod
+    def get_shipped(cls, item):
+        return cls.get_outbox(item, type="ItemShipped")
 
     def type_code(self, picking, code):
         """Type a code on the transfer as the packer."""
@@ -248,9 +249,16 @@ class TestTracking(TrackingCase):
 class TestCorrection(TrackingCase):
     """Only a user can correct what Cloudprinter has accepted."""
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.item, cls.picking, cls.reported = cls.ship("OLD")
+        cls.send()
+        cls.sent = [*cls.server.accepted]
+
     def setUp(self):
         super().setUp()
-        self.item, self.picking, self.reported = self.ship("OLD")
+        self.server.accepted.extend(self.sent)
         self.assertEqual(self.get_sent_codes(), ["OLD"])
 
     def get_correction(self):
@@ -335,10 +343,11 @@ class TestCorrection(TrackingCase):
 class TestSecondShipment(TrackingCase):
     """A shipped item is delivered again, here because more of it was ordered."""
 
-    def setUp(self):
-        super().setUp()
-        self.item, self.first, self.reported = self.ship("FIRST")
-        self.sale = self.item.sale_line_id.order_id
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.item, cls.first, cls.reported = cls.ship("FIRST")
+        cls.sale = cls.item.sale_line_id.order_id
 
     def deliver_more(self, tracking="SECOND"):
         delivered = self.sale.picking_ids

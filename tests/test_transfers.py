@@ -17,8 +17,7 @@ class TransferCase(CloudprinterCase):
         super().setUpClass()
         cls.stock = cls.warehouse.lot_stock_id
         cls.customers = cls.env.ref("stock.stock_location_customers")
-        cls.book.route_ids = False
-        cls.put_on_stock(cls.book, 1000)
+        cls.keep_in_stock(cls.book)
         # with these installed, Odoo reads analytic and purchase lines with the rights of the user who cancels or splits
         for user, module, group in (
             (cls.operator, "account", "account.group_account_readonly"),
@@ -26,10 +25,6 @@ class TransferCase(CloudprinterCase):
         ):
             if module in cls.env.registry._init_modules:
                 user.group_ids += cls.env.ref(group)
-
-    @classmethod
-    def put_on_stock(cls, product, quantity, **values):
-        cls.env["stock.quant"]._update_available_quantity(product, cls.stock, quantity, **values)
 
     def get_pickings(self, item):
         """Return the transfers of an item, oldest first."""

@@ -43,6 +43,11 @@ class TestGate(BaseCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestVersions(IntakeCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.keep_in_stock(cls.goods)
+
     def setUp(self):
         super().setUp()
         self.documents = self.env["cloudprinter.order.document"]
@@ -276,6 +281,7 @@ class TestVersions(IntakeCase):
         self.assert_states("done", "done")
 
     def test_quantities_of_what_is_made(self):
+        self.make_to_order(self.goods)
         document, line = self.given_other_quantity()
         production = line.cloudprinter_item_id.production_ids
         self.produce(production)

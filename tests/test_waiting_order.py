@@ -13,6 +13,11 @@ from .test_intake import BOOK, METHOD, POSTER, IntakeCase
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestWaitingOrder(IntakeCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.keep_in_stock(cls.goods)
+
     def test_is_mapped_and_accepted_on_one_page(self):
         self.mappings[0].product_id = False
         self.method.carrier_id = False

@@ -13,12 +13,12 @@ class TestTwoSenders(FaultCase):
     pressed = 0  # signals that a user has sent again
 
     def test_two_servers_and_a_user(self):
-        """Two servers of one database are woken for 1,000 orders; a user presses *Send* on signals in flight."""
+        """Two servers of one database are woken for 400 orders; a user presses *Send* on signals in flight."""
         self.server.misbehave(delay=0.05)
         sender = self.ready_process()
         with self.serving(CRON) as address, self.odoo.serving(self.database, CRON, log=DEV / "log" / "second.log"):
             person = Session(address, self.database, "admin", "admin")
-            self.given_orders(1000, ["ItemRegistered", "ItemProduce"])
+            self.given_orders(400, ["ItemRegistered", "ItemProduce"])
             # Odoo lets one server at a time run the job; this one does not ask
             sender.ask("send_beside_the_cron")
             self.eventually(lambda: self.press_send(person), "all are delivered")

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import unittest
 from pathlib import Path
@@ -10,11 +11,12 @@ from pathlib import Path
 from ..cloudsignal_server import CloudSignalServer
 from ..environment import DEV, PYTHON
 from ..postgres import Postgres
-from ..processes import OdooServer
+from ..processes import OdooServer, wait_until
 
 KEY = "13b37bb1ed6d3403e158abe719b4f6d0"
-INSTALLED = "test_installed"
 TIMEOUT = 120  # seconds after which a step fails
+# the socket of `in_odoo.serve`, and the options of Odoo with which it was started
+FORKS, FORKS_OPTIONS = "CLOUDPRINTER_TEST_FORKS", "CLOUDPRINTER_TEST_FORKS_OPTIONS"
 
 
 class ProcessCase(unittest.TestCase):
@@ -43,7 +45,7 @@ class ProcessCase(unittest.TestCase):
     @classmethod
     def create_database(cls, name):
         """Create a database with the add-on that is dropped after the class."""
-        return cls.copy_database(name, INSTALLED)
+        return cls.copy_database(name, os.environ["CLOUDPRINTER_TEST_INSTALLED"])
 
     @classmethod
     def copy_database(cls, name, source=None):
@@ -98,27 +100,48 @@ class ProcessCase(unittest.TestCase):
         return cls.postgres.query(database or cls.database, sql)
 
 
+class ForkedProcess:
+    """A process of `in_odoo.serve`, used as a `subprocess.Popen`."""
+
+    def __init__(self, path, request, log):
+        self.connection = socket.socket(socket.AF_UNIX)
+        # it may still be loading Odoo
+        wait_until(lambda: self.connection.connect_ex(path) == 0, "the process to fork from", timeout=TIMEOUT)
+        (stdin, write), (read, stdout) = os.pipe(), os.pipe()
+        socket.send_fds(self.connection, [json.dumps(request).encode()], [stdin, stdout, log.fileno()])
+        os.close(stdin)
+        os.close(stdout)
+        self.stdin, self.stdout = os.fdopen(write, "w"), os.fdopen(read)
+        self.answers = self.connection.makefile()
+        self.pid = int(self.answers.readline())
+        self.returncode = None
+
+    def wait(self, timeout=None):
+        if self.returncode is None:
+            self.connection.settimeout(timeout)
+            self.returncode = int(self.answers.readline())
+            self.answers.close()
+            self.connection.close()
+        return self.returncode
+
+
 class OdooProcess:
     """A process that runs functions of a module, such as `scripts.py`, in one database, one after the other."""
 
     def __init__(self, odoo, database, module="dev.process_tests.scripts"):
         self.log = DEV / "log" / f"{database}-process.log"
+        options = json.dumps(odoo.bare_options)
         with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                [
-                    str(odoo.python),
-                    "-m",
-                    "dev.process_tests.in_odoo",
-                    json.dumps(odoo.bare_options),
-                    database,
-                    module,
-                ],
-                env=dict(os.environ),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
+            if (forks := os.environ.get(FORKS)) and options == os.environ[FORKS_OPTIONS]:
+                self.process = ForkedProcess(forks, [database, module], log)
+            else:
+                self.process = subprocess.Popen(
+                    [str(odoo.python), "-m", "dev.process_tests.in_odoo", options, database, module],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                )
 
     def _tell(self, text):
         self.process.stdin.write(f"{text}\n")
