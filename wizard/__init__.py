@@ -1,6 +1,7 @@
 from . import (
     cloudprinter_connection_test,
     cloudprinter_discard,
+    cloudprinter_file_upload,
     cloudprinter_sheet_import,
     cloudprinter_report,
     cloudprinter_report_line,
@@ -8,6 +9,7 @@ from . import (
     cloudprinter_link_line,
     cloudprinter_order_import,
     cloudprinter_order_import_line,
+    cloudprinter_overrule,
     cloudprinter_reject,
     cloudprinter_release,
     cloudprinter_tracking_import,
