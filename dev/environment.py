@@ -40,6 +40,8 @@ MISSING_FILES = ("odoo/addons/mail/static/lib/selfie_segmentation/selfie_segment
 STABLE_PACKAGES = ("fonts-font-awesome",)
 # OCA's queue of jobs, and the modules it needs to load
 QUEUE_JOB = ("odoo-addon-queue-job==19.0.2.4.0.1", "openupgradelib==3.13.7")
+# other readers of PDF files, with which tests compare
+PDF_TOOLS = {"pdfinfo": "poppler-utils", "pdffonts": "poppler-utils", "qpdf": "qpdf"}
 BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
 
 
@@ -289,6 +291,13 @@ def ensure_browser():
         if not attempt:
             ensure_debian(["chromium"], "The browser tests need Chromium.")
     raise SetupError("Chromium was installed but is not on the PATH.")
+
+
+def ensure_pdf_tools():
+    """Provide the programs with which what preflight reads of a file is compared."""
+    missing = {package for program, package in PDF_TOOLS.items() if not shutil.which(program)}
+    if missing:
+        ensure_debian(sorted(missing), "The tests of preflight compare with other readers of PDF files.")
 
 
 def ensure_queue_job():

@@ -536,7 +536,9 @@ class CloudprinterOrderDocument(models.Model):
         """Open the dialog in which the user enters why the order is accepted with its wrong files."""
         self.ensure_one()
         self._check_may_decide_on("wrong_files")
-        return self.order_id._get_needed_files().filtered(lambda f: f.check_state == "wrong").sudo(False).action_overrule()
+        return (
+            self.order_id._get_needed_files().filtered(lambda f: f.check_state == "wrong").sudo(False).action_overrule()
+        )
 
     def action_make_new(self):
         """Create a sales order instead of the one that was canceled."""

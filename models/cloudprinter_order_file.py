@@ -11,7 +11,7 @@ from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import config, human_size
 
-from ..preflight import read_raw
+from .. import preflight
 from ..tools.download import MEGABYTE, Result, download, parse_hosts
 from ..tools.parameters import get_parameter
 from ..tools.rights import check_manager
@@ -45,8 +45,8 @@ class CloudprinterOrderFile(models.Model):
     """A file of an item (`cover`, `book`, …) or of the order as a whole (`shipping_label`).
 
     Only the link is kept, unless the company fetches files. Then `waiting` → `fetched` → `deleted`, or `error`, which
-    needs a user. Written by the import and by the worker, as superuser. The file is attached to this record, which has no
-    chatter: `mail` would read each PDF file of a chatter in Odoo's own process, to make a thumbnail.
+    needs a user. Written by the import and by the worker, as superuser. The file is attached to this record, which
+    has no chatter: `mail` would read each PDF file of a chatter in Odoo's own process, to make a thumbnail.
     """
 
     _name = "cloudprinter.order.file"
@@ -415,4 +415,4 @@ def _download_and_read(reads, url, target, *arguments):
         return result, None
     target.flush()
     target.seek(0)
-    return result, read_raw(target)
+    return result, preflight.read_raw(target)

@@ -30,8 +30,8 @@ MESSAGE_AT_MOST = 250  # characters
 class CloudprinterOrderFile(models.Model):
     """Adds the check of a fetched file against what was ordered.
 
-    What a process of its own has read is stored as `facts`. What follows from them is found again whenever something else
-    is expected, without reading the file again.
+    What a process of its own has read is stored as `facts`. What follows from them is found again whenever something
+    else is expected, without reading the file again.
     """
 
     _inherit = "cloudprinter.order.file"
@@ -87,7 +87,9 @@ class CloudprinterOrderFile(models.Model):
 
     def _render(self, findings):
         rows = Markup("").join(
-            Markup('<li><i class="fa fa-fw {css}" role="img" aria-label="{sign}" title="{sign}"></i> {title}: {text}</li>').format(
+            Markup(
+                '<li><i class="fa fa-fw {css}" role="img" aria-label="{sign}" title="{sign}"></i> {title}: {text}</li>'
+            ).format(
                 css=ICONS[severity][1],
                 sign=ICONS[severity][0],
                 title=translate(self.env, preflight.CHECKS[name].title),
@@ -220,7 +222,9 @@ class CloudprinterOrderFile(models.Model):
                 }
             )
             text = self.env._("File %(file)s is printed all the same: %(reason)s", file=file.type or "", reason=reason)
-            file.item_id._message_log(body=Markup("{}<br/>{}").format(text, found), author_id=self.env.user.partner_id.id)
+            file.item_id._message_log(
+                body=Markup("{}<br/>{}").format(text, found), author_id=self.env.user.partner_id.id
+            )
         files._on_overruled(reason)
         files.order_id._process_documents_again()
 
@@ -250,7 +254,9 @@ class CloudprinterOrderFile(models.Model):
         """Return the checked files with ✓ or ✗ and what was found, for the documents on which the work is done."""
         labels = dict(self._fields["check_state"]._description_selection(self.env))
         rows = Markup("").join(
-            Markup('<li><i class="fa fa-fw {css}" role="img" aria-label="{sign}" title="{label}"></i> {name}{text}</li>').format(
+            Markup(
+                '<li><i class="fa fa-fw {css}" role="img" aria-label="{sign}" title="{label}"></i> {name}{text}</li>'
+            ).format(
                 css=ICONS[ICON_OF_STATE[file.check_state]][1],
                 sign=ICONS[ICON_OF_STATE[file.check_state]][0],
                 label=labels[file.check_state],

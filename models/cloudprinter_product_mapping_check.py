@@ -64,7 +64,9 @@ class CloudprinterProductMapping(models.Model):
     @api.constrains(*EXPECTED.values())
     def _check_expected(self):
         for mapping in self:
-            numbers = [mapping[name] for name in EXPECTED.values() if mapping._fields[name].type in ("float", "integer")]
+            numbers = [
+                mapping[name] for name in EXPECTED.values() if mapping._fields[name].type in ("float", "integer")
+            ]
             if not all(0 <= number <= LENGTH_AT_MOST for number in numbers):
                 raise ValidationError(
                     self.env._("Enter lengths in millimeters, from 0 to %(most)s.", most=LENGTH_AT_MOST)

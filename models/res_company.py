@@ -55,10 +55,14 @@ class ResCompany(models.Model):
         "Fetch Files", help="Files of incoming orders are downloaded and attached; otherwise only their links are kept."
     )
     cloudprinter_preflight = fields.Selection(
-        [("off", "No"), ("inform", "Check, and show what is found"), ("hold", "Check, and hold orders with wrong files")],
+        [
+            ("off", "No"),
+            ("inform", "Check, and show what is found"),
+            ("hold", "Check, and hold orders with wrong files"),
+        ],
         "Check Print Files",
         default="inform",
-        help="Fetched files are checked against what was ordered. An order on hold waits for a user before it is accepted.",
+        help="Fetched files are compared with what was ordered. A held order waits for a user before it is accepted.",
     )
     cloudprinter_file_hosts = fields.Char(
         "File Hosts",

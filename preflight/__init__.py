@@ -8,7 +8,7 @@ well: nothing is rendered.
 """
 
 from .checks import CHECKS, check, get_severity
-from .child import is_available, read_file, read_raw
+from .child import SECONDS, is_available, read_file, read_raw
 from .expected import Expected, InfoError, add_order, get_part, get_spine, read_info
 from .facts import Facts
 from .kinds import CAUSES, KINDS, Finding

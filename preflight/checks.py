@@ -143,7 +143,9 @@ def compare_size(page, width, height, bleed, tolerance, width_tolerance=None):
         seen.append((page.trim_width, page.trim_height))
     if any(fits(h, w, *size) for w, h in seen for size in ((width, height), (full_width, full_height))):
         return ["turned_by_rotation" if page.rotation in (90, 270) else "turned"]
-    spreads = [(2 * width + extra, height + high) for extra, high in ((0, 0), (2 * bleed, 2 * bleed), (4 * bleed, 2 * bleed))]
+    spreads = [
+        (2 * width + extra, height + high) for extra, high in ((0, 0), (2 * bleed, 2 * bleed), (4 * bleed, 2 * bleed))
+    ]
     if any(fits(w, h, *size) for w, h in seen for size in spreads):
         return ["spreads"]
     return ["size_differs"]

@@ -76,7 +76,9 @@ KINDS = {
     "password": Kind("error", "rip", _("The file cannot be opened without a password.")),
     "protected": Kind("warning", "rip", _("The file is protected against changes. Check that it can be printed.")),
     "unreadable": Kind("skipped", "", _("Not checked: the file is protected in a way that cannot be read here.")),
-    "limit": Kind("skipped", "", _("Not checked completely: the file needs more time or memory than a check may take.")),
+    "limit": Kind(
+        "skipped", "", _("Not checked completely: the file needs more time or memory than a check may take.")
+    ),
     # pages
     "pages": Kind("fact", "", _("%(count)s pages.")),
     "pages_unknown": Kind("skipped", "", _("%(count)s pages. The ordered number is not known.")),
@@ -108,11 +110,15 @@ KINDS = {
         _("The pages are %(found)s mm. Ordered are %(width)s × %(height)s mm, %(full)s mm with bleed."),
     ),
     "turned": Kind("error", "size", _("The pages are %(found)s mm: the orientation is not the ordered one.")),
-    "turned_by_rotation": Kind("warning", "size", _("The pages are %(found)s mm: the orientation is not the ordered one.")),
+    "turned_by_rotation": Kind(
+        "warning", "size", _("The pages are %(found)s mm: the orientation is not the ordered one.")
+    ),
     "spreads": Kind("error", "size", _("The pages are %(found)s mm: two pages side by side.")),
     "no_bleed": Kind("warning", "trim", _("The bleed is missing: %(room)s mm instead of %(bleed)s mm.")),
     "trim_differs": Kind(
-        "warning", "trim", _("The trim box is %(found)s mm, ordered are %(width)s × %(height)s mm. The page size is right.")
+        "warning",
+        "trim",
+        _("The trim box is %(found)s mm, ordered are %(width)s × %(height)s mm. The page size is right."),
     ),
     "marks": Kind("warning", "trim", _("The pages are larger than page and bleed. Check for crop marks.")),
     # cover
@@ -136,7 +142,9 @@ KINDS = {
     # fonts
     "fonts": Kind("fact", "", _("All fonts that show text are embedded.")),
     "fonts_unknown": Kind("skipped", "", _("Not checked completely: fonts.")),
-    "fonts_declared": Kind("warning", "fonts", _("Fonts are not embedded: %(names)s. Whether they are used is not known.")),
+    "fonts_declared": Kind(
+        "warning", "fonts", _("Fonts are not embedded: %(names)s. Whether they are used is not known.")
+    ),
     "fonts_standard": Kind("warning", "fonts", _("Standard fonts are not embedded: %(names)s.")),
     "fonts_missing": Kind("error", "fonts", _("Fonts are not embedded: %(names)s.")),
     # contents
