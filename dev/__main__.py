@@ -1,4 +1,4 @@
-"""`make setup|lint|test|simulate|preflight|walk|faults|installations|bench|demo|serve|screenshots|…`; see `make help`."""
+"""Run a command of the project: `make COMMAND`; `make help` lists them."""
 
 import argparse
 import signal
