@@ -4,6 +4,7 @@ import tempfile
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+import psycopg2
 from markupsafe import Markup
 
 from odoo import api, fields, models
@@ -103,10 +104,10 @@ class CloudprinterOrderFile(models.Model):
     # === checking === #
 
     def _is_checked(self):
-        """Return whether a file is read when it is there: it is for printing, and the company wants it."""
+        """Return whether a file is read when it is there: it is to be printed, and the company wants it."""
         self.ensure_one()
         company = self.company_id._cloudprinter_config()
-        return company.cloudprinter_preflight != "off" and not self.is_label and preflight.is_available()
+        return bool(self.item_id) and company.cloudprinter_preflight != "off" and preflight.is_available()
 
     def _write_facts(self, facts):
         """Store what was read of the file and compare it with what was ordered."""
@@ -119,6 +120,8 @@ class CloudprinterOrderFile(models.Model):
             try:
                 facts = preflight.Facts.load(file.facts)
                 found = preflight.check(facts, file._get_expected())
+            except psycopg2.Error:
+                raise
             except Exception:
                 # what was ordered comes from outside too; the order must not stop
                 _logger.exception("Cloudprinter: file %s could not be judged", file.id)
@@ -188,7 +191,7 @@ class CloudprinterOrderFile(models.Model):
         self.check_access("read")
         if not preflight.is_available():
             raise UserError(self.env._("Print files cannot be checked. Install the Python package pikepdf."))
-        files = self.sudo().filtered(lambda file: file.attachment_id and not file.is_label)
+        files = self.sudo().filtered(lambda file: file.attachment_id and file.item_id)
         if not files:
             raise UserError(self.env._("None of these files is here. Upload it first."))
         for file in files:
@@ -232,11 +235,6 @@ class CloudprinterOrderFile(models.Model):
         """Hook for what has to be recorded when a user accepts files in spite of what was found."""
 
     # === what others show of it === #
-
-    def _describe_check(self):
-        """Return a line about each of these files, in English: Cloudprinter and its client read it."""
-        english = self.with_context(lang="en_US")
-        return [f"{file.type or 'file'}: {file.check_summary}" for file in english]
 
     def _get_rejection(self):
         """Return the cause and English text to propose for rejecting what has these files, or ("", "")."""

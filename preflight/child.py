@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .facts import MEMORY, STOPPED, TIME, Facts
+from .facts import KEYS, MEMORY, STOPPED, TIME, Facts
 
 SECONDS = 10
 OUTPUT_AT_MOST = 2**20
@@ -64,18 +64,20 @@ def _collect(output, code):
 
     :param code: the exit code of the process, or `TIME`
     """
-    facts = {}
+    said = {}
     for line in output.splitlines():
         try:
-            facts.update(json.loads(line))
+            said.update(json.loads(line))
         except (RecursionError, TypeError, ValueError):
             # the last line, if the process was stopped there
             break
+    is_complete = not said.keys().isdisjoint(("is_complete", "problem", "limit"))
+    facts = {key: said[key] for key in KEYS if key in said}
     try:
         Facts.load(facts)
     except ValueError:
-        facts = {}
-    if not facts.keys() & {"is_complete", "problem", "limit"}:
+        facts, is_complete = {}, False
+    if not is_complete:
         out_of_time = code == TIME or (hasattr(signal, "SIGXCPU") and code == -signal.SIGXCPU)
         facts["limit"] = TIME if out_of_time else MEMORY if code == -signal.SIGABRT else STOPPED
     return facts

@@ -8,6 +8,11 @@ NO_PDF, DAMAGED, PASSWORD, PROTECTED = "no_pdf", "damaged", "password", "protect
 STOPPED, TIME, MEMORY = "stopped", "time", "memory"
 PROBLEMS = ("", NO_PDF, DAMAGED, PASSWORD, PROTECTED)
 LIMITS = ("", STOPPED, TIME, MEMORY, "pages", "sizes", "resources")
+# of the dict that `Facts.load` reads
+KEYS = (
+    *("problem", "limit", "is_protected", "is_rebuilt", "missing", "no_box", "runs", "colors", "spots", "intent"),
+    *("fonts", "used_fonts", "broken", "blank", "contents_until"),
+)
 
 
 class Pages(NamedTuple):
@@ -88,17 +93,17 @@ class Facts:
                 limit=_one_of(LIMITS, data.get("limit", "")),
                 is_protected=bool(data.get("is_protected")),
                 is_rebuilt=bool(data.get("is_rebuilt")),
-                missing=int(data.get("missing", 0)),
-                no_box=int(data.get("no_box", 0)),
+                missing=_read_count(data.get("missing", 0)),
+                no_box=_read_count(data.get("no_box", 0)),
                 pages=tuple(_read_pages(data.get("runs", ()))),
-                colors=tuple(map(str, data["colors"])) if "colors" in data else None,
-                spots=tuple(map(str, data.get("spots", ()))),
-                intent=str(data.get("intent", "")),
+                colors=tuple(map(_read_text, data["colors"])) if "colors" in data else None,
+                spots=tuple(map(_read_text, data.get("spots", ()))),
+                intent=_read_text(data.get("intent", "")),
                 fonts=_read_fonts(data.get("fonts")),
                 used_fonts=_read_fonts(data.get("used_fonts")),
                 broken=_read_ranges(data.get("broken", ())),
                 blank=_read_ranges(data.get("blank", ())),
-                contents_until=int(data.get("contents_until", 0)),
+                contents_until=_read_count(data.get("contents_until", 0)),
             )
         except (AttributeError, KeyError, OverflowError, TypeError) as error:
             raise ValueError("these are no facts about a file") from error
@@ -110,27 +115,47 @@ def _one_of(values, value):
     return value
 
 
+def _read_text(value):
+    # others could not be stored
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError("a text")
+    return value
+
+
+def _read_count(value):
+    if not isinstance(value, int) or not 0 <= value < 2**31:
+        raise ValueError("a count")
+    return value
+
+
+def _read_length(value):
+    if not isinstance(value, (int, float)) or not 0 <= value < 10**9:
+        raise ValueError("a length")
+    return float(value)
+
+
 def _read_pages(runs):
     first = 1
-    for count, width, height, rotation, trim_width, trim_height, room, bleed_room in runs:
+    for count, width, height, rotation, trim_width, trim_height, *rooms in runs:
         has_trim = trim_width is not None and trim_height is not None
+        room, bleed_room = map(_read_length, rooms)
         yield Pages(
             first,
-            int(count),
-            float(width),
-            float(height),
-            int(rotation),
-            float(trim_width) if has_trim else None,
-            float(trim_height) if has_trim else None,
-            float(room),
-            float(bleed_room),
+            _read_count(count),
+            _read_length(width),
+            _read_length(height),
+            _read_count(rotation),
+            _read_length(trim_width) if has_trim else None,
+            _read_length(trim_height) if has_trim else None,
+            room,
+            bleed_room,
         )
-        first += int(count)
+        first += count
 
 
 def _read_fonts(fonts):
-    return None if fonts is None else tuple((str(name), int(page)) for name, page in fonts)
+    return None if fonts is None else tuple((_read_text(name), _read_count(page)) for name, page in fonts)
 
 
 def _read_ranges(ranges):
-    return tuple((int(first), int(last)) for first, last in ranges)
+    return tuple((_read_count(first), _read_count(last)) for first, last in ranges)

@@ -489,7 +489,8 @@ def main():
     sys.path += sys.argv[1:]
 
     def write(facts):
-        print(json.dumps(facts), flush=True)
+        sys.stdout.buffer.write(json.dumps(facts, ensure_ascii=False).encode() + b"\n")
+        sys.stdout.buffer.flush()
 
     try:
         with open(0, "rb", closefd=False) as stream:

@@ -154,10 +154,17 @@ class TestProcess(BaseCase):
             (b'{"missing": 2}\n{"colors', -24, "time"),
             (b'{"problem": "damaged"}\n', 0, ""),
             (b'{"problem": "other"}\n', 0, "stopped"),
+            # these could not be stored
+            (b'{"missing": Infinity}\n', 0, "stopped"),
+            (b'{"intent": "\\u0000", "is_complete": true}\n', 0, "stopped"),
+            (b'{"intent": "\\ud800", "is_complete": true}\n', 0, "stopped"),
         ):
             with self.subTest(output=output[:20]):
                 facts = Facts.load(child._collect(output, code))
                 self.assertEqual(facts.limit, limit)
+
+    def test_only_what_is_known_is_kept(self):
+        self.assertEqual(child._collect(b'{"is_complete": true, "missing": 1, "other": NaN}\n', 0), {"missing": 1})
 
     @thoroughly
     @given(st.dictionaries(st.sampled_from(FACTS), st.sampled_from(NONSENSE)))

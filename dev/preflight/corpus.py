@@ -39,7 +39,7 @@ def _download():
     ]
     run([*apt, "update"], "reading the list of source packages")
     run([*apt, "--download-only", "source", *DEBIAN], "downloading source packages (about 100 MB)", cwd=archives)
-    pip = [DEV / "venv" / "bin" / "python", "-m", "pip", "download", "--no-deps", "--no-build-isolation"]
+    pip = [DEV / "venv" / "bin" / "python", "-m", "pip", "download", "--no-deps"]
     for requirement in PYPI:
         name = requirement.partition("==")[0]
         run([*pip, "--no-binary", name, requirement], f"downloading the source of {name}", cwd=archives)
