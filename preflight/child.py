@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .facts import KEYS, MEMORY, STOPPED, TIME, Facts
 
-SECONDS = 10
+SECONDS = 20
 OUTPUT_AT_MOST = 2**20
 READER = Path(__file__).with_name("reader.py")
 # without them Python does not start on some systems

@@ -6,7 +6,7 @@ import json
 from unittest.mock import patch
 
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tests import Form, tagged
+from odoo.tests import Form, HttpCase, tagged
 
 from odoo.addons.cloudprinter import preflight
 from odoo.addons.cloudprinter.dev.preflight.print_files import make_pdf
@@ -344,3 +344,19 @@ class TestExpectedOfProducts(CheckCase):
         self.mapping.copy({"option": "pageblock_130mcs", "page_width": 148, "page_height": 210})
         file = self.take_files(make_pdf(24, 154, 216)).order_id.file_ids
         self.assertEqual(file.check_state, "passed")
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestChecksInBrowser(FilesCase, HttpCase):
+    def test_wrong_file(self):
+        self.env["cloudprinter.product.mapping"].create(
+            {"name": "book", "product_id": self.book.id, "page_width": 210, "page_height": 297}
+        )
+        item = self.sell_one()
+        file = self.given_file(item, "/book.pdf", make_pdf(2, 154, 216), type="book", md5sum="", size=None)
+        self.fetch()
+        url = f"/odoo/action-mrp.mrp_production_action/{item.production_ids.id}"
+        self.start_tour(url, "cloudprinter_wrong_file", login=self.operator.login)
+        url = f"/odoo/action-cloudprinter.cloudprinter_order_file_action/{file.id}"
+        self.start_tour(url, "cloudprinter_overrule_file", login=self.manager.login)
+        self.assertEqual((file.check_state, file.overruled_user_id), ("overruled", self.manager))

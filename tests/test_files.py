@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import runpy
 from datetime import timedelta
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -20,6 +21,7 @@ from odoo.addons.cloudprinter.models import cloudprinter_order_file
 from odoo.addons.mail.tools.discuss import Store
 
 from .common import MD5, PDF, CloudprinterCase
+from .test_life_cycle import MIGRATIONS
 
 
 class FilesCase(CloudprinterCase):
@@ -96,6 +98,18 @@ class TestFetching(FilesCase):
         self.assertEqual(attachment.company_id, self.company)
         self.fetch()
         self.assertEqual(len(self.host.requests), 1)
+
+    def test_upgrading_takes_files_out_of_the_chatter(self):
+        """The version before attached them to the item."""
+        file = self.given_file(self.item)
+        self.fetch()
+        file.attachment_id.write({"res_model": "cloudprinter.item", "res_id": self.item.id})
+        self.env.flush_all()
+        runpy.run_path(MIGRATIONS / "19.0.1.2.0" / "post-files.py")["migrate"](self.env.cr, "19.0.1.1.0")
+        self.env.invalidate_all()
+        attachment = file.attachment_id
+        self.assertEqual((attachment.res_model, attachment.res_id), ("cloudprinter.order.file", file.id))
+        self.assertEqual(attachment.with_user(self.operator).raw, PDF)
 
     def test_file_of_the_order(self):
         label = self.given_file(self.item, "/label.zpl", of_order=True, type="shipping_label", format="")
