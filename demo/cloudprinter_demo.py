@@ -1,7 +1,11 @@
+import io
 import json
 import sys
 from datetime import timedelta
 from typing import NamedTuple
+
+from reportlab.lib.units import mm
+from reportlab.pdfgen import canvas
 
 from odoo import Command, api, fields, models
 from odoo.tools import SQL
@@ -100,6 +104,9 @@ INCOMING = (
     Incoming(90, (("poster", 10),), "change", reader="Kim Example"),
     Incoming(35, (("book", 1),), is_test=True),
     Incoming(4, (("calendar", 3), ("book", 1)), reader="Robin Example"),
+    Incoming(150, (("book", 1),), "misprint", reader="Lee Example"),
+    Incoming(140, (("book", 2),), "trim", reader="Toni Example"),
+    Incoming(130, (("book", 3),), "print_well", reader="Max Example"),
 )
 
 
@@ -424,10 +431,39 @@ class _Shop:
     def spoil(self, document, content):
         """Mark the fetched file as damaged."""
         document.order_id.file_ids.write(
-            {"state": "error", "failure_type": "corrupt", "problem": "The checksum does not match."}
+            {"state": "error", "failure_type": "corrupt", "problem_source": "The checksum does not match."}
         )
+
+    def misprint(self, document, content):
+        """Fetch a file of another size, with too few pages."""
+        self.fetch(document, 40, 154, 216)
+
+    def trim(self, document, content):
+        """Fetch a file without bleed."""
+        self.fetch(document, 44, 210, 297)
+
+    def print_well(self, document, content):
+        self.fetch(document, 44, 216, 303)
+
+    def fetch(self, document, pages, width, height):
+        """Attach a file of pages of this size, in millimeters, and compare it with what was ordered."""
+        buffer = io.BytesIO()
+        book = canvas.Canvas(buffer, (width * mm, height * mm))
+        for number in range(pages):
+            book.circle(width * mm / 2, height * mm / 2, (20 + number) * mm, fill=1)
+            book.showPage()
+        book.save()
+        facts = {
+            "runs": [[pages, width, height, 0, None, None, 0, 0]],
+            "colors": ["CMYK"],
+            "fonts": [],
+            "used_fonts": [],
+            "contents_until": pages,
+        }
+        # as if it was read, which needs another package
+        document.order_id.file_ids._attach(buffer.getvalue(), facts)
 
     def lose(self, document, content):
         document.order_id.file_ids.write(
-            {"state": "error", "failure_type": "download", "problem": "The server answered 404."}
+            {"state": "error", "failure_type": "download", "problem_source": "The server answered 404."}
         )

@@ -1,4 +1,4 @@
-"""`make setup|lint|test|simulate|walk|faults|installations|bench|demo|serve|screenshots|translations|odoo-tests`."""
+"""Run a command of the project: `make COMMAND`; `make help` lists them."""
 
 import argparse
 import signal
@@ -12,6 +12,8 @@ from .postgres import Postgres
 from .processes import OdooServer
 from .template import ensure_template
 
+WITHOUT_ODOO = {"simulate": "dev.simulator", "preflight": "dev.preflight"}
+
 
 def main():
     parser = argparse.ArgumentParser(prog="make", description=__doc__)
@@ -24,6 +26,9 @@ def main():
     test.add_argument("--coverage", action="store_true", help="measure which lines of the add-on are run")
     commands.add_parser(
         "simulate", help="look for trouble in generated deliveries; its options: --help", add_help=False
+    )
+    commands.add_parser(
+        "preflight", help="compare what is read of print files with other readers, over generated and real files"
     )
     walk = commands.add_parser("walk", help="look for trouble in random work of users")
     walk.add_argument("--steps", type=int, default=5000)
@@ -59,8 +64,9 @@ def main():
     try:
         with ExitStack() as stack:
             python = environment.ensure_python()
-            if options.command == "simulate":
-                return subprocess.call([str(python), "-m", "dev.simulator", *arguments], cwd=ROOT)
+            if options.command in WITHOUT_ODOO:
+                module = WITHOUT_ODOO[options.command]
+                return subprocess.call([str(python), "-m", module, *arguments], cwd=ROOT)
             odoo = environment.ensure_odoo()
             if options.command in ("setup", "test", "screenshots"):
                 environment.ensure_browser()

@@ -41,7 +41,7 @@ STABLE_PACKAGES = ("fonts-font-awesome",)
 # OCA's queue of jobs, and the modules it needs to load
 QUEUE_JOB = ("odoo-addon-queue-job==19.0.2.4.0.1", "openupgradelib==3.13.7")
 # programs that tests start, each with its Debian package
-PROGRAMS = {"wkhtmltopdf": "wkhtmltopdf"}
+PROGRAMS = {"wkhtmltopdf": "wkhtmltopdf", "pdfinfo": "poppler-utils", "pdffonts": "poppler-utils", "qpdf": "qpdf"}
 BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
 
 
@@ -294,10 +294,10 @@ def ensure_browser():
 
 
 def ensure_programs():
-    """Provide the programs that the tests start, such as the one with which Odoo prints."""
-    missing = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
+    """Provide the programs that the tests start: the one with which Odoo prints, and other readers of PDF files."""
+    missing = {package for program, package in PROGRAMS.items() if not shutil.which(program)}
     if missing:
-        ensure_debian(missing, "The tests need them.")
+        ensure_debian(sorted(missing), "The tests need them.")
 
 
 def ensure_queue_job():

@@ -56,6 +56,7 @@ ITEMS, SIGNALS = "cloudprinter.cloudprinter_item_action", "cloudprinter.cloudpri
 INCOMING = "cloudprinter.cloudprinter_order_document_action"
 WAITING = ("cloudprinter.order.document", [("failure_type", "=", "unmatched")])
 CHANGED = ("cloudprinter.order.document", [("failure_type", "=", "changed")])
+WRONG = ("cloudprinter.order.file", [("check_state", "=", "wrong")])
 CANCELED_OPEN = ("cloudprinter.item", [("attention", "=", "canceled_open")])
 SCREENS = (
     Screen("items", "mia", ITEMS, LIST, published=True),
@@ -101,6 +102,31 @@ SCREENS = (
         "mrp.mrp_production_action",
         FORM,
         ("mrp.production", [("cloudprinter_item_ids.title", "!=", False), ("state", "=", "confirmed")]),
+    ),
+    Screen("file", "mia", "cloudprinter.cloudprinter_order_file_action", FORM, WRONG),
+    Screen("file_item", "mia", ITEMS, FORM, ("cloudprinter.item", [("attention", "=", "file_wrong")])),
+    Screen(
+        "file_production",
+        "olga",
+        "mrp.mrp_production_action",
+        FORM,
+        ("mrp.production", [("cloudprinter_item_ids.attention", "=", "file_wrong")]),
+    ),
+    Screen(
+        "file_reject",
+        "mia",
+        ITEMS,
+        FORM,
+        ("cloudprinter.item", [("attention", "=", "file_wrong")]),
+        click=".o_statusbar_buttons button[name=action_next_step]",
+        then=".modal .o_form_view",
+    ),
+    Screen(
+        "file_product",
+        "mia",
+        "cloudprinter.cloudprinter_product_mapping_action",
+        FORM,
+        ("cloudprinter.product.mapping", [("page_width", ">", 0)]),
     ),
     Screen(
         "incoming_order",

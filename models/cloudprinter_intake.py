@@ -76,14 +76,24 @@ class CloudprinterIntake(models.AbstractModel):
         if order.document_id:
             stands_for = "own" if order.document_id._is_same(document) else "other"
         different = self._get_differences(document, content) if stands_for == "own" else {}
-        files = order._get_needed_files().mapped("state")
         return OrderFacts(
             is_gone=self._is_gone(document, order),
             stands_for=stands_for,
             is_kept=document.is_kept,
             lines_agree=different == {k: v for k, v in (document.kept_quantities or {}).items() if k in different},
-            files="fetching" if "waiting" in files else "failed" if "error" in files else "there",
+            files=self._get_files_fact(order),
         )
+
+    def _get_files_fact(self, order):
+        """Return what `OrderFacts.files` says about the files of an order."""
+        files = order._get_needed_files()
+        states = files.mapped("state")
+        if "waiting" in states:
+            return "fetching"
+        if "error" in states:
+            return "failed"
+        holds = order and order.company_id._cloudprinter_config().cloudprinter_preflight == "hold"
+        return "wrong" if holds and "wrong" in files.mapped("check_state") else "there"
 
     def _is_gone(self, document, order):
         """Return whether the order's sales order was canceled or deleted, or all its items were canceled."""
@@ -124,11 +134,13 @@ class CloudprinterIntake(models.AbstractModel):
         if step == "lines":
             differences = self._get_differences(document, content)
             return [self._describe_difference(order, content, *each) for each in differences.items()]
-        return [
-            _("%(file)s: %(problem)s", file=file.display_name, problem=from_json(file.problem_source or ""))
-            for file in order.file_ids
-            if file.state == "error"
-        ]
+        if step == "wrong_files":
+            wrong = order._get_needed_files().filtered(lambda file: file.check_state == "wrong")
+            found = [(file, text) for file in wrong for text in file._get_worst_sentences()]
+        else:
+            failed = order.file_ids.filtered(lambda file: file.state == "error")
+            found = [(file, from_json(file.problem_source or "")) for file in failed]
+        return [_("%(file)s: %(problem)s", file=file.display_name, problem=text) for file, text in found]
 
     @api.model
     def _find_typed(self, document):
@@ -495,7 +507,8 @@ class CloudprinterIntake(models.AbstractModel):
                     if same.state == "error":
                         same._fetch_again()
             vals_list += files._prepare_files(new, order, item)
-        gone = order.file_ids - kept
+        # what users uploaded has no link
+        gone = (order.file_ids - kept).filtered("url")
         gone.attachment_id.unlink()
         gone.unlink()
         files.create(vals_list)

@@ -28,6 +28,11 @@ def _has_failed_file(failure_type):
     )
 
 
+def _has_checked_file(state):
+    """Return the domain of items with a file in which something was found."""
+    return (Domain("file_ids", "any", [("check_state", "=", state)]),)
+
+
 def _has_facts(*texts):
     return Domain.OR([Domain("facts", "like", text) for text in texts])
 
@@ -129,6 +134,22 @@ ATTENTION = {
         details=lambda items: items._get_failed_files("download"),
         among=_has_failed_file("download"),
     ),
+    "file_wrong": Attention(
+        "A print file is not as ordered",
+        OPEN,
+        _lt("Reject Item"),
+        lambda item: item._reject_for_files(),
+        details=lambda items: items._get_checked_files("wrong"),
+        among=_has_checked_file("wrong"),
+    ),
+    "file_doubt": Attention(
+        "A print file needs a look",
+        OPEN,
+        _lt("Show Files"),
+        lambda item: item.file_ids._get_records_action(name=item.env._("Files")),
+        details=lambda items: items._get_checked_files("doubt"),
+        among=_has_checked_file("doubt"),
+    ),
     "delivery_canceled": Attention(
         "The delivery was canceled, but the item is still being made",
         DELIVERY_CANCELED & NOT_CANCELED & BEING_MADE,
@@ -196,6 +217,7 @@ class CloudprinterItem(models.Model):
         "signal_ids.failure_type",
         "order_id.file_ids.state",
         "order_id.file_ids.failure_type",
+        "file_ids.check_state",
         "changed_by_update",
         "sale_line_ids",
     )
@@ -315,6 +337,25 @@ class CloudprinterItem(models.Model):
             )
             for item in self
         }
+
+    def _get_checked_files(self, state):
+        """Return the types of the files in which something was found, and what it is, by item."""
+        return {
+            item: self._join_names(
+                [
+                    ": ".join(filter(None, (file.type, file.check_summary)))
+                    for file in item.file_ids
+                    if file.check_state == state
+                ]
+            )
+            for item in self
+        }
+
+    def _reject_for_files(self):
+        """Open the dialog for canceling the item, filled in with what is wrong with its files."""
+        cause, message = self.file_ids._get_rejection()
+        context = {"default_cause": cause, "default_message": message} if cause else {}
+        return _cancel(self, **context)
 
     def _open_last_delivery(self):
         """Return the action that opens the last delivery, or the dialog for its details if it is no transfer."""

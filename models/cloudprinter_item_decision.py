@@ -57,6 +57,12 @@ class CloudprinterItem(models.Model):
         """Open the dialog for discarding, with a reason, the signals that wait or failed."""
         return self.signal_ids.filtered(lambda s: s.state in ("waiting", "error")).action_open_discard()
 
+    def action_upload_file(self):
+        """Open the dialog for uploading a print file that was not fetched."""
+        self.ensure_one()
+        check_manager(self.env)
+        return self.env["cloudprinter.file.upload"]._open(self)
+
     def action_reprint(self):
         """Create a manufacturing order like the item's last one, without confirming it."""
         self.ensure_one()

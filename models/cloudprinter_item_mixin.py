@@ -43,6 +43,14 @@ class CloudprinterItemMixin(models.AbstractModel):
         "cloudprinter.order.file", string="Cloudprinter Files", compute="_compute_cloudprinter_file_ids"
     )
 
+    cloudprinter_checks = fields.Html(
+        "Print Files",
+        compute="_compute_cloudprinter_checks",
+        compute_sudo=True,
+        sanitize=False,
+        help="The files as checked against what was ordered.",
+    )
+
     @api.depends("cloudprinter_item_ids.promised_date")
     def _compute_cloudprinter_ship_by(self):
         for document in self:
@@ -91,6 +99,12 @@ class CloudprinterItemMixin(models.AbstractModel):
         """Return the files of the items, and those of their orders apart from labels, which only packers need."""
         items = self.cloudprinter_item_ids
         return items.file_ids | items.order_id.file_ids.filtered(lambda file: not file.item_id and not file.is_label)
+
+    @api.depends("cloudprinter_item_ids.file_ids.check_state")
+    @api.depends_context("lang")
+    def _compute_cloudprinter_checks(self):
+        for document in self:
+            document.cloudprinter_checks = document.cloudprinter_item_ids.file_ids._render_for_documents()
 
     @api.depends("cloudprinter_item_ids.reorder_cause")
     def _compute_cloudprinter_reorder(self):

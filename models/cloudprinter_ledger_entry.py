@@ -22,6 +22,7 @@ KINDS = [
     ("changed", "Changed Before It Was Accepted"),
     ("found", "Found by the Update"),
     ("begin", "Ledger Begun"),
+    ("overruled", "File Accepted All the Same"),
     ("settings", "Settings Changed"),
     ("name", "Name"),
     ("retention", "Attempts Deleted"),
@@ -100,10 +101,13 @@ class CloudprinterLedgerEntry(models.Model):
         )
 
     @api.model
-    def _add_fact(self, company, kind, **facts):
-        """Record something that is not about an order."""
+    def _add_fact(self, company, kind, about=None, **facts):
+        """Record something that is not about signals.
+
+        :param dict about: its order and private text, as for `make_entry`
+        """
         date = fields.Datetime.to_string(fields.Datetime.now())
-        self._write_waiting([(company.id, kind, date, {"user": self._get_user_id(), **facts}, {})])
+        self._write_waiting([(company.id, kind, date, {"user": self._get_user_id(), **facts}, about or {})])
 
     @api.model
     def _add_posts(self, requests):

@@ -182,6 +182,9 @@ class CloudprinterOrder(models.Model):
             changed.signal_ids._check_ids_are_free()
         res = super().write(vals)
         changed.signal_ids.sudo()._record_ids()
+        if "document_id" in vals:
+            # other pages may be ordered
+            self.sudo().file_ids._judge()
         changed.signal_ids.sudo()._send_with_new_ids()
         if vals.get("shipping_method"):
             waiting = self.signal_ids.sudo().filtered(lambda signal: signal.state == "waiting")
@@ -291,11 +294,11 @@ class CloudprinterOrder(models.Model):
         self.sudo().document_ids._on_files_settled()
 
     def _get_file_cause(self):
-        """Return the cancellation cause for the files that failed, or False."""
+        """Return the cancellation cause and English text for the files that failed or are wrong, or empty texts."""
         failures = self.sudo().file_ids.filtered(lambda file: file.state == "error").mapped("failure_type")
-        if "corrupt" in failures:
-            return "CancelFilesCorrupt"
-        return "CancelDownloadError" if failures else False
+        if failures:
+            return "CancelFilesCorrupt" if "corrupt" in failures else "CancelDownloadError", ""
+        return self._get_needed_files()._get_rejection()
 
     # === reconciliation === #
 

@@ -69,6 +69,7 @@ class CloudprinterOrderDocument(models.Model):
     delivery_address = fields.Text(compute="_compute_content_fields")
     amounts = fields.Char(compute="_compute_content_fields")
     file_names = fields.Text("Files", compute="_compute_content_fields")
+    file_ids = fields.One2many(related="order_id.file_ids", string="Print Files")
     received_date = fields.Datetime("Received", required=True, readonly=True)
     user_id = fields.Many2one("res.users", "Imported By", readonly=True)
     is_test = fields.Boolean("Test Order", readonly=True)
@@ -96,6 +97,7 @@ class CloudprinterOrderDocument(models.Model):
             ("lines", "Other Quantities"),
             ("changed", "Differs From the Order"),
             ("files", "Missing Files"),
+            ("wrong_files", "Wrong Files"),
             ("canceled", "Canceled in Odoo"),
             ("error", "Failed"),
         ],
@@ -428,7 +430,7 @@ class CloudprinterOrderDocument(models.Model):
     def _on_files_settled(self):
         """Resume the documents whose orders waited for their files."""
         documents = self.filtered(
-            lambda d: d.state == "checking" or (d.state == "waiting" and d.failure_type == "files")
+            lambda d: d.state == "checking" or (d.state == "waiting" and d.failure_type in ("files", "wrong_files"))
         )
         if documents:
             documents.write({"state": "checking", "attempt_count": 0, "next_attempt_date": fields.Datetime.now()})
@@ -555,6 +557,14 @@ class CloudprinterOrderDocument(models.Model):
             document.env["cloudprinter.intake"]._set_quantities(document, document._parse())
             document._decide()
         return True
+
+    def action_overrule(self):
+        """Open the dialog in which the user enters why the order is accepted with its wrong files."""
+        self.ensure_one()
+        self._check_may_decide_on("wrong_files")
+        return (
+            self.order_id._get_needed_files().filtered(lambda f: f.check_state == "wrong").sudo(False).action_overrule()
+        )
 
     def action_make_new(self):
         """Create a sales order instead of the one that was canceled."""

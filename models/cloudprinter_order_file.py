@@ -1,5 +1,4 @@
 import logging
-import os
 import re
 import tempfile
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -12,6 +11,7 @@ from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import config, human_size
 
+from .. import preflight
 from ..tools.download import MEGABYTE, Result, download, parse_hosts
 from ..tools.parameters import get_parameter
 from ..tools.rights import check_manager
@@ -45,7 +45,8 @@ class CloudprinterOrderFile(models.Model):
     """A file of an item (`cover`, `book`, …) or of the order as a whole (`shipping_label`).
 
     Only the link is kept, unless the company fetches files. Then `waiting` → `fetched` → `deleted`, or `error`, which
-    needs a user. Written by the import and by the worker, as superuser.
+    needs a user. Written by the import and by the worker, as superuser. The file is attached to this record, which
+    has no chatter: `mail` would read each PDF file of a chatter in Odoo's own process, to make a thumbnail.
     """
 
     _name = "cloudprinter.order.file"
@@ -58,7 +59,7 @@ class CloudprinterOrderFile(models.Model):
     company_id = fields.Many2one(related="order_id.company_id", store=True)
     type = fields.Char(readonly=True, help="Cloudprinter's file type, such as cover, book or shipping_label.")
     format = fields.Char(readonly=True)
-    url = fields.Char("Link", required=True, readonly=True)
+    url = fields.Char("Link", readonly=True, help="Empty if a user uploaded the file.")
     is_label = fields.Boolean("Shipping Label", compute="_compute_is_label")
     md5sum = fields.Char("MD5 Checksum", readonly=True, help="Hexadecimal.")
     # an Integer overflows at 2 GB
@@ -231,13 +232,14 @@ class CloudprinterOrderFile(models.Model):
                 target = stack.enter_context(tempfile.TemporaryFile(dir=config["data_dir"]))
                 allowed = hosts[file.company_id.id]
                 arguments = (allowed, limit * MEGABYTE, file.md5sum or "", int(file.size), deadline)
-                in_flight[threads.submit(download, file.url, target, *arguments)] = file, target
+                reads = file._is_checked()
+                in_flight[threads.submit(_download_and_read, reads, file.url, target, *arguments)] = file, target
             # no open transaction during the downloads
             self.env.cr.commit()  # pylint: disable=invalid-commit
             for future in as_completed(in_flight):
                 file, target = in_flight[future]
                 try:
-                    file._record(future.result(), target)
+                    file._record(*future.result(), target)
                     self.env.cr.commit()  # pylint: disable=invalid-commit
                 except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
                     self.env.cr.rollback()
@@ -248,8 +250,8 @@ class CloudprinterOrderFile(models.Model):
                 finally:
                     target.close()
 
-    def _record(self, result, target):
-        """Record the result of a download."""
+    def _record(self, result, facts, target):
+        """Record the result of a download, and what was read of the file."""
         if not self.try_lock_for_update(allow_referencing=True) or self.state != "waiting":
             # deleted meanwhile, or locked, in which case it is fetched again
             return
@@ -257,31 +259,39 @@ class CloudprinterOrderFile(models.Model):
             self._fail(result)
             return
         target.seek(0)
+        self._attach(target.read(), facts)
+
+    def _attach(self, content, facts):
+        """Attach the content, and compare what was read of it with what was ordered.
+
+        :param facts: see `preflight.read_raw`, or None if it was not read
+        """
         # Odoo must not resize images that are print files
         attachments = self.env["ir.attachment"].sudo().with_context(image_no_postprocess=True)
-        attachment = attachments.create(self._prepare_attachment(target.read()))
+        attachment = attachments.create(self._prepare_attachment(content))
         self.write(
             {
                 "state": "fetched",
                 "failure_type": False,
                 "problem_source": False,
-                "size": result.size,
+                "size": len(content),
                 "attachment_id": attachment.id,
             }
         )
+        if facts:
+            self._write_facts(facts)
         self._tell_orders()
 
     def _prepare_attachment(self, content):
         owner = self.item_id or self.order_id
-        extension = self.format or os.path.splitext(urlsplit(self.url).path)[1]
-        extension = re.sub(r"[^a-z0-9]", "", extension.lower())[:10]
+        extension = re.sub(r"[^a-z0-9]", "", self._get_extension())[:10]
         name = re.sub(r"[^\w.-]+", "_", "_".join(filter(None, (owner.name, self.type)))).lstrip(".")
         return {
             "name": f"{name}.{extension}" if extension else name,
             "raw": content,
             "mimetype": MIMETYPES.get(extension, OTHER_MIMETYPE),
-            "res_model": owner._name,
-            "res_id": owner.id,
+            "res_model": self._name,
+            "res_id": self.id,
             "company_id": self.company_id.id,
         }
 
@@ -355,7 +365,7 @@ class CloudprinterOrderFile(models.Model):
         self.check_access("read")
         if self.attachment_id:
             return self.action_open()
-        if urlsplit(self.url).scheme not in ("http", "https"):
+        if urlsplit(self.url or "").scheme not in ("http", "https"):
             raise UserError(self.env._("The file is not available."))
         return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
 
@@ -401,3 +411,16 @@ class CloudprinterOrderFile(models.Model):
                 # this or another company may have more
                 return len(files), True
         return 0, False
+
+
+def _download_and_read(reads, url, target, *arguments):
+    """Download a file and, if it is to be checked, read it in a process of its own.
+
+    :returns: the `Result`, and the facts or None
+    """
+    result = download(url, target, *arguments)
+    if not result or not reads:
+        return result, None
+    target.flush()
+    target.seek(0)
+    return result, preflight.read_raw(target)

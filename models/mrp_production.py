@@ -120,13 +120,6 @@ class MrpProduction(models.Model):
             vals["cloudprinter_item_ids"] = [Command.set(self.cloudprinter_item_ids.ids)]
         return vals
 
-    def _get_mail_thread_data_attachments(self):
-        """Override of `mail` to add the files of the items, also for backorders and reprints; nothing is copied."""
-        attachments = super()._get_mail_thread_data_attachments()
-        if self.cloudprinter_item_ids:
-            attachments |= self.cloudprinter_file_ids.attachment_id._filtered_access("read")
-        return attachments
-
     def _cloudprinter_take_refs(self, vals, production):
         """Replace the entered ids in `vals` with a link to the item, which is created if needed.
 

@@ -73,6 +73,16 @@ class ResCompany(models.Model):
         help="Files of incoming orders are downloaded and attached; otherwise only their links are kept.",
         groups=ADMINISTRATORS,
     )
+    cloudprinter_preflight = fields.Selection(
+        [
+            ("off", "No"),
+            ("inform", "Check, and show what is found"),
+            ("hold", "Check, and hold orders with wrong files"),
+        ],
+        "Check Print Files",
+        default="inform",
+        help="Fetched files are compared with what was ordered. A held order waits for a user before it is accepted.",
+    )
     cloudprinter_file_hosts = fields.Char(
         "File Hosts",
         help="Hosts from which files are downloaded, separated by commas or spaces. example.com allows only this host,"

@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from .. import preflight
+
 
 class ResConfigSettings(models.TransientModel):
     _inherit = "res.config.settings"
@@ -25,11 +27,16 @@ class ResConfigSettings(models.TransientModel):
     cloudprinter_order_url = fields.Char("Address for Incoming Orders", compute="_compute_cloudprinter_order_url")
     cloudprinter_partner_warning = fields.Char(compute="_compute_cloudprinter_partner_warning")
     cloudprinter_fetch_files = fields.Boolean(related="company_id.cloudprinter_fetch_files", readonly=False)
+    cloudprinter_preflight = fields.Selection(related="company_id.cloudprinter_preflight", readonly=False)
+    cloudprinter_can_check = fields.Boolean(compute="_compute_cloudprinter_can_check")
     cloudprinter_file_hosts = fields.Char(related="company_id.cloudprinter_file_hosts", readonly=False)
     cloudprinter_file_days = fields.Integer(related="company_id.cloudprinter_file_days", readonly=False)
     cloudprinter_obstacle = fields.Char(compute="_compute_cloudprinter_reason")
     cloudprinter_reason = fields.Char("Why Nothing Is Sent", compute="_compute_cloudprinter_reason")
     cloudprinter_counts = fields.Char("Waiting Signals", compute="_compute_cloudprinter_reason")
+
+    def _compute_cloudprinter_can_check(self):
+        self.cloudprinter_can_check = preflight.is_available()
 
     def _compute_cloudprinter_order_url(self):
         for settings in self:

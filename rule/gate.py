@@ -14,7 +14,7 @@ class OrderFacts(NamedTuple):
         this document; "other" that of another document
     :ivar is_kept: a user decided to keep the order as it is
     :ivar lines_agree: the lines have the ordered quantities, or a user decided to keep what differs
-    :ivar files: "there", "fetching" or "failed"
+    :ivar files: "there", "fetching", "failed", or "wrong": not as ordered, and the company holds such orders
     """
 
     is_gone: bool = False
@@ -32,6 +32,7 @@ STEPS = (
     ("lines", lambda facts: not facts.lines_agree and not facts.is_kept),
     ("fetch", lambda facts: facts.files == "fetching"),
     ("files", lambda facts: facts.files == "failed"),
+    ("wrong_files", lambda facts: facts.files == "wrong"),
     ("accept", lambda facts: True),
 )
 

@@ -13,6 +13,7 @@ from . import test_delivery_table
 from . import test_documents
 from . import test_evidence
 from . import test_download
+from . import test_file_checks
 from . import test_files
 from . import test_going_live
 from . import test_http
@@ -34,6 +35,7 @@ from . import test_order_import
 from . import test_outbox
 from . import test_packing
 from . import test_poster
+from . import test_preflight
 from . import test_queue
 from . import test_reject
 from . import test_report

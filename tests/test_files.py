@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import runpy
 from datetime import timedelta
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -20,6 +21,7 @@ from odoo.addons.cloudprinter.models import cloudprinter_order_file
 from odoo.addons.mail.tools.discuss import Store
 
 from .common import MD5, PDF, CloudprinterCase
+from .test_life_cycle import MIGRATIONS
 
 
 class FilesCase(CloudprinterCase):
@@ -82,7 +84,7 @@ class TestFetching(FilesCase):
         self.assertFalse(self.host.requests)
 
     def test_fetched(self):
-        """The file is attached to the item unchanged, under a descriptive name, and logged on the order."""
+        """The file is attached unchanged, under a descriptive name, to a record without chatter."""
         file = self.given_file(self.item)
         self.assertTrue(self.get_triggers(), "the worker is woken")
         self.assertFalse(file.order_id._are_files_there())
@@ -96,17 +98,29 @@ class TestFetching(FilesCase):
         self.assertEqual(attachment.raw, PDF)
         self.assertEqual(attachment.name, "123456780001_cover.pdf")
         self.assertEqual(attachment.mimetype, "application/pdf")
-        self.assertEqual((attachment.res_model, attachment.res_id), ("cloudprinter.item", self.item.id))
+        self.assertEqual((attachment.res_model, attachment.res_id), ("cloudprinter.order.file", file.id))
         self.assertEqual(attachment.company_id, self.company)
         self.fetch()
         self.assertEqual(len(self.host.requests), 1)
+
+    def test_upgrading_takes_files_out_of_the_chatter(self):
+        """The version before attached them to the item."""
+        file = self.given_file(self.item)
+        self.fetch()
+        file.attachment_id.write({"res_model": "cloudprinter.item", "res_id": self.item.id})
+        self.env.flush_all()
+        runpy.run_path(MIGRATIONS / "19.0.1.2.0" / "post-files.py")["migrate"](self.env.cr, "19.0.1.1.0")
+        self.env.invalidate_all()
+        attachment = file.attachment_id
+        self.assertEqual((attachment.res_model, attachment.res_id), ("cloudprinter.order.file", file.id))
+        self.assertEqual(attachment.with_user(self.operator).raw, PDF)
 
     def test_file_of_the_order(self):
         label = self.given_file(self.item, "/label.zpl", of_order=True, type="shipping_label", format="")
         self.fetch()
         attachment = label.attachment_id
         self.assertEqual(attachment.name, "123456780000_shipping_label.zpl")
-        self.assertEqual((attachment.res_model, attachment.res_id), ("cloudprinter.order", self.item.order_id.id))
+        self.assertEqual((attachment.res_model, attachment.res_id), ("cloudprinter.order.file", label.id))
 
     def test_nothing_is_executed(self):
         """Names and types from outside cannot cause anything to be executed."""
@@ -370,9 +384,9 @@ class TestFilesOfDocuments(FilesCase):
         self.env["ir.attachment"].create(
             {"name": "note.txt", "raw": b"x", "res_model": production._name, "res_id": production.id}
         )
-        self.assertEqual(
-            self.get_chatter(production, self.operator), ["note.txt", "123456780001_cover.pdf"], "of the item alone"
-        )
+        for record in (production, item):
+            # the web client would have the server read each PDF file of a chatter, to make a thumbnail
+            self.assertNotIn("123456780001_cover.pdf", self.get_chatter(record, self.manager))
         self.assertEqual(production.with_user(self.operator).cloudprinter_file_ids, item.file_ids)
         attachment = item.file_ids.attachment_id.with_user(self.operator)
         self.assertEqual(attachment.raw, PDF)
@@ -395,15 +409,9 @@ class TestFilesOfDocuments(FilesCase):
         self.fetch()
         again.cloudprinter_item_ids += other
         for production in item.production_ids - again:
-            self.assertEqual(self.get_chatter(production, self.operator), ["123456780001_cover.pdf"])
-        self.assertEqual(
-            set(self.get_chatter(again, self.operator)), {"123456780001_cover.pdf", "123456780002_cover.pdf"}
-        )
+            self.assertEqual(production.with_user(self.operator).cloudprinter_file_ids, item.file_ids)
+        self.assertEqual(again.with_user(self.operator).cloudprinter_file_ids, (item | other).file_ids)
         self.assertEqual(self.env["ir.attachment"].search_count([("name", "ilike", "_cover.pdf")]), 2, "no copies")
-
-    def test_other_manufacturing_orders(self):
-        production = self.env["mrp.production"].create({"product_id": self.book.id})
-        self.assertEqual(self.get_chatter(production, self.operator), [])
 
     def test_an_item_moves_to_another_order(self):
         item = self.sell_one()
@@ -520,7 +528,7 @@ class TestFilesOfDocuments(FilesCase):
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestFilesInBrowser(FilesCase, HttpCase):
     def test_operator_opens_the_file(self):
-        """The chatter counts and lists the file, though it is attached to the item."""
+        """The page of the manufacturing order lists the file."""
         item = self.sell_one()
         self.given_file(item)
         self.fetch()

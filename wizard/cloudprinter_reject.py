@@ -37,14 +37,13 @@ class CloudprinterReject(models.TransientModel):
         """Open the dialog for an order, or for an open document with or without an order."""
         order = order or document.order_id
         document = document or order.document_ids.filtered(lambda d: d.state in OPEN)[:1]
-        cause = order._get_file_cause() if order else False
-        wizard = self.create(
-            {
-                "document_id": document.id,
-                "order_id": order.id,
-                "cause": cause or ((order or document).is_test and "CancelTestOrder"),
-            }
-        )
+        cause, message = order._get_file_cause() if order else ("", "")
+        values = {
+            "document_id": document.id,
+            "order_id": order.id,
+            "cause": cause or ((order or document).is_test and "CancelTestOrder"),
+        }
+        wizard = self.create({**values, "message": message} if message else values)
         name = self.env._("Reject Order %s", (order or document).name)
         return wizard._get_records_action(name=name, target="new")
 

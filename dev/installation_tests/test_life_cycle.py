@@ -410,8 +410,8 @@ class TestReleaseArchive(LifeCase):
 
     # requirements of Odoo 19 itself, among the add-on's imports
     OF_ODOO = {
-        *("PIL", "asn1crypto", "dateutil", "lxml", "markupsafe", "openpyxl", "psycopg2", "pytz", "requests"),
-        *("urllib3", "werkzeug"),
+        *("PIL", "asn1crypto", "dateutil", "lxml", "markupsafe", "openpyxl", "psycopg2", "pytz", "reportlab"),
+        *("requests", "urllib3", "werkzeug"),
     }
 
     @classmethod

@@ -4,14 +4,6 @@ import { registry } from "@web/core/registry";
 registry.category("web_tour.tours").add("cloudprinter_operator_files", {
     steps: () => [
         {
-            content: "The paper clip counts it",
-            trigger: ".o-mail-Chatter-attachFiles:contains(1)",
-            run: "click",
-        },
-        {
-            trigger: ".o-mail-AttachmentBox :contains(123456780001_cover.pdf)",
-        },
-        {
             trigger: ".nav-link[name=cloudprinter]",
             run: "click",
         },

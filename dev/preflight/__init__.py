@@ -1,0 +1,1 @@
+"""`make preflight`: print files, generated and real, read here and by other readers."""
