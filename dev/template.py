@@ -13,8 +13,8 @@ MODULES = (
     "mrp_subcontracting",
     "purchase_mrp",
 )
-# Folders of the repository that an installation does not read.
-NOT_INSTALLED = {".ci", ".dev", ".git", "dev", "docs", "tests"}
+# What the names of folders begin with that an installation does not read: developers', and hidden ones of tools.
+NOT_INSTALLED = ("dev", "docs", "tests", ".")
 
 
 def ensure_template(server, kind="template", modules=MODULES, options=(), inputs=()):
@@ -52,7 +52,8 @@ def ensure_installed(server, template):
         if warnings := check_log(server.install(name, template)):
             raise SetupError(f"Installing is not silent.\n{warnings}")
 
-    paths = [path for path in sorted(ROOT.rglob("*")) if path.relative_to(ROOT).parts[0] not in NOT_INSTALLED]
+    rooms = [path for path in sorted(ROOT.iterdir()) if not path.name.startswith(NOT_INSTALLED)]
+    paths = [path for room in rooms for path in (room, *sorted(room.rglob("*")))]
     files = [path for path in paths if path.is_file()]
     content = [value for path in files for value in (path.relative_to(ROOT), path.read_bytes())]
     return server.postgres.keep("test_installed", (template, *content), make)

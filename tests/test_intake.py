@@ -588,6 +588,7 @@ class TestIntake(IntakeCase):
         self.assertEqual(sale.partner_shipping_id.name, name)
 
     def test_recipients_are_forgotten_when_the_company_says_so(self):
+        self.make_to_order(self.goods)
         self.company.cloudprinter_anonymize_months = 3
         document = self.take_in(id="1")
         shared = self.take_in(id="2")
@@ -595,6 +596,7 @@ class TestIntake(IntakeCase):
         given_up = self.take_in(id="4", addresses__0__name="Given Up")
         given_up.order_id.item_ids.with_user(self.manager).report_cancel("CancelUserRequest", "x")
         for order in (document, other):
+            self.produce(order.order_id.item_ids.production_ids)
             self.deliver(order.sale_order_id.picking_ids)
         forget = self.env["cloudprinter.order.document"]._gc_readers
         with self.later(days=80):
