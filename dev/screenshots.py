@@ -22,7 +22,7 @@ from .rpc import RpcError, Session
 
 FOLDER = DEV / "screenshots"
 DESCRIPTION = ROOT / "static" / "description"
-WIDTHS = (1440, 1024)
+WIDTHS = (1440, 390)
 HEIGHT = 900
 DATABASE = "screenshots"
 TIMEOUT = 40  # seconds until a screen must be there
