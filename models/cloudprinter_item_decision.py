@@ -173,6 +173,7 @@ class CloudprinterItem(models.Model):
                 continue
             vals_list += item._prepare_steps(signal_type, details, rows)
         self.env["cloudprinter.signal"].sudo().create(vals_list)
+        self._queue_signals()
         return True
 
     def report_delay(self, hours, cause):

@@ -568,6 +568,7 @@ class CloudprinterSignal(models.Model):
         # a withdrawn signal must stay so, as it may become true again
         discarded = self.filtered(lambda signal: signal.state != "canceled")
         discarded.sudo().write({"state": "canceled", "failure_type": "discarded", "discard_reason": reason})
+        discarded.sudo().filtered(lambda signal: signal.type == "ItemShipped").item_id._queue_signals()
         discarded._log_decision(
             self.env._("Discarded (%(reason)s)", reason=reason) if reason else self.env._("Discarded")
         )

@@ -1,5 +1,6 @@
 from . import test_access
 from . import test_accounting
+from . import test_billing
 from . import test_browser
 from . import test_canceled_documents
 from . import test_chatter
@@ -38,6 +39,7 @@ from . import test_search
 from . import test_security
 from . import test_sender
 from . import test_stage
+from . import test_statement_file
 from . import test_status
 from . import test_testing
 from . import test_todos
