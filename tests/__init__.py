@@ -6,6 +6,7 @@ from . import test_canceled_documents
 from . import test_chatter
 from . import test_circuit
 from . import test_cloudsignal
+from . import test_closing
 from . import test_companies
 from . import test_connection
 from . import test_delivery_machine
@@ -39,6 +40,7 @@ from . import test_search
 from . import test_security
 from . import test_sender
 from . import test_stage
+from . import test_statement
 from . import test_statement_file
 from . import test_status
 from . import test_testing
