@@ -150,10 +150,14 @@ class TestClosing(StatementCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestMonthEndBrowser(StatementCase, HttpCase):
+    last_month = fields.Datetime.now() - relativedelta(months=1, day=5)
+
     def test_accountant_closes_a_month(self):
         """The month is closed in 3 clicks, and one for each of the two exceptions."""
-        self.mark(self.place(7).item_ids, shipped=fields.Datetime.now() - relativedelta(months=1, day=5))
-        self.start_tour("/odoo/action-account.action_account_moves_all", "cloudprinter_month_end", login="cp_accountant")
+        self.mark(self.place(7).item_ids, shipped=self.last_month)
+        self.start_tour(
+            "/odoo/action-cloudprinter.cloudprinter_order_reconcile_action", "cloudprinter_month_end", login="cp_accountant"
+        )
         closing = self.env["cloudprinter.closing"].search([])
         self.assertEqual((closing.state, closing.closed_by_id), ("closed", self.accountant))
         tour = self.tour_of("cloudprinter_month_end_tours.js")
@@ -164,8 +168,8 @@ class TestMonthEndBrowser(StatementCase, HttpCase):
             return file.read().split('add("cloudprinter_statement"')[0]
 
     def test_accountant_settles_a_statement(self):
-        self.env["res.lang"]._lang_get("en_US").date_format = "%m/%d/%Y"
-        orders = self.place_shipped(7) | self.place_shipped(7, order="2")
+        orders = self.place(7) | self.place(7, order="2")
+        self.mark(orders.item_ids, shipped=self.last_month)
         self.bill(orders)
         self.start_tour(
             "/odoo/action-cloudprinter.cloudprinter_statement_action", "cloudprinter_statement", login="cp_accountant"

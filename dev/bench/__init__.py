@@ -16,6 +16,7 @@ PARTS = {
     "g": "many items at once",
     "h": "orders coming in",
     "i": "users who finish orders of the same items",
+    "j": "the month's end",
 }
 
 

@@ -23,6 +23,7 @@ from .latency import measure_latency
 from .ledger import measure_ledger
 from .many import measure_many
 from .measure import Table
+from .month_end import measure_month_end
 from .people import measure_people
 
 MEASURE = {
@@ -34,6 +35,7 @@ MEASURE = {
     "g": measure_many,
     "h": measure_intake,
     "i": measure_people,
+    "j": measure_month_end,
 }
 
 

@@ -52,20 +52,12 @@ registry.category("web_tour.tours").add("cloudprinter_month_end", {
 registry.category("web_tour.tours").add("cloudprinter_statement", {
     steps: () => [
         {
-            trigger: ".o_list_view button:contains(Import a Statement), .o_control_panel button:contains(Import a Statement)",
+            trigger: ".o_control_panel button:contains(Import a Statement)",
             run: "click",
         },
         {
             trigger: ".modal .o_field_widget[name=text] textarea",
-            run: "edit Order;Items;Shipping\n1;7,00;4,20\n2;6,00;4,20",
-        },
-        {
-            trigger: ".modal .o_field_widget[name=date_from] input",
-            run: "edit 11/01/2027",
-        },
-        {
-            trigger: ".modal .o_field_widget[name=date_to] input",
-            run: "edit 11/30/2027",
+            run: (helpers) => helpers.edit("Order;Items;Shipping\n1;7,00;4,20\n2;6,00;4,20"),
         },
         {
             trigger: ".modal button[name=action_import]",
