@@ -162,7 +162,9 @@ SCREENS = (
     Screen("reconcile_order", "anna", "cloudprinter.cloudprinter_order_reconcile_action", FORM, BILLED),
     Screen("month_end", "anna", "cloudprinter.cloudprinter_closing_action", FORM, ("cloudprinter.closing", [])),
     Screen("statement", "anna", "cloudprinter.cloudprinter_statement_action", FORM, ("cloudprinter.statement", [])),
-    Screen("statement_lines", "anna", "cloudprinter.cloudprinter_statement_line_action", ".o_list_view .o_group_header"),
+    Screen(
+        "statement_lines", "anna", "cloudprinter.cloudprinter_statement_line_action", ".o_list_view .o_group_header"
+    ),
     Screen("credit_notes", "anna", "cloudprinter.account_move_line_action_credit", ".o_list_view"),
     Screen(
         "statement_import",

@@ -69,7 +69,7 @@ CHOSEN = """
 # Lines of their sales orders. `is_downpayment` and `is_delivery` are NULL on most of them.
 SOLD = """
     SELECT sol.id, chosen.id AS order_id, chosen.currency_id, chosen.rounding, sol.cloudprinter_item_id AS item_id,
-           sol.is_delivery IS TRUE AS is_freight, sol.is_downpayment IS TRUE AS is_down, so.state <> 'cancel' AS is_live,
+           sol.is_delivery IS TRUE AS is_freight, sol.is_downpayment IS TRUE AS is_down,
            CASE WHEN so.currency_id = chosen.currency_id AND so.state <> 'cancel' THEN sol.price_subtotal ELSE 0
            END AS subtotal,
            sol.product_uom_id, sol.product_uom_qty AS quantity, sol.qty_delivered,
@@ -117,15 +117,16 @@ LINE = """
 # Items. Odoo still bills an item up to what was ordered; once it is shipped, up to what Odoo then counts.
 ITEM = """
     SELECT *,
-           CASE WHEN is_shipped AND NOT is_gone AND NOT is_back THEN GREATEST(0, owed - invoiced) ELSE 0 END AS to_accrue,
+           CASE WHEN is_shipped AND NOT is_gone AND NOT is_back THEN GREATEST(0, owed - invoiced) ELSE 0
+           END AS to_accrue,
            CASE WHEN is_shipped OR is_gone OR is_free THEN 0 ELSE GREATEST(0, invoiced) END AS to_defer,
            CASE WHEN is_gone THEN invoiced ELSE 0 END AS to_credit
       FROM (
         SELECT *,
                CASE WHEN is_gone OR is_free THEN 0 WHEN is_priced THEN amount ELSE ordered END AS owed,
-               CASE WHEN is_gone OR is_back THEN 0 ELSE round(
-                   (ordered * GREATEST(0, CASE WHEN stage = 'shipped' THEN billable ELSE quantity END - invoiced_quantity)
-                    / NULLIF(quantity, 0) / rounding)::numeric) * rounding END AS open
+               CASE WHEN is_gone OR is_back THEN 0
+                    ELSE round((ordered / rounding * GREATEST(0, to_bill - invoiced_quantity)
+                                / NULLIF(quantity, 0))::numeric) * rounding END AS open
           FROM (
             SELECT i.id, i.order_id, i.stage, chosen.is_priced, chosen.rounding,
                    i.stage = 'canceled' AND i.shipped_date IS NULL AS is_gone,
@@ -136,7 +137,8 @@ ITEM = """
                    COALESCE(i.amount, 0) AS amount,
                    CASE WHEN i.stage = 'canceled' AND i.shipped_date IS NULL THEN 0
                         ELSE COALESCE(line.subtotal, 0) END AS ordered,
-                   COALESCE(line.invoiced, 0) AS invoiced, line.invoiced_quantity, line.quantity, line.billable
+                   COALESCE(line.invoiced, 0) AS invoiced, line.invoiced_quantity, line.quantity,
+                   CASE WHEN i.stage = 'shipped' THEN line.billable ELSE line.quantity END AS to_bill
               FROM chosen
               JOIN cloudprinter_item i ON i.order_id = chosen.id
               LEFT JOIN line ON line.item_id = i.id
@@ -153,8 +155,8 @@ REST = """
            sum(invoiced) FILTER (WHERE NOT is_freight) AS other_invoiced,
            sum(open) FILTER (WHERE NOT is_freight) AS other_open
       FROM (
-        SELECT *, round((subtotal * GREATEST(0, quantity - invoiced_quantity) / NULLIF(quantity, 0) / rounding)::numeric)
-                  * rounding AS open
+        SELECT *, round((subtotal / rounding * GREATEST(0, quantity - invoiced_quantity)
+                         / NULLIF(quantity, 0))::numeric) * rounding AS open
           FROM line
          WHERE item_id IS NULL AND NOT is_down
       ) other_line

@@ -111,9 +111,7 @@ class CloudprinterClosing(models.Model):
         missing = self.list_ids.filtered(lambda row: row.count and not row.note)
         if missing:
             kinds = dict(self.list_ids._fields["kind"]._description_selection(self.env))
-            raise UserError(
-                self.env._("Explain these lists first: %s.", ", ".join(kinds[row.kind] for row in missing))
-            )
+            raise UserError(self.env._("Explain these lists first: %s.", ", ".join(kinds[row.kind] for row in missing)))
         super().write({"state": "closed", "closed_by_id": self.env.uid, "closed_date": fields.Datetime.now()})
         self._record_in_ledger()
 
@@ -123,7 +121,10 @@ class CloudprinterClosing(models.Model):
         return {**lines._get_action(), "name": self.env._("Changed Since the Month Was Closed")}
 
     def _record_in_ledger(self):
-        """Record in the ledger that the month was closed, with its lists, sums and explanations. Nothing records it yet."""
+        """Record in the ledger that the month was closed, with its lists, sums and explanations.
+
+        Nothing records it yet.
+        """
 
     # === rows === #
 

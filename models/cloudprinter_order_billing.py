@@ -64,7 +64,7 @@ class CloudprinterOrder(models.Model):
         "Not Reported",
         compute="_compute_is_unreported",
         search=_search("is_unreported"),
-        help="An item was shipped in Odoo more than 4 hours ago, but Cloudprinter has not accepted its shipping signal.",
+        help="An item was shipped more than 4 hours ago, but Cloudprinter has not accepted its shipping signal.",
     )
     billing_currency_id = fields.Many2one("res.currency", "Billing Currency", compute="_compute_billing")
     amount_owed_items = _amount("amount_owed_items", "Owed for Items")
@@ -72,7 +72,7 @@ class CloudprinterOrder(models.Model):
     amount_owed = _amount(
         "amount_owed",
         "Owed",
-        help="What Cloudprinter owes without taxes: for items that are neither canceled nor reordered, and for freight.",
+        help="What Cloudprinter owes, without taxes: for items that are neither canceled nor reordered, and freight.",
     )
     amount_ordered = _amount("amount_ordered", "Ordered", help="On the sales order, without canceled items.")
     amount_invoiced = _amount("amount_invoiced", "Invoiced", help="On posted invoices, less credit notes.")
@@ -83,7 +83,9 @@ class CloudprinterOrder(models.Model):
     amount_to_accrue = _amount("amount_to_accrue", "To Accrue", help="Shipped, and not invoiced.")
     amount_to_defer = _amount("amount_to_defer", "To Defer", help="Invoiced, and not shipped.")
     amount_to_credit = _amount("amount_to_credit", "To Credit", help="Invoiced for what is canceled.")
-    amount_tax_ordered = _amount("amount_tax_ordered", "Tax in Odoo", help="As the sales order and its invoice have it.")
+    amount_tax_ordered = _amount(
+        "amount_tax_ordered", "Tax in Odoo", help="As the sales order and its invoice have it."
+    )
     billing_issue = fields.Selection(
         [("currency", "Invoiced in another currency"), ("company", "Invoiced by another company")],
         "Cannot Be Compared",

@@ -7,7 +7,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import formatLang
 
-from ..statement import CATEGORIES, FITTING, Facts, categorize
+from ..statement import CATEGORIES, Facts, categorize
 
 
 class CloudprinterStatement(models.Model):
@@ -181,9 +181,12 @@ class CloudprinterStatement(models.Model):
         lines = self.sudo().line_ids.sorted(lambda line: (line.number, line.id))
         found = self._find_orders(lines)
         orders = self.env["cloudprinter.order"].sudo().union(*(order for order, _item in found.values()))
-        balances, shipped_items = self._read_balances(orders)
+        balances, items = self._read_balances(orders)
         before = self._find_settled(orders)
-        with_items = {order for order, item in found.values() if item}
+        # their items have lines of their own, here or on an earlier statement
+        apart = {order.id for order, item in found.values() if item} | {
+            order_id for order_id, item_id in before if item_id
+        }
         seen = set()
         for line in lines:
             order, item = found[line]
@@ -194,7 +197,7 @@ class CloudprinterStatement(models.Model):
                 own_company=own,
                 repeated=key in seen,
                 settled=key in before or (order.id, False) in before,
-                **(self._collect_facts(line, order, item, balances, shipped_items, order in with_items) if own else {}),
+                **(self._collect_facts(line, order, item, balances, items, order.id in apart) if own else {}),
             )
             seen.add(key)
             line.update(
@@ -214,7 +217,11 @@ class CloudprinterStatement(models.Model):
         """
         orders, items = (self.env[f"cloudprinter.{name}"].sudo() for name in ("order", "item"))
         mine = lambda record: record.company_id != self.company_id  # noqa: E731
-        by_item, by_order, by_reference = defaultdict(items.browse), defaultdict(orders.browse), defaultdict(orders.browse)
+        by_item, by_order, by_reference = (
+            defaultdict(items.browse),
+            defaultdict(orders.browse),
+            defaultdict(orders.browse),
+        )
         for item in items.search([("name", "in", list(set(lines.mapped("item_ref"))))]).sorted(mine):
             by_item[item.name] |= item
         for order in orders.search([("name", "in", list(set(lines.mapped("order_ref"))))]).sorted(mine):
@@ -236,7 +243,9 @@ class CloudprinterStatement(models.Model):
             elif item:
                 order = item.order_id
             elif not order and not line.order_ref:
-                candidates = by_reference[line.reference] if line.reference else by_invoice.get(line.invoice_ref, orders)
+                candidates = (
+                    by_reference[line.reference] if line.reference else by_invoice.get(line.invoice_ref, orders)
+                )
                 order = candidates if len(candidates) == 1 else orders
             result[line] = (order, item)
         return result

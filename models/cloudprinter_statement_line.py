@@ -12,7 +12,9 @@ class CloudprinterStatementLine(models.Model):
     _order = "statement_id desc, number, id"
     _rec_name = "number"
 
-    statement_id = fields.Many2one("cloudprinter.statement", required=True, readonly=True, index=True, ondelete="cascade")
+    statement_id = fields.Many2one(
+        "cloudprinter.statement", required=True, readonly=True, index=True, ondelete="cascade"
+    )
     company_id = fields.Many2one(related="statement_id.company_id", store=True)
     number = fields.Integer("Line", readonly=True)
     order_ref = fields.Char("Order ID", readonly=True)
@@ -86,7 +88,9 @@ class CloudprinterStatementLine(models.Model):
         self.ensure_one()
         self.statement_id.check_access("write")
         order = self.order_id
-        customer = order.sudo().sale_order_ids.partner_invoice_id[:1] or self.company_id._cloudprinter_get_customers()[:1]
+        customer = (
+            order.sudo().sale_order_ids.partner_invoice_id[:1] or self.company_id._cloudprinter_get_customers()[:1]
+        )
         if not order or self.move_id or self.currency_id.compare_amounts(self.difference, 0) >= 0 or not customer:
             raise UserError(self.env._("There is nothing to credit for this line."))
         text = self.env._("Statement %(statement)s, line %(line)s", statement=self.statement_id.name, line=self.number)

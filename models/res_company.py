@@ -203,8 +203,12 @@ class ResCompany(models.Model):
 
     def _cloudprinter_get_customers(self):
         """Return the partners to whom orders of Cloudprinter are invoiced."""
-        partners = self.env["sale.order"].sudo()._read_group(
-            [("company_id", "in", self.ids), ("cloudprinter_order_id", "!=", False)], ["partner_invoice_id"]
+        partners = (
+            self.env["sale.order"]
+            .sudo()
+            ._read_group(
+                [("company_id", "in", self.ids), ("cloudprinter_order_id", "!=", False)], ["partner_invoice_id"]
+            )
         )
         customers = self.env["res.partner"].sudo().union(*(partner for [partner] in partners))
         configured = self.env["res.company"].union(*(company._cloudprinter_config() for company in self))

@@ -34,7 +34,9 @@ class BillingCase(AccountingCase):
         )
         cls.freight = cls.carrier.product_id
         cls.freight.write({"invoice_policy": "order", "taxes_id": False})
-        cls.vat = cls.env["account.tax"].create({"name": "19 %", "amount": 19, "price_include_override": "tax_excluded"})
+        cls.vat = cls.env["account.tax"].create(
+            {"name": "19 %", "amount": 19, "price_include_override": "tax_excluded"}
+        )
         cls.pricelists = {
             currency: cls.env["product.pricelist"].create({"name": currency.name, "currency_id": currency.id})
             for currency in (cls.euro, cls.dollar)
@@ -482,7 +484,9 @@ class TestAgainstTheJournal(BillingCase):
         order = self.place(*shares, freight=freight, order=f"{number}", tax=tax, currency=currency)
         for line in order.sale_order_ids.order_line:
             line._cloudprinter_write_net(line.cloudprinter_item_id.amount or freight)
-        for step in data.draw(st.lists(st.sampled_from(["part", "bill", "credit", "claim", "agree", "draft"]), max_size=4)):
+        for step in data.draw(
+            st.lists(st.sampled_from(["part", "bill", "credit", "claim", "agree", "draft"]), max_size=4)
+        ):
             getattr(self, f"do_{step}")(data, order)
         for item in order.item_ids:
             match data.draw(st.sampled_from(["open", "shipped", "canceled", "back", "later"])):
@@ -514,14 +518,18 @@ class TestAgainstTheJournal(BillingCase):
         move.action_post()
 
     def do_credit(self, data, order):
-        moves = order.sale_order_ids.invoice_ids.filtered(lambda m: m.state == "posted" and m.move_type == "out_invoice")
+        moves = order.sale_order_ids.invoice_ids.filtered(
+            lambda m: m.state == "posted" and m.move_type == "out_invoice"
+        )
         moves = moves.filtered(lambda move: move.payment_state != "reversed")
         if moves:
             self.credit(moves[0])
 
     def do_claim(self, data, order, agreed=False):
         currency = order.currency_id.id
-        line = self.claim(data.draw(st.integers(1, 500)) / 100, name=f"Claim\nCloudprinter {order.name} / claim", post=False)
+        line = self.claim(
+            data.draw(st.integers(1, 500)) / 100, name=f"Claim\nCloudprinter {order.name} / claim", post=False
+        )
         line.move_id.currency_id = currency
         line.move_id.action_post()
         line.write({"cloudprinter_order_id": order.id, "cloudprinter_is_claim": agreed})

@@ -108,7 +108,9 @@ class TestClosing(StatementCase):
         changes = {(line.kind, line.order_id.name, line.part): line.change for line in closing.line_ids if line.change}
         self.assertEqual(changes[("to_accrue", "1", "item")], "gone")
         self.assertEqual(changes[("to_accrue", "2", "item")], "new")
-        [kept] = closing.line_ids.filtered(lambda line: line.kind == "to_accrue" and line.part == "item" and line.amount)
+        [kept] = closing.line_ids.filtered(
+            lambda line: line.kind == "to_accrue" and line.part == "item" and line.amount
+        )
         self.assertEqual((kept.amount, kept.amount_now), (7, 0), "what was closed is kept")
         self.assertEqual(self.get_lists(closing)["to_accrue"], (2, f"{self.own.name} 11.20"))
 
@@ -156,7 +158,9 @@ class TestMonthEndBrowser(StatementCase, HttpCase):
         """The month is closed in 3 clicks, and one for each of the two exceptions."""
         self.mark(self.place(7).item_ids, shipped=self.last_month)
         self.start_tour(
-            "/odoo/action-cloudprinter.cloudprinter_order_reconcile_action", "cloudprinter_month_end", login="cp_accountant"
+            "/odoo/action-cloudprinter.cloudprinter_order_reconcile_action",
+            "cloudprinter_month_end",
+            login="cp_accountant",
         )
         closing = self.env["cloudprinter.closing"].search([])
         self.assertEqual((closing.state, closing.closed_by_id), ("closed", self.accountant))

@@ -2,13 +2,12 @@
 
 import base64
 import io
-from datetime import date, datetime
+from datetime import datetime
 
 import openpyxl
 
-from odoo import Command
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
 from .test_billing import BillingCase
 
@@ -77,7 +76,9 @@ class TestStatement(StatementCase):
         other = self.place_shipped(7, order="2", reference="REF-2")
         self.place_shipped(7, order="3", reference="REF-2")
         self.bill(other)
-        self.assertEqual(self.match("Reference;Amount\nREF-1;11,20\nREF-2;11,20"), ["equal", "unknown"], "of two orders")
+        self.assertEqual(
+            self.match("Reference;Amount\nREF-1;11,20\nREF-2;11,20"), ["equal", "unknown"], "of two orders"
+        )
         self.assertEqual(self.match(f"Invoice;Amount\n{move.name};11,20"), ["equal"])
         self.assertEqual(self.match('Order;Amount\n="1";11,20'), ["equal"])
 
@@ -137,6 +138,13 @@ class TestStatement(StatementCase):
         self.put_in("Item;Amount\n12;3,00").action_settle()
         self.env.invalidate_all()
         self.assertTrue(order.with_user(self.auditor).is_settled)
+
+    def test_freight_on_a_later_statement(self):
+        order = self.place_shipped(7)
+        self.bill(order)
+        self.put_in("Item;Amount\n11;7,00").action_settle()
+        self.assertEqual(self.match("Order;Amount\n1;4,20"), ["equal"])
+        self.assertEqual(self.match("Order;Amount\n1;11,20"), ["total"], "the items were settled before")
 
     def test_proposals(self):
         order = self.place_shipped(7, tax=self.vat)

@@ -152,7 +152,8 @@ class TestStatementTable(BaseCase):
 
     def test_lines(self):
         sheet = self.read(
-            "Statement of November\nOrder ID;Items;Shipping;Currency\n1;7,00;4,20;eur\n2;1.000,00;;EUR\nTotal;1.007,00;4,20"
+            "Statement of November\nOrder ID;Items;Shipping;Currency\n"
+            "1;7,00;4,20;eur\n2;1.000,00;;EUR\nTotal;1.007,00;4,20"
         )
         self.assertEqual(
             [(line.number, line.keys["order"], line.items, line.freight, line.total) for line in sheet.lines],

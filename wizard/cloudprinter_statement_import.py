@@ -53,9 +53,7 @@ class CloudprinterStatementImport(models.TransientModel):
         if self.column_ids:
             columns._remember(company, {row.name: row.column for row in self.column_ids if row.column})
         try:
-            sheet = read_sheet(
-                rows, self._get_names(), columns._get_chosen(company), mark=self.decimal_mark or None
-            )
+            sheet = read_sheet(rows, self._get_names(), columns._get_chosen(company), mark=self.decimal_mark or None)
         except StatementError as error:
             if error.kind == "ambiguous":
                 self.ask_mark = True
@@ -124,18 +122,22 @@ class CloudprinterStatementImport(models.TransientModel):
         total = sum(line.total for line in sheet.lines)
         name = self.name or self.filename or self.env._("Statement of %s", fields.Date.to_string(self.date_to))
         # users may not make up lines
-        statement = self.env["cloudprinter.statement"].sudo().create(
-            {
-                "name": name,
-                "company_id": self.env.company.id,
-                "kind": self.kind,
-                "date_from": self.date_from,
-                "date_to": self.date_to,
-                "currency_id": currency.id,
-                "checksum": checksum,
-                "amount_stated": self.amount_stated or float(total if sheet.total is None else sheet.total),
-                "line_ids": [Command.create(self._prepare_line(line, currency)) for line in sheet.lines],
-            }
+        statement = (
+            self.env["cloudprinter.statement"]
+            .sudo()
+            .create(
+                {
+                    "name": name,
+                    "company_id": self.env.company.id,
+                    "kind": self.kind,
+                    "date_from": self.date_from,
+                    "date_to": self.date_to,
+                    "currency_id": currency.id,
+                    "checksum": checksum,
+                    "amount_stated": self.amount_stated or float(total if sheet.total is None else sheet.total),
+                    "line_ids": [Command.create(self._prepare_line(line, currency)) for line in sheet.lines],
+                }
+            )
         )
         statement._keep_file(self.filename or f"{name}.csv", data)
         return statement.with_env(self.env)

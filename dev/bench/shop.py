@@ -374,9 +374,7 @@ def make_billed_order(env):
     ]
     lines.append(Command.create({"product_id": product.id, "price_unit": 4.2, "is_delivery": True}))
     partner = env["res.partner"].create({"name": "Cloudprinter.com"})
-    sale = env["sale.order"].create(
-        {"partner_id": partner.id, "cloudprinter_order_id": order.id, "order_line": lines}
-    )
+    sale = env["sale.order"].create({"partner_id": partner.id, "cloudprinter_order_id": order.id, "order_line": lines})
     sale.action_confirm()
     move = sale._create_invoices()
     move.invoice_date = fields.Date.today()
@@ -391,7 +389,8 @@ def make_billed_order(env):
     env.cr.flush()
     env.cr.execute(
         SQL(
-            "UPDATE cloudprinter_item SET stage = 'shipped', shipped_date = now() AT TIME ZONE 'UTC' - interval '40 days'"
+            "UPDATE cloudprinter_item"
+            " SET stage = 'shipped', shipped_date = now() AT TIME ZONE 'UTC' - interval '40 days'"
         )
     )
     env.cr.execute(SQL("DELETE FROM ir_cron_trigger"))
