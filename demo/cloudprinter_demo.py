@@ -120,6 +120,7 @@ class CloudprinterOrder(models.Model):
             shop = _Shop(self.env)
             shop.work()
             shop.take_in()
+            shop.end_the_month()
 
 
 class _Shop:
@@ -193,6 +194,8 @@ class _Shop:
                 ],
             }
         )
+        for item in order.item_ids:
+            item.amount = item.sale_line_id.price_subtotal
         return order
 
     # === signals === #
@@ -467,3 +470,28 @@ class _Shop:
         document.order_id.file_ids.write(
             {"state": "error", "failure_type": "download", "problem_source": "The server answered 404."}
         )
+
+    # === the month's end === #
+
+    def end_the_month(self):
+        """Receive a claim of Cloudprinter and a statement, and look at the month that is over."""
+        if not self.company.chart_template:
+            return
+        claim = self.env["account.move"].create(
+            {
+                "move_type": "out_refund",
+                "partner_id": self.ref("partner_cloudprinter").id,
+                "invoice_date": self.now - timedelta(days=20),
+                "invoice_line_ids": [Command.create({"name": "Claim: one poster was creased", "price_unit": 6.9})],
+            }
+        )
+        claim.action_post()
+        shipped = self.env["cloudprinter.order"].search([("shipped_day", "!=", False)], order="id", limit=4)
+        lines = [f"{order.name};{order.amount_items:.2f};{order.amount_shipping:.2f}" for order in shipped]
+        lines.append(f"{shipped[0].name};{shipped[0].amount_items:.2f};0.00")
+        lines.append("299999990000;12.00;4.20")
+        text = "\n".join(["Order ID;Items;Shipping", *lines])
+        dates = {"date_from": self.now - timedelta(days=40), "date_to": self.now}
+        statement = self.env["cloudprinter.statement.import"].create({"text": text, "name": "CP-2041", **dates})
+        statement.action_import()
+        self.env["cloudprinter.closing"].action_open_month()

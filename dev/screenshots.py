@@ -57,6 +57,7 @@ INCOMING = "cloudprinter.cloudprinter_order_document_action"
 WAITING = ("cloudprinter.order.document", [("failure_type", "=", "unmatched")])
 CHANGED = ("cloudprinter.order.document", [("failure_type", "=", "changed")])
 WRONG = ("cloudprinter.order.file", [("check_state", "=", "wrong")])
+BILLED = ("cloudprinter.order", [("amount_invoiced", ">", 0)])
 CANCELED_OPEN = ("cloudprinter.item", [("attention", "=", "canceled_open")])
 SCREENS = (
     Screen("items", "mia", ITEMS, LIST, published=True),
@@ -184,6 +185,21 @@ SCREENS = (
     Screen("lead_time", "mia", "cloudprinter.cloudprinter_lead_time_action", PIVOT),
     Screen("ledger", "anna", "cloudprinter.cloudprinter_ledger_action", LIST),
     Screen("reconcile", "anna", "cloudprinter.cloudprinter_order_reconcile_action", LIST, published=True),
+    Screen("reconcile_order", "anna", "cloudprinter.cloudprinter_order_reconcile_action", FORM, BILLED),
+    Screen("month_end", "anna", "cloudprinter.cloudprinter_closing_action", FORM, ("cloudprinter.closing", [])),
+    Screen("statement", "anna", "cloudprinter.cloudprinter_statement_action", FORM, ("cloudprinter.statement", [])),
+    Screen(
+        "statement_lines", "anna", "cloudprinter.cloudprinter_statement_line_action", ".o_list_view .o_group_header"
+    ),
+    Screen("credit_notes", "anna", "cloudprinter.account_move_line_action_credit", ".o_list_view"),
+    Screen(
+        "statement_import",
+        "anna",
+        "cloudprinter.cloudprinter_statement_action",
+        LIST,
+        click=".o_control_panel_main_buttons .btn-secondary",
+        then=".modal .o_form_view",
+    ),
     Screen(
         "history",
         "anna",

@@ -15,12 +15,14 @@ class AccountMove(models.Model):
         "Number of Cloudprinter Orders", compute="_compute_cloudprinter_order_ids"
     )
 
-    @api.depends("line_ids.sale_line_ids")
+    @api.depends("line_ids.sale_line_ids", "line_ids.cloudprinter_order_id")
     def _compute_cloudprinter_order_ids(self):
-        orders = self.sudo().line_ids.sale_line_ids.order_id.cloudprinter_order_id
+        lines = self.sudo().line_ids
+        orders = lines.sale_line_ids.order_id.cloudprinter_order_id | lines.cloudprinter_order_id
         readable = orders.with_env(self.env)._filtered_access("read")
         for move in self:
-            linked = move.sudo().line_ids.sale_line_ids.order_id.cloudprinter_order_id
+            lines = move.sudo().line_ids
+            linked = lines.sale_line_ids.order_id.cloudprinter_order_id | lines.cloudprinter_order_id
             move.cloudprinter_order_ids = linked.with_env(self.env) & readable
             move.cloudprinter_order_count = len(move.cloudprinter_order_ids)
 
@@ -32,8 +34,8 @@ class AccountMove(models.Model):
         else:
             domain = [("id" if operator == "in" else "display_name", operator, value)]
         # the user may lack access to the sales orders; only the Cloudprinter orders are searched with the user's rights
-        sales = Domain("cloudprinter_order_id", "any!", self.env["cloudprinter.order"]._search(domain))
-        return Domain("line_ids", "any!", Domain("sale_line_ids", "any!", Domain("order_id", "any!", sales)))
+        own = Domain("cloudprinter_order_id", "any!", self.env["cloudprinter.order"]._search(domain))
+        return Domain("line_ids", "any!", own | Domain("sale_line_ids", "any!", Domain("order_id", "any!", own)))
 
     def action_cloudprinter_orders(self):
         """Show the Cloudprinter orders that the invoice bills."""

@@ -9,6 +9,7 @@ from ..tools.discreet import discreet
 from ..tools.share import share_out
 from ..tools.text import Text as _
 from ..tools.text import from_json, translate
+from .cloudprinter_order import DOCUMENT_TOKEN
 
 SHOWN_AT_MOST = 20  # differences
 # that are used beside those of ISO 3166
@@ -355,26 +356,24 @@ class CloudprinterIntake(models.AbstractModel):
         if not lines or order_document.costs.items is None:
             return
         lines.discount = 0
-        self._share_out(sale, order_document)
+        self._share_out(sale.cloudprinter_order_id, order_document)
         for line in lines:
             line._cloudprinter_write_net(line.cloudprinter_item_id.amount)
 
-    def _share_out(self, sale, order_document):
+    def _share_out(self, order, order_document):
         """Write the share of each item in what Cloudprinter pays for the items, which is given for the order only."""
-        reordered = {item.id for item in order_document.items if item.reorder}
-        lines = sale.order_line.filtered(
-            lambda line: line.cloudprinter_item_id and line.cloudprinter_item_id.name not in reordered
-        )
+        counts = {item.id: item.count for item in order_document.items if not item.reorder}
+        items = order.item_ids.filtered(lambda item: item.name in counts)
         total = order_document.costs.items
-        if not lines or total is None:
+        if not items or total is None:
             return
-        weights = lines.mapped("price_subtotal")
-        if not any(weights) or min(weights) < 0:
-            weights = lines.mapped("product_uom_qty")
+        weights = [item.sale_line_id.price_subtotal for item in items]
+        if not any(weights) or min(weights) < 0 or not all(item.sale_line_id for item in items):
+            weights = [counts[item.name] for item in items]
         if any(weights):
-            currency = self._get_currency(order_document) or sale.currency_id
-            for line, amount in zip(lines, share_out(float(total), weights, currency.round)):
-                line.cloudprinter_item_id.amount = amount
+            currency = self._get_currency(order_document) or order.currency_id or order.company_id.currency_id
+            for item, amount in zip(items, share_out(float(total), weights, currency.round)):
+                item.with_context(cloudprinter_document=DOCUMENT_TOKEN).amount = amount
 
     def _write_freight(self, sale, order_document, carrier):
         """Set the freight that Cloudprinter pays, never the carrier's own rate."""
@@ -421,7 +420,9 @@ class CloudprinterIntake(models.AbstractModel):
                 sum(filter(None, (costs.items, freight, costs.vat))) if costs.total is None else costs.total
             ),
         }
-        order.write({name: value for name, value in values.items() if value and (overwrite or not order[name])})
+        order.with_context(cloudprinter_document=DOCUMENT_TOKEN).write(
+            {name: value for name, value in values.items() if value and (overwrite or not order[name])}
+        )
 
     def _describe_customs(self, shipping):
         value = " ".join(filter(None, (shipping.customs_value, shipping.customs_currency)))
@@ -446,8 +447,9 @@ class CloudprinterIntake(models.AbstractModel):
                 continue
             values = {n: value for n, value in values.items() if value and (overwrite or not known[item.id][n])}
             if values:
-                known[item.id].write(values)
-        items = {**known, **self.env["cloudprinter.item"].create(new).grouped("name")}
+                known[item.id].with_context(cloudprinter_document=DOCUMENT_TOKEN).write(values)
+        created = self.env["cloudprinter.item"].with_context(cloudprinter_document=DOCUMENT_TOKEN).create(new)
+        items = {**known, **created.with_env(self.env).grouped("name")}
         self._write_files(order, order_document, items)
         return items
 
@@ -534,7 +536,7 @@ class CloudprinterIntake(models.AbstractModel):
             if not flaws and sale.partner_shipping_id.commercial_partner_id == sale.partner_shipping_id and customer:
                 # no delivery address was entered
                 self._write_address(sale, customer._cloudprinter_get_address(address, document.company_id))
-            self._share_out(sale, content)
+        self._share_out(order, content)
         return order
 
     def _link(self, document, order, sale):

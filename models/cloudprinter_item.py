@@ -22,6 +22,8 @@ STAGE_LABELS = [
     ("shipped", "Shipped"),
     ("canceled", "Canceled"),
 ]
+# what a document of Cloudprinter gave
+GIVEN = {"amount", "reorder_cause", "original_item_id"}
 
 
 class CloudprinterItem(models.Model):
@@ -85,6 +87,15 @@ class CloudprinterItem(models.Model):
         help="The progress of this item in Odoo.",
     )
     facts = fields.Char(compute="_compute_stage", store=True, help="What the stage is derived from.")
+    # stored, because accountants search in all orders; the click that ships writes this row anyway
+    shipped_date = fields.Datetime(
+        "Shipped On",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="As reported to Cloudprinter, otherwise as recorded in Odoo.",
+    )
+    is_returned = fields.Boolean("Returned", readonly=True, copy=False, help="All or some of it came back.")
     # For computed fields that are only shown. If they depended on the stage, Odoo would look for them at each write of
     # a move or manufacturing order, linked or not.
     derived = fields.Boolean(compute="_compute_derived")
@@ -407,6 +418,9 @@ class CloudprinterItem(models.Model):
     def _check_derived(self, vals):
         if not {"stage", "facts", "company_id", "accepted_date"}.isdisjoint(vals):
             raise UserError(self.env._("The stage follows from the documents and cannot be set by hand."))
+        if not GIVEN.isdisjoint(vals):
+            orders = self.order_id | self.order_id.browse(filter(None, [vals.get("order_id")]))
+            orders._check_may_change_what_was_given()
 
     @api.model
     def _get_for_refs(self, company, order_ref, item_ref, current, defaults):

@@ -179,6 +179,7 @@ class CloudprinterItem(models.Model):
                 continue
             vals_list += item._prepare_steps(signal_type, details, rows)
         self.env["cloudprinter.signal"].sudo()._insert(vals_list)
+        self._queue_signals()
         return True
 
     def report_delay(self, hours, cause):

@@ -104,7 +104,29 @@ class CloudprinterItem(models.Model):
             if plan.create:
                 vals_list += item._prepare_signals(plan.create, max(live.mapped("event_date"), default=None))
         if vals_list:
-            signals._insert([{**vals, **overrides} for vals in vals_list])
+            created = signals._insert([{**vals, **overrides} for vals in vals_list]).grouped("item_id")
+            rows = {item: rows.get(item, signals) + created.get(item, signals) for item in self}
+        self._record_shipping(rows)
+
+    def _record_shipping(self, rows):
+        """Write when the items were shipped, and whether something of them came back. Only what differs is written.
+
+        The first signal tells, because its date does not change, even if something is exchanged a month later.
+
+        :param dict rows: item → the signals for its milestones
+        """
+        for item in self:
+            shipped = rows.get(item, self.env["cloudprinter.signal"]).filtered(
+                lambda s: s.type == "ItemShipped" and s.failure_type != "withdrawn"
+            )
+            date = False
+            if item.stage == "shipped" or any(signal.state != "canceled" for signal in shipped):
+                date = min(shipped.mapped("event_date"), default=False) or item._get_last_delivery()[1]
+            back = item.move_ids.filtered(lambda move: move.state == "done" and move.location_id.usage == "customer")
+            values = {"shipped_date": date, "is_returned": bool(back)}
+            changed = {name: value for name, value in values.items() if item[name] != value}
+            if changed:
+                item.sudo().write(changed)
 
     def _report_before(self, known):
         """Record what was reported to Cloudprinter before Odoo did so: none of it is sent, what follows is.
@@ -128,6 +150,7 @@ class CloudprinterItem(models.Model):
             if planned:
                 vals_list += item._prepare_signals(planned + ahead, False)[: len(planned)]
         recorded._take_as_reported_before()
+        self._queue_signals()
         if vals_list:
             signals._insert([{**vals, **REPORTED_ELSEWHERE} for vals in vals_list])
 

@@ -23,6 +23,7 @@ KINDS = [
     ("found", "Found by the Update"),
     ("begin", "Ledger Begun"),
     ("overruled", "File Accepted All the Same"),
+    ("closing", "Month Closed"),
     ("settings", "Settings Changed"),
     ("name", "Name"),
     ("retention", "Attempts Deleted"),

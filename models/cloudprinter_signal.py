@@ -583,6 +583,7 @@ class CloudprinterSignal(models.Model):
         discarded.sudo()._update(
             {"state": "canceled", "failure_type": "discarded", "discard_reason": reason}, "discarded"
         )
+        discarded.sudo().filtered(lambda signal: signal.type == "ItemShipped").item_id._queue_signals()
         discarded._log_decision(
             self.env._("Discarded (%(reason)s)", reason=reason) if reason else self.env._("Discarded")
         )

@@ -286,3 +286,16 @@ class ResCompany(models.Model):
         self.ensure_one()
         company = self.sudo()
         return company.resource_calendar_id.tz or company.partner_id.tz or "UTC"
+
+    def _cloudprinter_get_customers(self):
+        """Return the partners to whom orders of Cloudprinter are invoiced."""
+        partners = (
+            self.env["sale.order"]
+            .sudo()
+            ._read_group(
+                [("company_id", "in", self.ids), ("cloudprinter_order_id", "!=", False)], ["partner_invoice_id"]
+            )
+        )
+        customers = self.env["res.partner"].sudo().union(*(partner for [partner] in partners))
+        configured = self.env["res.company"].union(*(company._cloudprinter_config() for company in self))
+        return (customers | configured.sudo().cloudprinter_partner_id).commercial_partner_id

@@ -14,6 +14,8 @@ from . import (
     cloudprinter_overrule,
     cloudprinter_reject,
     cloudprinter_release,
+    cloudprinter_statement_import,
+    cloudprinter_statement_import_column,
     cloudprinter_tracking_import,
     cloudprinter_tracking_import_line,
     stock_return_picking,

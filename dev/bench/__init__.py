@@ -17,6 +17,7 @@ PARTS = {
     "h": "orders coming in",
     "i": "users who finish orders of the same items",
     "j": "checking a large ledger",
+    "k": "the month's end",
 }
 
 

@@ -24,6 +24,7 @@ from .latency import measure_latency
 from .ledger import measure_ledger
 from .many import measure_many
 from .measure import Table
+from .month_end import measure_month_end
 from .people import measure_people
 
 MEASURE = {
@@ -36,6 +37,7 @@ MEASURE = {
     "h": measure_intake,
     "i": measure_people,
     "j": measure_check,
+    "k": measure_month_end,
 }
 
 

@@ -4,8 +4,11 @@ import gc
 import time
 from datetime import timedelta
 
+from lxml import etree
+
 from odoo import Command, fields
 from odoo.tools import SQL
+from odoo.tools.safe_eval import safe_eval
 
 from odoo.addons.cloudprinter import order_document
 
@@ -371,3 +374,101 @@ def time_export(env, path):
         env["cloudprinter.ledger.export"]._write_zip(file)
     env.cr.rollback()
     return time.perf_counter() - start
+
+
+# === the month's end === #
+
+
+def make_billed_order(env):
+    """Create an order of three items and freight that was invoiced and shipped, with all its signals."""
+    env = _without_notes(env)
+    if not env.company.chart_template:
+        env["account.chart.template"].try_loading("generic_coa", env.company, install_demo=False)
+    product = env["product.product"].create(
+        {"name": "Print", "type": "service", "invoice_policy": "order", "taxes_id": False}
+    )
+    [order] = env["cloudprinter.order"].create(
+        {
+            "name": "1234",
+            "currency_id": env.company.currency_id.id,
+            "amount_items": 6,
+            "amount_shipping": 4.2,
+            "has_freight": True,
+            "item_ids": [Command.create({"name": f"1234{n}", "amount": n, "quantity": 1}) for n in (1, 2, 3)],
+        }
+    )
+    lines = [
+        Command.create({"product_id": product.id, "price_unit": item.amount, "cloudprinter_item_id": item.id})
+        for item in order.item_ids
+    ]
+    lines.append(Command.create({"product_id": product.id, "price_unit": 4.2, "is_delivery": True}))
+    partner = env["res.partner"].create({"name": "Cloudprinter.com"})
+    sale = env["sale.order"].create({"partner_id": partner.id, "cloudprinter_order_id": order.id, "order_line": lines})
+    sale.action_confirm()
+    move = sale._create_invoices()
+    move.invoice_date = fields.Date.today()
+    move.action_post()
+    env["cloudprinter.signal"]._insert(
+        [
+            {"item_id": item.id, "type": signal_type, "origin": "manual"}
+            for item in order.item_ids
+            for signal_type in MILESTONES
+        ]
+    )
+    env.cr.flush()
+    env.cr.execute(
+        SQL(
+            "UPDATE cloudprinter_item"
+            " SET stage = 'shipped', shipped_date = now() AT TIME ZONE 'UTC' - interval '40 days'"
+        )
+    )
+    env.cr.execute(SQL("DELETE FROM ir_cron_trigger"))
+
+
+def _hire_accountant(env):
+    user = env["res.users"].search([("login", "=", "bench_accountant")])
+    groups = env.ref("base.group_user") + env.ref("account.group_account_invoice")
+    return user or env["res.users"].with_context(no_reset_password=True).create(
+        {"name": "Anna", "login": "bench_accountant", "group_ids": [Command.set(groups.ids)]}
+    )
+
+
+def time_orders_list(env, name, order):
+    """Return the seconds in which the list of orders opens with a filter, as an accountant sees it."""
+    orders = env["cloudprinter.order"].with_user(_hire_accountant(env))
+    view = orders.env.ref("cloudprinter.cloudprinter_order_view_search_reconcile")
+    arch = etree.fromstring(orders.get_view(view.id, "search")["arch"])
+    domain = safe_eval(arch.find(f".//filter[@name='{name}']").get("domain"))
+    names = ["name", "shipped_day", "amount_owed", "amount_invoiced", "amount_open", "amount_difference"]
+    names += ["invoice_ids", "invoice_status", "payment_state"]
+    env.invalidate_all()
+    start = time.monotonic()
+    orders.web_search_read(domain, dict.fromkeys(names, {}), limit=80, order=order or None, count_limit=10001)
+    return time.monotonic() - start
+
+
+def time_statement(env, lines, number):
+    """Return the seconds in which a statement of this many lines is imported and matched."""
+    names = env["cloudprinter.order"].search([], limit=lines - 1, order="id").mapped("name")
+    text = "\n".join(["Order;Items;Shipping", *(f"{name};6,00;4,2{number}" for name in names), "unknown;1,00;"])
+    dialog = env["cloudprinter.statement.import"].with_user(_hire_accountant(env)).create({"text": text})
+    env.flush_all()
+    env.invalidate_all()
+    start = time.monotonic()
+    action = dialog.action_import()
+    env.flush_all()
+    seconds = time.monotonic() - start
+    statement = env[action["res_model"]].browse(action["res_id"])
+    assert len(statement.line_ids) == lines, len(statement.line_ids)
+    assert statement.line_ids[-1].category == "unknown"
+    return seconds
+
+
+def time_closing(env):
+    """Return the seconds in which the month's end opens."""
+    closings = env["cloudprinter.closing"].with_user(_hire_accountant(env))
+    env.invalidate_all()
+    start = time.monotonic()
+    closings.action_open_month()
+    env.flush_all()
+    return time.monotonic() - start

@@ -56,7 +56,7 @@ registry.category("web_tour.tours").add("cloudprinter_proof", {
             run: "click",
         },
         {
-            trigger: ".o_form_view .o_field_widget[name=shipped_date]:contains(11/23/2027)",
+            trigger: ".o_form_view .o_field_widget[name=shipped_day]:contains(11/23/2027)",
         },
         {
             trigger: ".o_cp_action_menus button:has(.fa-cog)",

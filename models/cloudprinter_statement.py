@@ -1,0 +1,303 @@
+from collections import defaultdict
+from decimal import Decimal
+
+from markupsafe import Markup
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import formatLang
+
+from ..statement import CATEGORIES, Facts, categorize
+
+
+class CloudprinterStatement(models.Model):
+    """A statement of Cloudprinter: what it pays, line by line, compared with what is owed."""
+
+    _name = "cloudprinter.statement"
+    _description = "Cloudprinter Statement"
+    _inherit = ["mail.thread"]
+    _order = "date_to desc, id desc"
+
+    name = fields.Char("Number", required=True, tracking=True)
+    company_id = fields.Many2one("res.company", required=True, readonly=True, default=lambda self: self.env.company)
+    kind = fields.Selection(
+        [("statement", "Statement"), ("self_billing", "Self-billing invoice")],
+        default="statement",
+        required=True,
+        help="A self-billing invoice is the invoice: its number is set on the one that is created of it.",
+    )
+    date_from = fields.Date("From", required=True)
+    date_to = fields.Date("To", required=True)
+    currency_id = fields.Many2one("res.currency", required=True)
+    state = fields.Selection(
+        [("draft", "To Check"), ("settled", "Settled")], default="draft", required=True, readonly=True, tracking=True
+    )
+    attachment_id = fields.Many2one("ir.attachment", "File", readonly=True, copy=False)
+    checksum = fields.Char("SHA-256 of the File", readonly=True, copy=False)
+    line_ids = fields.One2many("cloudprinter.statement.line", "statement_id", "Lines")
+    amount_stated = fields.Monetary("Total on the Statement", tracking=True)
+    amount_lines = fields.Monetary("Sum of the Lines", compute="_compute_amounts")
+    open_count = fields.Integer("Lines to Decide", compute="_compute_amounts")
+    summary = fields.Html(compute="_compute_summary")
+    query_text = fields.Text("Query to Cloudprinter", compute="_compute_query_text")
+    missing_count = fields.Integer("Not on It", compute="_compute_missing_count")
+    move_id = fields.Many2one("account.move", "Invoice", readonly=True, copy=False)
+
+    _checksum_uniq = models.Constraint("unique (company_id, checksum)", "This file was imported before.")
+
+    @api.depends("line_ids.amount", "line_ids.is_fine")
+    def _compute_amounts(self):
+        for statement in self:
+            statement.amount_lines = sum(statement.line_ids.mapped("amount"))
+            statement.open_count = len(statement.line_ids.filtered(lambda line: not line.is_fine))
+
+    @api.depends("line_ids.amount", "line_ids.category")
+    def _compute_summary(self):
+        labels = dict(self.env["cloudprinter.statement.line"]._fields["category"]._description_selection(self.env))
+        for statement in self:
+            rows = Markup()
+            lines_of = statement.line_ids.grouped("category")
+            for category in CATEGORIES:
+                lines = lines_of.get(category.name)
+                if lines:
+                    amount = formatLang(self.env, sum(lines.mapped("amount")), currency_obj=statement.currency_id)
+                    rows += Markup("<tr><td>%s</td><td class='text-end'>%s</td><td class='text-end'>%s</td></tr>") % (
+                        labels[category.name],
+                        len(lines),
+                        amount,
+                    )
+            statement.summary = rows and Markup("<table class='table table-sm'>%s</table>") % rows
+
+    @api.depends("line_ids.category", "line_ids.is_accepted")
+    def _compute_query_text(self):
+        for statement in self:
+            texts = [line._describe_for_cloudprinter() for line in statement.line_ids if not line.is_fine]
+            # it is for Cloudprinter, and therefore English
+            opening = f"Please check these lines of your statement {statement.name}:"
+            statement.query_text = "\n".join([opening, "", *texts]) if texts else False
+
+    @api.depends("date_from", "date_to", "line_ids.order_id")
+    def _compute_missing_count(self):
+        for statement in self:
+            domain = statement._get_missing_domain()
+            statement.missing_count = self.env["cloudprinter.order"].search_count(domain)
+
+    def _get_missing_domain(self):
+        """Return the domain of the orders that were shipped in the period and are on no statement."""
+        return [
+            ("company_id", "=", self.company_id.id),
+            ("shipped_day", ">=", self.date_from),
+            ("shipped_day", "<=", self.date_to),
+            ("statement_line_ids", "=", False),
+            ("amount_owed", ">", 0),
+        ]
+
+    def write(self, vals):
+        if "settled" in self.mapped("state") and not vals.keys() <= {"move_id"}:
+            raise UserError(self.env._("This statement is settled, and can no longer be changed."))
+        if not {"attachment_id", "checksum", "company_id", "state"}.isdisjoint(vals):
+            raise UserError(self.env._("Import the file, and settle the statement with its own button."))
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_settled(self):
+        if "settled" in self.mapped("state"):
+            raise UserError(self.env._("A settled statement cannot be deleted."))
+
+    def _keep_file(self, name, data):
+        """Keep the file of which the statement was made."""
+        attachment = self.env["ir.attachment"].create(
+            {"name": name, "raw": data, "res_model": self._name, "res_id": self.id}
+        )
+        super().write({"attachment_id": attachment.id})
+
+    # === actions === #
+
+    def action_match(self):
+        """Compare the lines again with what is owed now."""
+        self.check_access("write")
+        for statement in self:
+            if statement.state == "draft":
+                statement._match()
+
+    def action_settle(self):
+        """Settle the lines that are right or were accepted. The others stay open.
+
+        :raises UserError: the lines do not add up to the statement's total
+        """
+        self.ensure_one()
+        self.check_access("write")
+        self.action_match()
+        if self.currency_id.compare_amounts(self.amount_lines, self.amount_stated):
+            raise UserError(
+                self.env._(
+                    "The lines add up to %(lines)s, the statement's total is %(stated)s. Find out which lines are"
+                    " missing, or correct the total.",
+                    lines=formatLang(self.env, self.amount_lines, currency_obj=self.currency_id),
+                    stated=formatLang(self.env, self.amount_stated, currency_obj=self.currency_id),
+                )
+            )
+        self.line_ids.filtered("is_fine").sudo().is_settled = True
+        super().write({"state": "settled"})
+
+    def action_open_lines(self):
+        """Show the lines by category."""
+        action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_statement_line_action")
+        return {**action, "domain": [("statement_id", "=", self.id)]}
+
+    def action_open_missing(self):
+        """Show the orders that were shipped in the period and are on no statement."""
+        action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_order_reconcile_action")
+        return {**action, "domain": self._get_missing_domain(), "context": {}}
+
+    def action_create_invoice(self):
+        """Create one invoice of all lines that match and are not invoiced, with the statement's number if it bills.
+
+        :raises UserError: there is nothing to invoice, or it cannot be one invoice
+        """
+        self.ensure_one()
+        lines = self.line_ids.filtered(lambda line: line.category == "not_invoiced")
+        sales = lines.order_id.sudo().sale_order_ids.with_env(self.env)
+        sales = sales.filtered(lambda sale: sale.invoice_status == "to invoice")
+        if not sales:
+            raise UserError(self.env._("No line of this statement is still to be invoiced."))
+        moves = sales._create_invoices()
+        if self.kind == "self_billing":
+            if len(moves) > 1:
+                raise UserError(
+                    self.env._(
+                        "These orders cannot be on one invoice: they have different customers, currencies or companies."
+                    )
+                )
+            moves.write({"ref": self.name, "payment_reference": self.name})
+        self.move_id = moves[:1]
+        return moves._get_records_action(name=self.env._("Invoices"))
+
+    # === matching === #
+
+    def _match(self):
+        """Find the order or item of each line, and what its amount means."""
+        # users may not write lines
+        lines = self.sudo().line_ids.sorted(lambda line: (line.number, line.id))
+        found = self._find_orders(lines)
+        orders = self.env["cloudprinter.order"].sudo().union(*(order for order, _item in found.values()))
+        balances, items = self._read_balances(orders)
+        before = self._find_settled(orders)
+        # their items have lines of their own, here or on an earlier statement
+        apart = {order.id for order, item in found.values() if item} | {
+            order_id for order_id, item_id in before if item_id
+        }
+        seen = set()
+        for line in lines:
+            order, item = found[line]
+            own = order.company_id == self.company_id
+            key = (order.id, item.id) if order else None
+            facts = Facts(
+                known=bool(order),
+                own_company=own,
+                repeated=key in seen,
+                settled=key in before or (order.id, False) in before,
+                **(self._collect_facts(line, order, item, balances, items, order.id in apart) if own else {}),
+            )
+            seen.add(key)
+            line.update(
+                {
+                    "order_id": order.id if own else False,
+                    "item_id": item.id if own else False,
+                    "category": categorize(facts),
+                    "owed_items": float(facts.owed_items),
+                    "owed_freight": float(facts.owed_freight),
+                }
+            )
+
+    def _find_orders(self, lines):
+        """Return the order and item that each line is about: line → (order, item), each may be empty.
+
+        Orders of other companies count too: the line is then said to be about another company, and no more.
+        """
+        orders, items = (self.env[f"cloudprinter.{name}"].sudo() for name in ("order", "item"))
+        mine = lambda record: record.company_id != self.company_id  # noqa: E731
+        by_item, by_order, by_reference = (
+            defaultdict(items.browse),
+            defaultdict(orders.browse),
+            defaultdict(orders.browse),
+        )
+        for item in items.search([("name", "in", list(set(lines.mapped("item_ref"))))]).sorted(mine):
+            by_item[item.name] |= item
+        for order in orders.search([("name", "in", list(set(lines.mapped("order_ref"))))]).sorted(mine):
+            by_order[order.name] |= order
+        references = list(set(filter(None, lines.mapped("reference"))))
+        for order in orders.search([("reference", "in", references), ("company_id", "=", self.company_id.id)]):
+            by_reference[order.reference] |= order
+        invoices = list(set(filter(None, lines.mapped("invoice_ref"))))
+        moves = self.env["account.move"].search([("name", "in", invoices), ("company_id", "=", self.company_id.id)])
+        by_invoice = {move.name: move.sudo().cloudprinter_order_ids for move in moves}
+        result = {}
+        for line in lines:
+            order, item = by_order[line.order_ref][:1], by_item[line.item_ref]
+            if item and order:
+                item = item.filtered(lambda item: item.order_id == order)  # noqa: B023
+            item = item[:1]
+            if line.item_ref and not item:
+                order = orders
+            elif item:
+                order = item.order_id
+            elif not order and not line.order_ref:
+                candidates = (
+                    by_reference[line.reference] if line.reference else by_invoice.get(line.invoice_ref, orders)
+                )
+                order = candidates if len(candidates) == 1 else orders
+            result[line] = (order, item)
+        return result
+
+    def _read_balances(self, orders):
+        """Return the balances of orders and of their items, with what was shipped by the end of the period."""
+        closing = self.env["cloudprinter.closing"].new({"company_id": self.company_id.id, "date": self.date_to})
+        balance = self.env["cloudprinter.balance"]
+        balance._prepare_database()
+        by_order, by_item = (
+            {
+                row[f"{of}_id"]: row
+                for row in self.env.execute_query_dict(balance._get_query(of, orders.ids, cut=closing._get_cut()))
+            }
+            for of in ("order", "item")
+        )
+        return by_order, by_item
+
+    def _find_settled(self, orders):
+        """Return what other statements have settled: (order id, item id or False)."""
+        lines = self.env["cloudprinter.statement.line"].search(
+            [("order_id", "in", orders.ids), ("is_settled", "=", True), ("statement_id", "!=", self.id)]
+        )
+        return {(line.order_id.id, line.item_id.id) for line in lines}
+
+    def _collect_facts(self, line, order, item, balances, items, is_rest):
+        """Return the facts about a line of the company's own.
+
+        :param bool is_rest: other lines are about items of the order, so this one is about its freight
+        """
+        row = balances.get(order.id)
+        currency = self.env["res.currency"].browse(row["billing_currency_id"]) if row else self.currency_id
+        figures = items.get(item.id) if item else row
+        exact = lambda amount: Decimal(f"{currency.round(amount or 0):.{currency.decimal_places}f}")  # noqa: E731
+        if not row or not figures:
+            owed_items, owed_freight, invoiced, is_shipped = 0, 0, 0, False
+        elif item:
+            owed_items, owed_freight, invoiced = figures["amount_owed"], 0, figures["amount_invoiced"]
+            is_shipped = figures["is_shipped"]
+        else:
+            owed_items = 0 if is_rest else row["amount_owed_items"]
+            owed_freight = row["amount_owed_freight"]
+            invoiced = owed_freight if is_rest and row["amount_open"] == 0 else row["amount_invoiced"]
+            is_shipped = row["has_left"] and (is_rest or not row["has_more"])
+        return {
+            "same_currency": line.currency_id == currency,
+            "free": not owed_items and not owed_freight and bool(order),
+            "shipped": is_shipped,
+            "invoiced": currency.compare_amounts(invoiced or 0, (owed_items or 0) + (owed_freight or 0)) >= 0,
+            "items": exact(line.amount_items) if line.has_parts else None,
+            "freight": exact(line.amount_freight) if line.has_parts else None,
+            "total": exact(line.amount),
+            "owed_items": exact(owed_items),
+            "owed_freight": exact(owed_freight),
+        }

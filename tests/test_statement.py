@@ -1,0 +1,239 @@
+"""Statements of Cloudprinter: imported, matched, settled, and what a user does about the rest."""
+
+import base64
+import io
+from datetime import datetime
+
+import openpyxl
+
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import tagged
+
+from .test_billing import BillingCase
+
+NOVEMBER = {"date_from": "2027-11-01", "date_to": "2027-11-30"}
+
+
+class StatementCase(BillingCase):
+    """Given: an accountant without other rights, who imports statements of November."""
+
+    def put_in(self, text, data=None, filename="november.csv", **values):
+        """Have the accountant import a file; return the statement, or the dialog that asks for more."""
+        data = data or text.encode()
+        dialog = (
+            self.env["cloudprinter.statement.import"]
+            .with_user(self.accountant)
+            .create({"file": base64.b64encode(data), "filename": filename, **NOVEMBER, **values})
+        )
+        action = dialog.action_import()
+        return self.env[action["res_model"]].with_user(self.accountant).browse(action["res_id"])
+
+    def match(self, text, **values):
+        """Import lines and return their categories."""
+        return self.put_in(text, **values).line_ids.sorted("number").mapped("category")
+
+    def place_shipped(self, *amounts, **values):
+        order = self.place(*amounts, **values)
+        self.mark(order.item_ids)
+        return order
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestStatement(StatementCase):
+    def test_lines(self):
+        """M-15: each line is matched, and it is said what its amount means."""
+        one, two, three = (self.place_shipped(7, order=name) for name in ("a1", "a2", "a3"))
+        self.bill(one | two | three)
+        self.place(7, order="a4")
+        canceled = self.place(7, order="a5")
+        self.cancel(canceled.item_ids)
+        self.place_shipped(7, order="a6")
+        statement = self.put_in(
+            "Order;Items;Shipping\na1;7,00;4,20\na2;7,02;4,20\na3;6,00;4,20\na4;7,00;4,20\na5;7,00;4,20\na6;7,00;4,20\n"
+            "a1;7,00;4,20\na9;7,00;4,20\n"
+        )
+        self.assertEqual(
+            statement.line_ids.sorted("number").mapped("category"),
+            ["equal", "rounding", "items", "not_shipped", "free", "not_invoiced", "repeated", "unknown"],
+        )
+        self.assertEqual(statement.open_count, 5)
+        self.assertAlmostEqual(statement.amount_lines, 88.62)
+        self.assertEqual(statement.amount_stated, statement.amount_lines)
+        self.assertIn("Twice on the Statement", statement.summary)
+        self.assertIn("Line 4, order a3", statement.query_text)
+        third = statement.line_ids.filtered(lambda line: line.order_ref == "a3")
+        self.assertEqual((third.owed_items, third.owed_freight, third.difference), (7, 4.2, -1))
+
+    def test_items_and_freight_on_their_own_lines(self):
+        order = self.place_shipped(7, 3)
+        self.bill(order)
+        text = "Order;Item;Amount\n1;11;7,00\n1;12;3,00\n1;;4,20"
+        self.assertEqual(self.match(text), ["equal"] * 3)
+
+    def test_keys(self):
+        order = self.place_shipped(7, reference="REF-1")
+        move = self.bill(order)
+        other = self.place_shipped(7, order="2", reference="REF-2")
+        self.place_shipped(7, order="3", reference="REF-2")
+        self.bill(other)
+        self.assertEqual(
+            self.match("Reference;Amount\nREF-1;11,20\nREF-2;11,20"), ["equal", "unknown"], "of two orders"
+        )
+        self.assertEqual(self.match(f"Invoice;Amount\n{move.name};11,20"), ["equal"])
+        self.assertEqual(self.match('Order;Amount\n="1";11,20'), ["equal"])
+
+    def test_other_company_and_currency(self):
+        foreign = ((self.euro | self.dollar) - self.own)[0]
+        self.place_shipped(7, currency=foreign)
+        other = self.env["res.company"].create({"name": "Other Shop"})
+        self.place(7, order="2", sell=False, company_id=other.id)
+        statement = self.put_in("Order;Amount\n1;11,20\n2;11,20")
+        self.assertEqual(statement.line_ids.sorted("number").mapped("category"), ["currency", "company"])
+        self.assertFalse(statement.line_ids[-1].order_id, "nothing else is said about it")
+        self.assertEqual(self.match(f"Order;Amount;Currency\n1;11,20;{foreign.name}"), ["not_invoiced"])
+
+    def test_shipped_in_the_companys_time(self):
+        self.company.resource_calendar_id.tz = "Europe/Berlin"
+        orders = self.place(7) | self.place(7, order="2")
+        self.mark(orders[0].item_ids, shipped=datetime(2027, 11, 30, 22, 59))
+        self.mark(orders[1].item_ids, shipped=datetime(2027, 11, 30, 23, 1))
+        self.bill(orders)
+        self.assertEqual(self.match("Order;Amount\n1;11,20\n2;11,20"), ["equal", "not_shipped"])
+
+    def test_what_is_not_on_it(self):
+        on_it, missing = self.place_shipped(7), self.place_shipped(7, order="2")
+        self.mark(self.place(7, order="3").item_ids, shipped=datetime(2027, 12, 2))
+        statement = self.put_in("Order;Amount\n1;11,20")
+        self.assertEqual(statement.missing_count, 1)
+        action = statement.action_open_missing()
+        self.assertEqual(self.env["cloudprinter.order"].search(action["domain"]), missing)
+        self.assertFalse(on_it.with_user(self.auditor).is_settled)
+
+    def test_settle(self):
+        order = self.place_shipped(7)
+        self.bill(order)
+        statement = self.put_in("Order;Amount\n1;11,20\n9;5,00", amount_stated=20)
+        with self.assertRaisesRegex(UserError, "The lines add up to"):
+            statement.action_settle()
+        statement.amount_stated = 16.2
+        statement.action_settle()
+        self.assertEqual(statement.state, "settled")
+        self.assertEqual(statement.line_ids.mapped("is_settled"), [True, False])
+        order = order.with_user(self.auditor)
+        self.assertTrue(order.is_settled)
+        self.assertEqual(order.search([("is_settled", "=", True)]), order)
+        with self.assertRaisesRegex(UserError, "is settled"):
+            statement.amount_stated = 1
+        with self.assertRaisesRegex(UserError, "cannot be deleted"):
+            statement.unlink()
+        self.assertEqual(self.match("Order;Amount\n1;11,20\n"), ["settled"])
+        statement.line_ids[1].action_accept()
+        self.assertEqual(statement.line_ids.mapped("is_settled"), [True, True])
+
+    def test_items_settle_their_order(self):
+        order = self.place_shipped(7, 3, freight=0)
+        self.bill(order)
+        self.put_in("Item;Amount\n11;7,00").action_settle()
+        self.assertFalse(order.with_user(self.auditor).is_settled)
+        self.put_in("Item;Amount\n12;3,00").action_settle()
+        self.env.invalidate_all()
+        self.assertTrue(order.with_user(self.auditor).is_settled)
+
+    def test_freight_on_a_later_statement(self):
+        order = self.place_shipped(7)
+        self.bill(order)
+        self.put_in("Item;Amount\n11;7,00").action_settle()
+        self.assertEqual(self.match("Order;Amount\n1;4,20"), ["equal"])
+        self.assertEqual(self.match("Order;Amount\n1;11,20"), ["total"], "the items were settled before")
+
+    def test_proposals(self):
+        order = self.place_shipped(7, tax=self.vat)
+        self.bill(order)
+        self.place_shipped(7, order="2")
+        statement = self.put_in("Order;Amount\n1;10,20\n2;11,20")
+        less, not_invoiced = statement.line_ids.sorted("number")
+        action = less.action_create_credit_note()
+        move = self.env["account.move"].browse(action["res_id"])
+        self.assertEqual((move.state, move.move_type, move.amount_untaxed), ("draft", "out_refund", 1))
+        self.assertEqual(move.amount_tax, 0.19)
+        move.action_post()
+        self.assert_amounts(order, claimed=1, difference=0)
+        with self.assertRaisesRegex(UserError, "nothing to credit"):
+            less.action_create_credit_note()
+        action = not_invoiced.action_create_invoices()
+        self.assertEqual(self.env["account.move"].browse(action["res_id"]).amount_untaxed, 11.2)
+
+    def test_self_billing(self):
+        """The statement's number is set on one invoice of all its orders."""
+        self.place_shipped(7)
+        self.place_shipped(7, order="2")
+        statement = self.put_in("Order;Amount\n1;11,20\n2;11,20", name="SB-7", kind="self_billing")
+        statement.action_create_invoice()
+        self.assertEqual((statement.move_id.ref, statement.move_id.payment_reference), ("SB-7", "SB-7"))
+        self.assertEqual(statement.move_id.amount_untaxed, 22.4)
+
+    def test_file_is_kept_and_imported_once(self):
+        self.place_shipped(7)
+        text = "Order;Amount\n1;11,20"
+        statement = self.put_in(text)
+        self.assertEqual(statement.attachment_id.with_user(self.accountant).raw, text.encode())
+        self.assertEqual(len(statement.checksum), 64)
+        with self.assertRaisesRegex(UserError, "imported before"):
+            self.put_in(text)
+
+    def test_workbook(self):
+        self.place_shipped(7)
+        book = openpyxl.Workbook()
+        for row in (("Order ID", "Net", "VAT"), ("1", 11.2, 2.13), ("Total", 11.2, 2.13)):
+            book.active.append(row)
+        stream = io.BytesIO()
+        book.save(stream)
+        statement = self.put_in("", data=stream.getvalue(), filename="november.xlsx")
+        self.assertEqual((statement.line_ids.category, statement.amount_stated), ("not_invoiced", 11.2))
+
+    def test_columns_are_mapped_once(self):
+        self.place_shipped(7)
+        dialog = self.put_in("Auftrag;Betrag\n1;11,20")
+        self.assertEqual(dialog._name, "cloudprinter.statement.import")
+        first, second = dialog.column_ids
+        self.assertEqual((first.name, second.name), ("Auftrag", "Betrag"))
+        first.column, second.column = "order", "total"
+        action = dialog.action_import()
+        self.assertEqual(action["res_model"], "cloudprinter.statement")
+        self.assertEqual(self.put_in("Auftrag;Betrag\n1;11,21").amount_lines, 11.21)
+
+    def test_refused_files(self):
+        for text, words in (
+            ("Order;Amount\n7,00001E+11;7,00", "Import the file as it was sent"),
+            ("Order;Amount\n1;seven", "Line 2: “seven” is not an amount"),
+            ("Order;Amount\n;7,00\n1;7,00", "neither an order nor an item"),
+            ("Order;Amount;Currency\n1;7,00;XXY", "no currency XXY"),
+            ("Order;Amount", "has no lines"),
+        ):
+            with self.subTest(text=text), self.assertRaisesRegex(UserError, words):
+                self.put_in(text)
+        dialog = self.put_in("Order;Amount\n1;1,234")
+        self.assertTrue(dialog.ask_mark)
+        dialog.decimal_mark = ","
+        self.assertEqual(dialog.action_import()["res_model"], "cloudprinter.statement")
+
+    def test_only_accountants_and_only_their_company(self):
+        self.place_shipped(7)
+        statement = self.put_in("Order;Amount\n1;11,20")
+        for user in (self.manager, self.salesman, self.packer):
+            with self.assertRaises(AccessError):
+                statement.with_user(user).read(["name"])
+        self.assertTrue(statement.with_user(self.auditor).read(["name", "summary", "query_text", "missing_count"]))
+        for call in ("action_settle", "action_match", "action_create_invoice"):
+            with self.assertRaises(AccessError):
+                getattr(statement.with_user(self.auditor), call)()
+        for values in ({"state": "settled"}, {"checksum": "x"}):
+            with self.assertRaises(UserError):
+                statement.write(values)
+        with self.assertRaises(AccessError):
+            statement.line_ids.write({"category": "equal"})
+        with self.assertRaises(AccessError):
+            statement.create({"name": "x", "currency_id": self.own.id, **NOVEMBER})
+        stranger = self.given_stranger("account.group_account_invoice")
+        with self.assertRaises(AccessError):
+            statement.with_user(stranger).read(["name"])
