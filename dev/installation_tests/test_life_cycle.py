@@ -409,7 +409,18 @@ class TestReleaseArchive(LifeCase):
     """The release contains only the add-on, and works without the repository."""
 
     # requirements of Odoo 19 itself, among the add-on's imports
-    OF_ODOO = {"asn1crypto", "dateutil", "lxml", "markupsafe", "openpyxl", "psycopg2", "pytz", "requests", "urllib3", "werkzeug"}
+    OF_ODOO = {
+        "asn1crypto",
+        "dateutil",
+        "lxml",
+        "markupsafe",
+        "openpyxl",
+        "psycopg2",
+        "pytz",
+        "requests",
+        "urllib3",
+        "werkzeug",
+    }
 
     @classmethod
     def create_database(cls, name):
