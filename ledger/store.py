@@ -172,12 +172,13 @@ class Store:
                 page_size=1000,
             )
 
-    def get_waiting(self, at_most):
-        """Return the oldest entries without a number."""
+    def get_waiting(self, after, at_most):
+        """Return the oldest entries without a number whose id is greater than `after`."""
         return self._read(
             ENTRY,
             f"SELECT {', '.join(ENTRY)} FROM cloudprinter_ledger_entry"
-            " WHERE number IS NULL ORDER BY id LIMIT %(limit)s",
+            " WHERE number IS NULL AND id > %(after)s ORDER BY id LIMIT %(limit)s",
+            after=after,
             limit=at_most,
         )
 

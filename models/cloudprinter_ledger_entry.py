@@ -214,10 +214,12 @@ class CloudprinterLedgerEntry(models.Model):
 
         :param own: entries that are not written yet
         """
-        store, heads = Store(self.env.cr), {}
-        while waiting := store.get_waiting(WAITING_AT_ONCE):
+        store, heads, last = Store(self.env.cr), {}, 0
+        # from the last on, or PostgreSQL would pass over all that have got a number in this transaction
+        while waiting := store.get_waiting(last, WAITING_AT_ONCE):
             self._number(store, waiting, heads)
             store.number(waiting)
+            last = waiting[-1]["id"]
         self._number(store, own, heads)
         store.insert(own)
         if heads:
