@@ -152,9 +152,14 @@ class Store:
         return [row[0] for row in rows]
 
     def mark_applied(self, attempt_ids):
-        self._run(
-            "UPDATE cloudprinter_request SET applied = true WHERE id = ANY(%(ids)s) RETURNING id", ids=attempt_ids
+        """Mark attempts as applied to their signals, and return their columns, the oldest first."""
+        rows = self._read(
+            COLUMNS["attempts"],
+            "UPDATE cloudprinter_request AS row SET applied = true WHERE row.id = ANY(%(ids)s)"
+            f" RETURNING {self._get_columns('attempts')}",
+            ids=attempt_ids,
         )
+        return sorted(rows, key=lambda row: row["id"])
 
     # === entries === #
 
@@ -167,11 +172,13 @@ class Store:
                 page_size=1000,
             )
 
-    def get_waiting(self, at_most):
-        """Return the oldest entries without a number."""
+    def get_waiting(self, after, at_most):
+        """Return the oldest entries without a number whose id is greater than `after`."""
         return self._read(
             ENTRY,
-            f"SELECT {', '.join(ENTRY)} FROM cloudprinter_ledger_entry WHERE number IS NULL ORDER BY id LIMIT %(limit)s",
+            f"SELECT {', '.join(ENTRY)} FROM cloudprinter_ledger_entry"
+            " WHERE number IS NULL AND id > %(after)s ORDER BY id LIMIT %(limit)s",
+            after=after,
             limit=at_most,
         )
 
@@ -255,10 +262,15 @@ class Store:
         )
 
     def get_names(self, company_id, user_ids, product_ids):
-        """Return (subject, name) of users, and of products in the language of the company, as they are now."""
+        """Return the names of users, and of products in the language of the company, as they are now.
+
+        :returns: (subject, name, private texts of the last entry about it)
+        """
         return self._run(
             """
-            SELECT 'res.users,' || users.id, partner.name
+            SELECT found.subject, found.name, last.private
+              FROM (
+            SELECT 'res.users,' || users.id AS subject, partner.name AS name
               FROM res_users users
               JOIN res_partner partner ON partner.id = users.partner_id
              WHERE users.id = ANY(%(users)s)
@@ -280,7 +292,12 @@ class Store:
                       FROM res_company
                       JOIN res_partner partner ON partner.id = res_company.partner_id
                      WHERE res_company.id = %(company)s) company
-             WHERE product.id = ANY(%(products)s)
+             WHERE product.id = ANY(%(products)s)) found
+         LEFT JOIN LATERAL (SELECT private
+                              FROM cloudprinter_ledger_entry
+                             WHERE company_id = %(company)s AND subject = found.subject
+                          ORDER BY id DESC
+                             LIMIT 1) last ON true
           ORDER BY 1
             """,
             company=company_id,
@@ -292,19 +309,6 @@ class Store:
         """Return all name entries of these subjects, the oldest first."""
         return self._read_entries(
             "company_id = %(company)s AND subject = ANY(%(subjects)s) ORDER BY id",
-            company=company_id,
-            subjects=list(subjects),
-        )
-
-    def read_names(self, company_id, subjects):
-        """Return the last name entry of each of these subjects."""
-        return self._read_entries(
-            """
-            id IN (SELECT DISTINCT ON (subject) id
-                     FROM cloudprinter_ledger_entry
-                    WHERE company_id = %(company)s AND subject = ANY(%(subjects)s)
-                 ORDER BY subject, id DESC)
-            """,
             company=company_id,
             subjects=list(subjects),
         )

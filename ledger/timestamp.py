@@ -64,7 +64,9 @@ def read_answer(answer, text, nonce):
         signed = parsed["time_stamp_token"]["content"]
         content = signed["encap_content_info"]["content"]
         info = content.parsed
-        attributes = {each["type"].native: each["values"][0].native for each in signed["signer_infos"][0]["signed_attrs"]}
+        attributes = {
+            each["type"].native: each["values"][0].native for each in signed["signer_infos"][0]["signed_attrs"]
+        }
         imprint = info["message_imprint"]
         if (
             imprint["hash_algorithm"]["algorithm"].native != "sha256"

@@ -175,7 +175,9 @@ class Chain:
             self.deleted.update(content.get("deleted", ()))
             self.erased.update(content.get("erased", ()))
             if entry["kind"] in ("seal", "stamp"):
-                self.seals.append((place, content["number"], content["hash"], base64.b64decode(content.get("answer", ""))))
+                self.seals.append(
+                    (place, content["number"], content["hash"], base64.b64decode(content.get("answer", "")))
+                )
         except (TypeError, ValueError, KeyError):
             self.complain(UNREADABLE, **place)
 
@@ -221,7 +223,7 @@ def read_content(chain, entry):
 class Rows:
     """Compares signals and attempts with what the entries say of them.
 
-    First all entries are read, in the order of their numbers, and those without a number last. Then all rows are compared.
+    First all entries are read, in the order of their numbers, those without a number last. Then all rows are compared.
 
     :param Chain chain: gets the problems
     :param without: names of columns that are not compared
@@ -254,9 +256,7 @@ class Rows:
             for table, said in self._said.items():
                 for row in content.get(table, ()):
                     said[row["id"]] = (place, salt, to_text(row))
-                    digests.update(
-                        {f"{table}.{row['id']}.{name}": row[name] for name in PRIVATE.intersection(row)}
-                    )
+                    digests.update({f"{table}.{row['id']}.{name}": row[name] for name in PRIVATE.intersection(row)})
         except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
             chain.complain(UNREADABLE, **place)
             return
@@ -302,7 +302,9 @@ class Rows:
                 if table == "attempts" and row_id in self.chain.deleted:
                     continue
                 if json.loads(text).get("company_id") == self.chain.company_id:
-                    self.chain.complain(_("It is missing, but the ledger has an entry about it"), **{label: row_id}, **place)
+                    self.chain.complain(
+                        _("It is missing, but the ledger has an entry about it"), **{label: row_id}, **place
+                    )
 
 
 def is_evidence(table, row):

@@ -15,7 +15,10 @@ class CloudprinterEvidence(models.AbstractModel):
     @api.model
     def _refuse_change(self):
         raise AccessError(
-            self.env._("%(model)s: these records are evidence and cannot be created, changed or deleted.", model=self._description)
+            self.env._(
+                "%(model)s: these records are evidence and cannot be created, changed or deleted.",
+                model=self._description,
+            )
         )
 
     @api.model_create_multi

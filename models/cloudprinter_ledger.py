@@ -7,8 +7,8 @@ from odoo import api, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ..delivery import FAULTS_AT_MOST, Queue, Verdict, decide, settle
-from ..tools.text import Text, translate
 from ..ledger import Store
+from ..tools.text import Text, translate
 from .cloudprinter_signal import DETAILS
 
 _logger = logging.getLogger(__name__)

@@ -38,7 +38,7 @@ class CloudprinterLedgerEntry(models.Model):
     """One fact in the ledger: a POST with all its signals, a decision of a user, or a deletion.
 
     It is written in the transaction of the fact, without a number. Only the sender numbers entries and chains them with
-    hashes, from the head row: users would wait for each other, and for the sender. Its own entries are complete at once.
+    hashes, from the head row: users would wait for each other, and for the sender. It completes its own at once.
 
     The rules are in `ledger/verify.py`, all SQL in `ledger/store.py`.
     """
@@ -57,7 +57,9 @@ class CloudprinterLedgerEntry(models.Model):
     order_id = fields.Many2one("cloudprinter.order", readonly=True, ondelete="restrict")
     subject = fields.Char(readonly=True, help="What has the name: its model and id.")
     content = fields.Text(required=True, readonly=True)
-    private = fields.Text("Private Texts", readonly=True, help="The content has only their digests: they can be erased.")
+    private = fields.Text(
+        "Private Texts", readonly=True, help="The content has only their digests: they can be erased."
+    )
     previous_hash = fields.Char("Previous Hash", readonly=True)
     hash = fields.Char(readonly=True)
 
@@ -114,9 +116,8 @@ class CloudprinterLedgerEntry(models.Model):
     def _add_posts(self, requests):
         """Mark attempts as applied and chain an entry about each, with its signals as they are now."""
         store = Store(self.env.cr)
-        store.mark_applied(requests.ids)
+        attempts = store.mark_applied(requests.ids)
         requests.invalidate_recordset(["applied"], flush=False)
-        attempts = store.read_rows("attempts", requests.ids)
         ids = {signal_id for attempt in attempts for signal_id in attempt["signal_ids"]}
         signals = {row["id"]: row for row in store.read_rows("signals", ids)}
         facts = []
@@ -164,16 +165,17 @@ class CloudprinterLedgerEntry(models.Model):
     @api.model
     def _find_new_names(self, company_id, subjects):
         """Return (subject, name) of what has another name than in the last entry about it."""
-        store = Store(self.env.cr)
-        wanted = [f"{model},{res_id}" for model, res_id in sorted(subjects)]
-        known = {entry["subject"]: read_private(entry).get("name") for entry in store.read_names(company_id, wanted)}
         # the ORM would take longer than all the rest
-        found = store.get_names(
+        found = Store(self.env.cr).get_names(
             company_id,
             [res_id for model, res_id in subjects if model == "res.users"],
             [res_id for model, res_id in subjects if model == "product.product"],
         )
-        return [(subject, name) for subject, name in found if known.get(subject) != name]
+        return [
+            (subject, name)
+            for subject, name, private in found
+            if read_private({"private": private}).get("name") != name
+        ]
 
     @api.model
     def _chain_existing(self):
@@ -217,10 +219,12 @@ class CloudprinterLedgerEntry(models.Model):
 
         :param own: entries that are not written yet
         """
-        store, heads = Store(self.env.cr), {}
-        while waiting := store.get_waiting(WAITING_AT_ONCE):
+        store, heads, last = Store(self.env.cr), {}, 0
+        # from the last on, or PostgreSQL would pass over all that have got a number in this transaction
+        while waiting := store.get_waiting(last, WAITING_AT_ONCE):
             self._number(store, waiting, heads)
             store.number(waiting)
+            last = waiting[-1]["id"]
         self._number(store, own, heads)
         store.insert(own)
         if heads:
@@ -247,7 +251,6 @@ class CloudprinterLedgerEntry(models.Model):
     def _read_content(self):
         self.ensure_one()
         return verify.read_content(verify.Chain(self.company_id.id), {"id": self.id, "content": self.content})
-
 
     def action_erase(self):
         """Erase the private texts of these entries. What else they say stays, and the chain too."""

@@ -61,8 +61,8 @@ class CloudprinterLedgerSeal(models.AbstractModel):
             date=format_date(env, fields.Date.today()),
         )
         text = env._(
-            "Keep this e-mail. Who changes the ledger afterwards cannot change it here. To compare it, enter this line in"
-            " Odoo under Check the Ledger, or pass it to verify.py of an export:"
+            "Keep this e-mail. Who changes the ledger afterwards cannot change it here. To compare it, enter this line"
+            " in Odoo under Check the Ledger, or pass it to verify.py of an export:"
         )
         self.env["mail.mail"].create(
             {
@@ -79,7 +79,11 @@ class CloudprinterLedgerSeal(models.AbstractModel):
         number, entry_hash = head
         date, last = self._get_last(store, company, "stamp")
         # after a stamp, its own entry is the last
-        if not company.cloudprinter_stamp_url or number <= last + 1 or date[:10] == fields.Date.to_string(fields.Date.today()):
+        if (
+            not company.cloudprinter_stamp_url
+            or number <= last + 1
+            or date[:10] == fields.Date.to_string(fields.Date.today())
+        ):
             return
         chain = verify.Chain(company.id)
         for entry in store.read_others(company.id, ["begin"]):

@@ -66,8 +66,8 @@ class ResCompany(models.Model):
     def cloudprinter_check_ledger(self, known=()):
         """Check the ledger: its chain, and that signals and attempts say what their last entries say.
 
-        An empty list does not prove that nothing was removed at the end or written again: compare the numbers and hashes
-        of old prints, e-mails and time stamps.
+        An empty list does not prove that nothing was removed at the end or written again: compare the numbers and
+        hashes of old prints, e-mails and time stamps.
 
         :param known: texts NUMBER:HASH from old prints; the first 16 digits of a hash are enough
         :rtype: list[dict]
@@ -85,7 +85,9 @@ class ResCompany(models.Model):
         self._cloudprinter_check_may_read_ledger()
         self.env.flush_all()
         late = fields.Datetime.to_string(fields.Datetime.now() - WAITS_AT_MOST)
-        chain = check_company(Store(self.env.cr), self.id, late, [self._cloudprinter_read_known(text) for text in known])
+        chain = check_company(
+            Store(self.env.cr), self.id, late, [self._cloudprinter_read_known(text) for text in known]
+        )
         for finding in chain.problems:
             finding["problem"] = translate(self.env, finding["problem"])
         return chain

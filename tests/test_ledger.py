@@ -280,7 +280,7 @@ class TestTampering(LedgerCase):
         self.assertGreater(tried, 45)
 
     def tamper(self, *statements):
-        """Yield after the statements, and undo them."""
+        """Execute these statements as a superuser of the database."""
         for sql in statements:
             self.execute(sql)
 
@@ -294,8 +294,8 @@ class TestTampering(LedgerCase):
                 f"INSERT INTO {REQUEST} (company_id, date, applied, outcome)"
                 f" SELECT company_id, date, true, 'accepted' FROM {REQUEST} LIMIT 1",
             ),
-            (f"UPDATE cloudprinter_order SET name = 'other' WHERE name = 'good'",),
-            (f"UPDATE cloudprinter_item SET name = 'other' WHERE name = 'good-1'",),
+            ("UPDATE cloudprinter_order SET name = 'other' WHERE name = 'good'",),
+            ("UPDATE cloudprinter_item SET name = 'other' WHERE name = 'good-1'",),
             (f"DELETE FROM {ENTRY} WHERE number = 1",),
             (f"DELETE FROM {ENTRY} WHERE number = 3",),
             (f"DELETE FROM {ENTRY} WHERE id = {last}",),
@@ -339,8 +339,11 @@ class TestTampering(LedgerCase):
         with self.env.cr.savepoint() as savepoint:
             # tail cut off with its rows, and the head put back
             self.execute(f"DELETE FROM {ENTRY} WHERE number IS NOT NULL AND order_id = %s", self.bad.order_id.id)
-            self.execute(f"DELETE FROM {REQUEST} WHERE id IN (SELECT cloudprinter_request_id FROM {REQUEST}_{SIGNAL}_rel"
-                         f" JOIN {SIGNAL} s ON s.id = cloudprinter_signal_id WHERE s.order_id = %s)", self.bad.order_id.id)
+            self.execute(
+                f"DELETE FROM {REQUEST} WHERE id IN (SELECT cloudprinter_request_id FROM {REQUEST}_{SIGNAL}_rel"
+                f" JOIN {SIGNAL} s ON s.id = cloudprinter_signal_id WHERE s.order_id = %s)",
+                self.bad.order_id.id,
+            )
             self.execute(f"DELETE FROM {SIGNAL} WHERE order_id = %s", self.bad.order_id.id)
             self.write_again()
             self.assertEqual(self.check(), [])
@@ -365,7 +368,10 @@ class TestTampering(LedgerCase):
             new = verify.get_hash(row)
             self.execute(
                 f"UPDATE {ENTRY} SET number = %s, previous_hash = %s, hash = %s WHERE id = %s",
-                number, previous, new, entry.id,
+                number,
+                previous,
+                new,
+                entry.id,
             )
             previous = new
         self.execute("UPDATE cloudprinter_ledger_head SET number = %s, hash = %s", number, previous)
@@ -402,11 +408,14 @@ class TestDoors(LedgerCase):
 
     def setUp(self):
         super().setUp()
-        self.admin = new_test_user(
-            self.env, login="cp_forger", groups="base.group_system,cloudprinter.group_manager"
-        )
+        self.admin = new_test_user(self.env, login="cp_forger", groups="base.group_system,cloudprinter.group_manager")
         # an administrator can give himself all rights
-        models = ("cloudprinter.signal", "cloudprinter.request", "cloudprinter.ledger.entry", "cloudprinter.ledger.head")
+        models = (
+            "cloudprinter.signal",
+            "cloudprinter.request",
+            "cloudprinter.ledger.entry",
+            "cloudprinter.ledger.head",
+        )
         self.env["ir.model.access"].create(
             [
                 {

@@ -205,7 +205,9 @@ class TestSeal(LedgerCase):
 
     def test_authority_that_fails(self):
         """It is tried again an hour later and holds nothing."""
-        self.company.write({"cloudprinter_stamp_url": "http://127.0.0.1:9/", "cloudprinter_auditor_email": "a@example.com"})
+        self.company.write(
+            {"cloudprinter_stamp_url": "http://127.0.0.1:9/", "cloudprinter_auditor_email": "a@example.com"}
+        )
         with mute_logger(SEAL_LOG):
             self.seal()
         self.assertFalse(self.get_entries(kind="stamp"))

@@ -16,7 +16,8 @@ FILL = """
          SELECT name || '-1', id, 1, 'registered' FROM cloudprinter_order;
     INSERT INTO cloudprinter_signal
                 (item_id, order_id, company_id, type, state, origin, attempt_count, fault_count, last_attempt_id,
-                 event_date, sent_date, http_status, number, source, res_model, res_id, user_id, create_uid, create_date)
+                 event_date, sent_date, http_status, number, source, res_model, res_id, user_id, create_uid,
+                 create_date)
          SELECT id, order_id, 1, 'ItemRegistered', 'sent', 'observed', 1, 0, id, '2026-01-01', '2026-01-02', 200, id,
                 'S' || id, 'sale.order', id, 2, 1, '2026-01-01'
            FROM cloudprinter_item;
