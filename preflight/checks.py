@@ -1,5 +1,7 @@
 """The checks: facts about a file and what is expected → findings. Pure functions; `CHECKS` is the table of them."""
 
+# independent of Odoo, so there is no env: pylint: disable=prefer-env-translation
+
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -318,7 +320,6 @@ class Check(NamedTuple):
     find: Callable
 
 
-# independent of Odoo, so there is no env: pylint: disable=prefer-env-translation
 CHECKS = {
     "file": Check(_("File"), check_file),
     "pages": Check(_("Pages"), check_pages),

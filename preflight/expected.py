@@ -1,5 +1,7 @@
 """What is expected of a print file: what was ordered, and what the shop knows about the product."""
 
+# independent of Odoo, so there is no env: pylint: disable=prefer-env-translation
+
 import json
 import re
 from dataclasses import dataclass, replace

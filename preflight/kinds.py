@@ -1,5 +1,7 @@
 """What can be found in a print file: one table with severity, proposed cause and sentence."""
 
+# independent of Odoo, so there is no env: pylint: disable=prefer-env-translation
+
 from typing import NamedTuple
 
 from ..tools.text import Text
@@ -36,7 +38,7 @@ class Finding(NamedTuple):
     """
 
     code: str
-    values: dict = {}  # noqa: RUF012
+    values: dict = {}
     ranges: tuple = ()
 
     @property
@@ -62,7 +64,6 @@ class Finding(NamedTuple):
         return texts
 
 
-# independent of Odoo, so there is no env: pylint: disable=prefer-env-translation
 KINDS = {
     # the file
     "sound": Kind("fact", "", _("The structure of the file is sound.")),
