@@ -72,9 +72,12 @@ class CloudprinterOrderFile(models.Model):
 
     def _get_findings(self):
         """Return the stored findings: name of the check → list of `preflight.Finding`."""
+        stored = self.findings or {}
         return {
-            name: [preflight.Finding(code, values, tuple(map(tuple, ranges))) for code, values, ranges in found]
-            for name, found in (self.findings or {}).items()
+            name: [preflight.Finding(code, values, tuple(map(tuple, ranges))) for code, values, ranges in stored[name]]
+            # the database keeps no order
+            for name in preflight.CHECKS
+            if name in stored
         }
 
     def _get_worst(self, findings):
@@ -252,8 +255,7 @@ class CloudprinterOrderFile(models.Model):
             worst = file._get_worst(file._get_findings())
             cause = next((cause for finding in worst if (cause := finding.get_cause(part))), "")
             if cause:
-                named = [finding for finding in worst if finding.get_cause(part) == cause]
-                text = " ".join(sentence for finding in named for sentence in finding.get_sentences())
+                text = " ".join(sentence for finding in worst for sentence in finding.get_sentences())
                 return cause, f"{file.type or 'file'}: {text}"[:MESSAGE_AT_MOST]
         return "", ""
 

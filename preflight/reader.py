@@ -447,7 +447,8 @@ class _Reader:
             streams = self.get_content_streams(page)
             try:
                 size = sum(len(stream.read_bytes()) for stream in streams)
-            except (self.pikepdf.PdfError, RuntimeError):
+            except (self.pikepdf.PdfError, RuntimeError, ValueError):
+                # a ValueError if the message of the error cannot be decoded
                 _add(broken, number)
                 continue
             if size < BLANK_AT_MOST and self.parse(page, PAINTS) == []:
