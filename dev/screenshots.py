@@ -185,15 +185,21 @@ SCREENS = (
     Screen("lead_time", "mia", "cloudprinter.cloudprinter_lead_time_action", PIVOT),
     Screen("ledger", "anna", "cloudprinter.cloudprinter_ledger_action", LIST),
     Screen("reconcile", "anna", "cloudprinter.cloudprinter_order_reconcile_action", LIST, published=True),
-    Screen("reconcile_order", "anna", "cloudprinter.cloudprinter_order_reconcile_action", FORM, BILLED),
+    Screen("month_end_order", "anna", "cloudprinter.cloudprinter_order_reconcile_action", FORM, BILLED),
     Screen("month_end", "anna", "cloudprinter.cloudprinter_closing_action", FORM, ("cloudprinter.closing", [])),
-    Screen("statement", "anna", "cloudprinter.cloudprinter_statement_action", FORM, ("cloudprinter.statement", [])),
+    Screen(
+        "month_end_statement",
+        "anna",
+        "cloudprinter.cloudprinter_statement_action",
+        FORM,
+        ("cloudprinter.statement", []),
+    ),
     Screen(
         "statement_lines", "anna", "cloudprinter.cloudprinter_statement_line_action", ".o_list_view .o_group_header"
     ),
-    Screen("credit_notes", "anna", "cloudprinter.account_move_line_action_credit", ".o_list_view"),
+    Screen("month_end_credit_notes", "anna", "cloudprinter.account_move_line_action_credit", ".o_list_view"),
     Screen(
-        "statement_import",
+        "month_end_import",
         "anna",
         "cloudprinter.cloudprinter_statement_action",
         LIST,

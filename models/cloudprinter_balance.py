@@ -68,7 +68,8 @@ CHOSEN = """
 """
 # Lines of their sales orders. `is_downpayment` and `is_delivery` are NULL on most of them.
 SOLD = """
-    SELECT sol.id, chosen.id AS order_id, chosen.currency_id, chosen.rounding, sol.cloudprinter_item_id AS item_id,
+    SELECT sol.id, chosen.id AS order_id, chosen.company_id, chosen.currency_id, chosen.rounding,
+           sol.cloudprinter_item_id AS item_id,
            sol.is_delivery IS TRUE AS is_freight, sol.is_downpayment IS TRUE AS is_down,
            CASE WHEN so.currency_id = chosen.currency_id AND so.state <> 'cancel' THEN sol.price_subtotal ELSE 0
            END AS subtotal,
@@ -81,18 +82,19 @@ SOLD = """
 """
 # Posted journal items of these lines, and those that a user put to an order. Credit notes carry their sign.
 ENTRY = """
-    SELECT linked.order_id, linked.line_id, entry.cloudprinter_is_claim IS TRUE AS is_claim,
+    SELECT linked.order_id, linked.line_id, linked.is_down, entry.cloudprinter_is_claim IS TRUE AS is_claim,
            CASE WHEN entry.currency_id = linked.currency_id THEN -entry.amount_currency
                 WHEN entry.company_currency_id = linked.currency_id THEN -entry.balance END AS amount,
            CASE WHEN move.move_type = 'out_refund' THEN -entry.quantity ELSE entry.quantity END
                * COALESCE(invoiced_unit.factor / NULLIF(sold_unit.factor, 0), 1) AS quantity,
-           entry.company_id, move.move_type, move.payment_state
+           entry.company_id <> linked.company_id AS is_of_other_company, move.move_type, move.payment_state
       FROM (
-        SELECT sold.order_id, sold.currency_id, sold.id AS line_id, sold.product_uom_id, rel.invoice_line_id AS id
+        SELECT sold.order_id, sold.company_id, sold.currency_id, sold.is_down, sold.id AS line_id, sold.product_uom_id,
+               rel.invoice_line_id AS id
           FROM sold
           JOIN sale_order_line_invoice_rel rel ON rel.order_line_id = sold.id
         UNION ALL
-        SELECT chosen.id, chosen.currency_id, NULL, NULL, put.id
+        SELECT chosen.id, chosen.company_id, chosen.currency_id, FALSE, NULL, NULL, put.id
           FROM chosen
           JOIN account_move_line put ON put.cloudprinter_order_id = chosen.id
          WHERE NOT EXISTS (SELECT FROM sale_order_line_invoice_rel rel WHERE rel.invoice_line_id = put.id)
@@ -189,18 +191,16 @@ PART = """
       ) item ON item.order_id = chosen.id
       LEFT JOIN rest ON rest.order_id = chosen.id
       LEFT JOIN (
-        SELECT entry.order_id,
-               sum(entry.amount) FILTER (WHERE sold.is_down AND NOT entry.is_claim) AS down_payment,
-               sum(entry.amount) FILTER (WHERE entry.is_claim) AS claimed,
-               sum(entry.amount) FILTER (WHERE entry.line_id IS NULL AND NOT entry.is_claim) AS put,
-               bool_or(entry.amount IS NULL) AS has_other_currency,
-               bool_or(entry.company_id <> chosen.company_id) AS has_other_company,
-               (%(states)s)[min(array_position(%(states)s, entry.payment_state::text))
-                   FILTER (WHERE entry.move_type = 'out_invoice')] AS payment_state
+        SELECT order_id,
+               sum(amount) FILTER (WHERE is_down AND NOT is_claim) AS down_payment,
+               sum(amount) FILTER (WHERE is_claim) AS claimed,
+               sum(amount) FILTER (WHERE line_id IS NULL AND NOT is_claim) AS put,
+               bool_or(amount IS NULL) AS has_other_currency,
+               bool_or(is_of_other_company) AS has_other_company,
+               (%(states)s)[min(array_position(%(states)s, payment_state::text))
+                   FILTER (WHERE move_type = 'out_invoice')] AS payment_state
           FROM entry
-          JOIN chosen ON chosen.id = entry.order_id
-          LEFT JOIN sold ON sold.id = entry.line_id
-         GROUP BY entry.order_id
+         GROUP BY order_id
       ) entry ON entry.order_id = chosen.id
 """
 # Sums of the parts. What was paid in advance for the whole order is taken off what is to accrue.

@@ -1,4 +1,3 @@
-from collections import defaultdict
 from decimal import Decimal
 
 from markupsafe import Markup
@@ -176,20 +175,30 @@ class CloudprinterStatement(models.Model):
     # === matching === #
 
     def _match(self):
-        """Find the order or item of each line, and what its amount means."""
+        """Find the order or item of each line, and what its amount means. Only what differs is written."""
         # users may not write lines
         lines = self.sudo().line_ids.sorted(lambda line: (line.number, line.id))
-        found = self._find_orders(lines)
-        orders = self.env["cloudprinter.order"].sudo().union(*(order for order, _item in found.values()))
+        for line, values in zip(lines, self._match_rows(lines)):
+            current = {"category": line.category, "order_id": line.order_id.id, "item_id": line.item_id.id}
+            current |= {"owed_items": line.owed_items, "owed_freight": line.owed_freight}
+            changed = {name: value for name, value in values.items() if current[name] != value}
+            if changed:
+                line.write(changed)
+
+    def _match_rows(self, rows):
+        """Return the values of lines, or of what will be lines, that follow from what is owed now.
+
+        :param rows: objects with the fields of a line, in the order of the file
+        :returns: list of values, one for each row
+        """
+        found = self._find_orders(rows)
+        orders = self.env["cloudprinter.order"].sudo().union(*(order for order, _item in found))
         balances, items = self._read_balances(orders)
         before = self._find_settled(orders)
         # their items have lines of their own, here or on an earlier statement
-        apart = {order.id for order, item in found.values() if item} | {
-            order_id for order_id, item_id in before if item_id
-        }
-        seen = set()
-        for line in lines:
-            order, item = found[line]
+        apart = {order.id for order, item in found if item} | {order_id for order_id, item_id in before if item_id}
+        seen, result = set(), []
+        for row, (order, item) in zip(rows, found):
             own = order.company_id == self.company_id
             key = (order.id, item.id) if order else None
             facts = Facts(
@@ -197,10 +206,10 @@ class CloudprinterStatement(models.Model):
                 own_company=own,
                 repeated=key in seen,
                 settled=key in before or (order.id, False) in before,
-                **(self._collect_facts(line, order, item, balances, items, order.id in apart) if own else {}),
+                **(self._collect_facts(row, order, item, balances, items, order.id in apart) if own else {}),
             )
             seen.add(key)
-            line.update(
+            result.append(
                 {
                     "order_id": order.id if own else False,
                     "item_id": item.id if own else False,
@@ -209,46 +218,41 @@ class CloudprinterStatement(models.Model):
                     "owed_freight": float(facts.owed_freight),
                 }
             )
+        return result
 
-    def _find_orders(self, lines):
-        """Return the order and item that each line is about: line → (order, item), each may be empty.
+    def _find_orders(self, rows):
+        """Return the order and item that each row is about: list of (order, item), each may be empty.
 
         Orders of other companies count too: the line is then said to be about another company, and no more.
         """
-        orders, items = (self.env[f"cloudprinter.{name}"].sudo() for name in ("order", "item"))
-        mine = lambda record: record.company_id != self.company_id  # noqa: E731
-        by_item, by_order, by_reference = (
-            defaultdict(items.browse),
-            defaultdict(orders.browse),
-            defaultdict(orders.browse),
-        )
-        for item in items.search([("name", "in", list(set(lines.mapped("item_ref"))))]).sorted(mine):
-            by_item[item.name] |= item
-        for order in orders.search([("name", "in", list(set(lines.mapped("order_ref"))))]).sorted(mine):
-            by_order[order.name] |= order
-        references = list(set(filter(None, lines.mapped("reference"))))
-        for order in orders.search([("reference", "in", references), ("company_id", "=", self.company_id.id)]):
-            by_reference[order.reference] |= order
-        invoices = list(set(filter(None, lines.mapped("invoice_ref"))))
-        moves = self.env["account.move"].search([("name", "in", invoices), ("company_id", "=", self.company_id.id)])
-        by_invoice = {move.name: move.sudo().cloudprinter_order_ids for move in moves}
-        result = {}
-        for line in lines:
-            order, item = by_order[line.order_ref][:1], by_item[line.item_ref]
-            if item and order:
+        items = self._find_named("item", "name", {row.item_ref for row in rows})
+        orders = self._find_named("order", "name", {row.order_ref for row in rows})
+        own = [("company_id", "=", self.company_id.id)]
+        references = self._find_named("order", "reference", {row.reference for row in rows}, own)
+        invoices = list(filter(None, {row.invoice_ref for row in rows}))
+        moves = self.env["account.move"].search([("name", "in", invoices), *own])
+        invoiced = {move.name: move.sudo().cloudprinter_order_ids for move in moves}
+        nothing = self.env["cloudprinter.order"].sudo()
+        result = []
+        for row in rows:
+            order = orders.get(row.order_ref, nothing)[:1]
+            item = items.get(row.item_ref, nothing.item_ids)
+            if order and len(item) > 1:
                 item = item.filtered(lambda item: item.order_id == order)  # noqa: B023
             item = item[:1]
-            if line.item_ref and not item:
-                order = orders
-            elif item:
+            if row.item_ref:
                 order = item.order_id
-            elif not order and not line.order_ref:
-                candidates = (
-                    by_reference[line.reference] if line.reference else by_invoice.get(line.invoice_ref, orders)
-                )
-                order = candidates if len(candidates) == 1 else orders
-            result[line] = (order, item)
+            elif not row.order_ref:
+                candidates = references.get(row.reference) or invoiced.get(row.invoice_ref, nothing)
+                order = candidates if len(candidates) == 1 else nothing
+            result.append((order, item))
         return result
+
+    def _find_named(self, model, field, names, domain=()):
+        """Return the orders or items with these names: name → records, those of the statement's company first."""
+        records = self.env[f"cloudprinter.{model}"].sudo()
+        records = records.search_fetch([(field, "in", list(filter(None, names))), *domain], [field, "company_id"])
+        return records.sorted(lambda record: record.company_id != self.company_id).grouped(field)
 
     def _read_balances(self, orders):
         """Return the balances of orders and of their items, with what was shipped by the end of the period."""

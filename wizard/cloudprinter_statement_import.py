@@ -1,6 +1,7 @@
 import base64
 import hashlib
 from datetime import timedelta
+from types import SimpleNamespace
 
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
@@ -62,7 +63,6 @@ class CloudprinterStatementImport(models.TransientModel):
         if not sheet.is_complete:
             return self._ask_columns(rows, sheet)
         statement = self._create_statement(sheet, data, checksum)
-        statement._match()
         return statement._get_records_action(name=self.env._("Statement"))
 
     def _show(self):
@@ -135,9 +135,14 @@ class CloudprinterStatementImport(models.TransientModel):
                     "currency_id": currency.id,
                     "checksum": checksum,
                     "amount_stated": self.amount_stated or float(total if sheet.total is None else sheet.total),
-                    "line_ids": [Command.create(self._prepare_line(line, currency)) for line in sheet.lines],
                 }
             )
+        )
+        prepared = [self._prepare_line(line, currency) for line in sheet.lines]
+        rows = [SimpleNamespace(**{**vals, "currency_id": currency}) for vals in prepared]
+        matched = statement._match_rows(rows)
+        self.env["cloudprinter.statement.line"].sudo().create(
+            [{"statement_id": statement.id, **vals, **found} for vals, found in zip(prepared, matched)]
         )
         statement._keep_file(self.filename or f"{name}.csv", data)
         return statement.with_env(self.env)

@@ -36,7 +36,6 @@ VALUES = {
         "stage": "CASE WHEN copy % 10 = 0 THEN 'registered' WHEN copy % 50 = 1 THEN 'canceled' ELSE stage END",
         "shipped_date": "CASE WHEN copy % 10 > 1 THEN shipped_date END",
     },
-    "cloudprinter_signal": {"number": "number + copy * 1000000"},
     "sale_order": NAMED,
     "account_move": {**NAMED, "sequence_number": "sequence_number + copy"},
 }

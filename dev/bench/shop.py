@@ -31,6 +31,7 @@ MIXED = 100  # orders whose signals were queued in the same hours
 BY_PRODUCTION = ("ItemProduce", "ItemProduced")
 BY_TRANSFER = ("ItemPacked", "ItemShipped")
 MILESTONES = ("ItemRegistered", *BY_PRODUCTION, *BY_TRANSFER)
+SHIPPED_WITH = {"ItemShipped": {"tracking": "1A2B3C", "shipping_option": "GLS"}}
 
 
 def hold(env, url, key):
@@ -410,12 +411,13 @@ def make_billed_order(env):
     move.action_post()
     env["cloudprinter.signal"]._insert(
         [
-            {"item_id": item.id, "type": signal_type, "origin": "manual"}
+            {"item_id": item.id, "type": signal_type, "origin": "manual", **SHIPPED_WITH.get(signal_type, {})}
             for item in order.item_ids
             for signal_type in MILESTONES
         ]
     )
     env.cr.flush()
+    env.cr.execute(SQL("UPDATE cloudprinter_signal SET state = 'sent'"))
     env.cr.execute(
         SQL(
             "UPDATE cloudprinter_item"
