@@ -79,7 +79,7 @@ def check_order(store, company_id, order_id):
 
 def _compare(store, chain, order_ids):
     """Compare the signals and attempts of some orders with the entries about these."""
-    rows = Rows(chain, {name for _table, name in store.missing})
+    rows = Rows(chain, {name for _table, name in store.missing}, pack=_as_it_is, unpack=_as_it_is)
     for entry in store.read_entries_of(chain.company_id, order_ids):
         rows.read(entry)
     ids = set()
@@ -96,3 +96,7 @@ def _compare(store, chain, order_ids):
     for row in store.read_rows("attempts", rows.get_ids("attempts") | store.get_attempt_ids(ids)):
         rows.compare("attempts", row)
     rows.end()
+
+
+def _as_it_is(row):
+    return row

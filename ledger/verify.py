@@ -227,12 +227,14 @@ class Rows:
 
     :param Chain chain: gets the problems
     :param without: names of columns that are not compared
+    :param pack: makes what is kept of a row of an entry, to be undone by `unpack`: by default a text, to save memory
     """
 
-    def __init__(self, chain, without=()):
+    def __init__(self, chain, without=(), pack=to_text, unpack=json.loads):
         self.chain = chain
+        self._pack, self._unpack = pack, unpack
         self._without = frozenset(without)
-        self._said = {"signals": {}, "attempts": {}}  # id → (place, salt, what is said as text)
+        self._said = {"signals": {}, "attempts": {}}  # id → (place, salt, what is said, packed)
         self._without_texts = []
 
     def get_ids(self, table):
@@ -255,7 +257,7 @@ class Rows:
             digests = {"name": content["name"]} if content.get("name") else {}
             for table, said in self._said.items():
                 for row in content.get(table, ()):
-                    said[row["id"]] = (place, salt, to_text(row))
+                    said[row["id"]] = (place, salt, self._pack(row))
                     digests.update({f"{table}.{row['id']}.{name}": row[name] for name in PRIVATE.intersection(row)})
         except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
             chain.complain(UNREADABLE, **place)
@@ -278,17 +280,17 @@ class Rows:
         :param dict row: its columns
         """
         row_id = row["id"]
-        place, salt, text = self._said[table].pop(row_id, (None, None, None))
+        place, salt, kept = self._said[table].pop(row_id, (None, None, None))
         where = {"signal" if table == "signals" else "attempt": row_id}
         if place is None:
             if is_evidence(table, row):
                 self.chain.complain(_("The ledger has no entry about it"), **where)
             return
-        said = json.loads(text)
-        if said.get("company_id") != self.chain.company_id:
-            # it went to another company, whose chain goes on
+        said, now = self._unpack(kept), conceal(table, row, salt)
+        # or it went to another company, whose chain goes on
+        if now == said or said.get("company_id") != self.chain.company_id:
             return
-        for name in _find_differences(table, conceal(table, row, salt), said, salt) - self._without:
+        for name in _find_differences(table, now, said, salt) - self._without:
             problem = _("%(column)s is not what the ledger says").fill_in(column=name)
             self.chain.complain(problem, **where, **place)
 
@@ -298,10 +300,10 @@ class Rows:
             if place.get("number") not in self.chain.erased:
                 self.chain.complain(_("Its private texts are missing"), **place)
         for table, label in (("signals", "signal"), ("attempts", "attempt")):
-            for row_id, (place, _salt, text) in self._said[table].items():
+            for row_id, (place, _salt, kept) in self._said[table].items():
                 if table == "attempts" and row_id in self.chain.deleted:
                     continue
-                if json.loads(text).get("company_id") == self.chain.company_id:
+                if self._unpack(kept).get("company_id") == self.chain.company_id:
                     self.chain.complain(
                         _("It is missing, but the ledger has an entry about it"), **{label: row_id}, **place
                     )
