@@ -481,7 +481,7 @@ class _Shop:
             {
                 "move_type": "out_refund",
                 "partner_id": self.ref("partner_cloudprinter").id,
-                "invoice_date": self.now - timedelta(days=20),
+                "invoice_date": self.now - timedelta(days=35),  # in a month that is over
                 "invoice_line_ids": [Command.create({"name": "Claim: one poster was creased", "price_unit": 6.9})],
             }
         )
