@@ -262,12 +262,13 @@ class CloudprinterOrderFile(models.Model):
         self._attach(target.read(), facts)
 
     def _attach(self, content, facts):
-        """Attach the content, and compare what was read of it with what was ordered.
+        """Attach the content instead of what was there, and compare what was read of it with what was ordered.
 
         :param facts: see `preflight.read_raw`, or None if it was not read
         """
         # Odoo must not resize images that are print files
         attachments = self.env["ir.attachment"].sudo().with_context(image_no_postprocess=True)
+        self.attachment_id.unlink()
         attachment = attachments.create(self._prepare_attachment(content))
         self.write(
             {
@@ -276,6 +277,9 @@ class CloudprinterOrderFile(models.Model):
                 "problem_source": False,
                 "size": len(content),
                 "attachment_id": attachment.id,
+                "facts": False,
+                "findings": False,
+                "check_state": False,
             }
         )
         if facts:

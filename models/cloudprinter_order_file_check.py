@@ -41,7 +41,7 @@ class CloudprinterOrderFile(models.Model):
     findings = fields.Json(readonly=True)  # name of the check → list of [code, values, ranges]
     check_state = fields.Selection(
         [
-            ("passed", "As Ordered"),
+            ("passed", "Sound"),
             ("unknown", "Not Checked"),
             ("doubt", "Needs a Look"),
             ("wrong", "Wrong"),
@@ -49,7 +49,8 @@ class CloudprinterOrderFile(models.Model):
         ],
         "Check",
         readonly=True,
-        help="As Ordered: the structure of the file is sound, and pages and sizes are as ordered. It is not rendered.",
+        help="Sound: the structure of the file is sound, and nothing differs from what was ordered, as far as that is known."
+        " It is not rendered.",
     )
     check_summary = fields.Char("What Was Found", compute="_compute_check_summary")
     check_list = fields.Html("Checks", compute="_compute_check_summary", sanitize=False)

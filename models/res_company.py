@@ -190,6 +190,11 @@ class ResCompany(models.Model):
             self._cloudprinter_retry_now()
         if "cloudprinter_short_tolerance" in vals:
             self.env["cloudprinter.signal"]._follow_settings()
+        if "cloudprinter_preflight" in vals:
+            # also those of branches
+            self.env["cloudprinter.order.document"].sudo().search(
+                [("state", "=", "waiting"), ("failure_type", "=", "wrong_files")]
+            )._process_again()
         return res
 
     def _create(self, data_list):

@@ -199,6 +199,13 @@ class TestHold(CheckCase):
         self.send()
         self.assertTrue(document.activity_ids, "long before the 15 minutes are over")
 
+    def test_held_no_longer(self):
+        """The order goes on when the company no longer holds such orders."""
+        document = self.take_files(self.short)
+        self.company.cloudprinter_preflight = "inform"
+        self.run_worker()
+        self.assertEqual(document.state, "done")
+
     def test_doubt_does_not_hold(self):
         document = self.take_files(make_pdf(24, 210, 297))
         self.assertEqual((document.state, document.order_id.item_ids.attention), ("done", "file_doubt"))
@@ -286,6 +293,15 @@ class TestUpload(CheckCase):
         self.upload(document.order_id.item_ids, self.right)
         self.run_worker()
         self.assertEqual((document.state, document.order_id.file_ids.check_state), ("done", "passed"))
+
+    def test_corrected(self):
+        """The corrected file takes the place of the wrong one, and the order goes on."""
+        self.hold()
+        document = self.take_files(self.short)
+        file = document.order_id.file_ids
+        self.assertEqual(self.upload(document.order_id.item_ids, self.right), file)
+        self.run_worker()
+        self.assertEqual((document.state, file.check_state, file.attachment_id.raw), ("done", "passed", self.right))
 
     def test_item_without_a_document(self):
         """The product says what is expected; what was ordered is not known."""

@@ -13,7 +13,7 @@ TYPES = [("product", "The only file"), ("cover", "Cover"), ("book", "Pages")]
 
 
 class CloudprinterFileUpload(models.TransientModel):
-    """Dialog in which a user uploads a print file that was not fetched, to have it checked and kept with the item."""
+    """Dialog in which a user uploads a print file that was not fetched, or a corrected one, to have it checked."""
 
     _name = "cloudprinter.file.upload"
     _description = "Upload a Print File"
@@ -22,8 +22,8 @@ class CloudprinterFileUpload(models.TransientModel):
     file_id = fields.Many2one(
         "cloudprinter.order.file",
         "Instead of",
-        domain="[('item_id', '=', item_id), ('state', '!=', 'fetched')]",
-        help="The file of the order that could not be fetched.",
+        domain="[('item_id', '=', item_id), '|', ('state', '!=', 'fetched'), ('check_state', 'in', ('doubt', 'wrong'))]",
+        help="The file of the order that could not be fetched, or is wrong.",
     )
     type = fields.Selection(TYPES, required=True, default="product")
     content = fields.Binary("File", attachment=False)
@@ -32,7 +32,7 @@ class CloudprinterFileUpload(models.TransientModel):
     @api.model
     def _open(self, item):
         """Open the dialog for an item."""
-        missing = item.file_ids.filtered(lambda file: file.state != "fetched")
+        missing = item.file_ids.filtered(lambda file: file.state != "fetched" or file.check_state == "wrong")
         dialog = self.create({"item_id": item.id, "file_id": missing[:1].id})
         return dialog._get_records_action(name=self.env._("Upload a Print File"), target="new")
 
@@ -60,15 +60,15 @@ class CloudprinterFileUpload(models.TransientModel):
         return file.sudo(False)._get_records_action(name=file.display_name)
 
     def _get_file(self):
-        """Return the file record: the one that was not fetched, or a new one.
+        """Return the file record: the one that was not fetched or is wrong, or a new one.
 
-        :raises UserError: the file was fetched meanwhile, or belongs to another item
+        :raises UserError: the file was fetched and is right meanwhile, or belongs to another item
         """
         item, file = self.item_id.sudo(), self.file_id.sudo()
         if not file:
             extension = (self.name or "").rpartition(".")[2]
             values = {"order_id": item.order_id.id, "item_id": item.id, "type": self.type, "format": extension[:10]}
             return file.create(values)
-        if file.item_id != item or file.state == "fetched":
+        if file.item_id != item or (file.state == "fetched" and file.check_state not in ("doubt", "wrong")):
             raise UserError(self.env._("This has already been handled. Reload the page."))
         return file
