@@ -125,8 +125,12 @@ class CloudprinterItem(models.Model):
             back = item.move_ids.filtered(lambda move: move.state == "done" and move.location_id.usage == "customer")
             values = {"shipped_date": date, "is_returned": bool(back)}
             changed = {name: value for name, value in values.items() if item[name] != value}
+            # as if computed: they follow from the same documents as the stage, and share its UPDATE
+            with self.env.protecting([item._fields[name] for name in changed], item):
+                for name, value in changed.items():
+                    item[name] = value
             if changed:
-                item.sudo().write(changed)
+                item.modified(changed)
 
     def _report_before(self, known):
         """Record what was reported to Cloudprinter before Odoo did so: none of it is sent, what follows is.
