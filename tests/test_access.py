@@ -46,7 +46,7 @@ class Screen:
         getattr(self, f"_open_{view_type}")(arch, list(domain), records, view_id)
 
     def _open_form(self, arch, domain, records, view_id):
-        if not records and not self.prefix:
+        if not records and not self.prefix and self.model.has_access("create"):
             Form(self.model, view=view_id or None)
         for record in records or ():
             record.web_read(self.get_specification(arch, self.model._name))
@@ -247,7 +247,9 @@ class TestScreens(AccessCase):
         self.assertEqual(action["type"], "ir.actions.act_window")
         names = {"uid": user.id, "context_today": date.today, "allowed_company_ids": user.company_ids.ids}
         context, domain = (
-            safe_eval(action[name] or empty, dict(names)) if isinstance(action[name], str) else action[name]
+            safe_eval(action.get(name) or empty, dict(names))
+            if isinstance(action.get(name, ""), str | bool)
+            else action[name]
             for name, empty in (("context", "{}"), ("domain", "[]"))
         )
         model = self.env[action["res_model"]].with_user(user).with_context(**context)
@@ -326,6 +328,16 @@ class TestCompanies(AccessCase):
                 seen.add(model._name)
         return seen
 
+    def give_month_end(self, accountant):
+        """Given: a statement with a line of an order of this company, whose shipping is to be accrued."""
+        self.env["cloudprinter.closing"].with_user(accountant).action_open_month()
+        closing_list = self.env["cloudprinter.closing.list"].search([], limit=1)
+        self.env["cloudprinter.closing.line"].create({"list_id": closing_list.id, "part": "order"})
+        self.env["cloudprinter.statement.column"].create({"name": "our id", "column": "order"})
+        text = "Order;Items;Shipping\n123456780000;1.00;0.00"
+        dialog = self.env["cloudprinter.statement.import"].with_user(accountant).create({"text": text})
+        dialog.action_import()
+
     def test_nothing_of_another_company(self):
         self.work()
         self.check_work()
@@ -337,6 +349,7 @@ class TestCompanies(AccessCase):
         self.assertTrue({"cloudprinter.order", "cloudprinter.request", "cloudprinter.lead.time"} <= everything)
         self.assertFalse(self.read_all(stranger))
         here = new_test_user(self.env, login="cp_here", groups=groups)
+        self.give_month_end(here)
         self.assertEqual(self.read_all(here), everything, "it is not for want of rows")
 
     def test_dialog_tells_nothing_of_another_company(self):

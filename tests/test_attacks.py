@@ -186,7 +186,7 @@ class TestManager(IntakeCase):
             (order.item_ids[:1], {"original_item_id": order.item_ids[1:2].id}),
             (order.item_ids[:1], {"changed_by_update": True}),
         ):
-            with self.subTest(values), self.assertRaises(AccessError):
+            with self.subTest(values), self.assertRaises(UserError):
                 record.with_user(self.app).write(values)
         with self.assertRaises(AccessError):
             order.with_user(self.app).create({"name": "9", "document_id": document.id})

@@ -137,7 +137,7 @@ class TestCanceled(TransferCase):
         item = self.sell_one()
         self.cancel_sale(item)
         canceled = self.get_outbox(item, type="ItemCanceled").with_user(self.manager)
-        canceled.sudo().write({"cause": "CancelUserRequest", "message": "Canceled by phone."})
+        canceled.sudo()._update({"cause": "CancelUserRequest", "message": "Canceled by phone."})
         canceled.action_send()
         self.send()
         self.assert_received(item, ["ItemRegistered", "ItemCanceled"])

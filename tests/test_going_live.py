@@ -179,7 +179,7 @@ class TestLink(GoingLiveCase):
         self.assertEqual((signal.attempt_count, signal.answer, signal.waits_for), (0, False, False))
         self.assertEqual(signal.user_id, self.manager)
         with self.assertRaises(AccessError):
-            signal.sudo()._update({"type": "ItemShipped"})
+            signal.sudo().write({"type": "ItemShipped"})
         self.produce(item.production_ids)
         self.send()
         self.assertEqual(self.get_outbox(item).mapped("number"), [0, 1, 2], "numbers have no gap")
