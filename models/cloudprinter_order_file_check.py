@@ -49,8 +49,8 @@ class CloudprinterOrderFile(models.Model):
         ],
         "Check",
         readonly=True,
-        help="Sound: the structure of the file is sound, and nothing differs from what was ordered, as far as that is known."
-        " It is not rendered.",
+        help="Sound: the structure of the file is sound, and nothing differs from what was ordered, as far as that is"
+        " known. It is not rendered.",
     )
     check_summary = fields.Char("What Was Found", compute="_compute_check_summary")
     check_list = fields.Html("Checks", compute="_compute_check_summary", sanitize=False)

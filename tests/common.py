@@ -100,7 +100,9 @@ class SignalCase(TransactionCase):
     @classmethod
     def queue_signals(cls, items, *types):
         """Queue signals of these types, all of the first item before those of the next; return them."""
-        return cls.env["cloudprinter.signal"]._insert([{"item_id": i.id, "type": kind} for i in items for kind in types])
+        return cls.env["cloudprinter.signal"]._insert(
+            [{"item_id": i.id, "type": kind} for i in items for kind in types]
+        )
 
     def given_stranger(self, groups):
         """Return a user with these groups who belongs to another company only."""

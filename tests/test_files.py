@@ -55,7 +55,9 @@ class FilesCase(CloudprinterCase):
 
     def given_failed(self, file, **values):
         """Let the file fail for good."""
-        file.write({"state": "error", "failure_type": "download", "problem_source": "No.", "attempt_count": 5, **values})
+        file.write(
+            {"state": "error", "failure_type": "download", "problem_source": "No.", "attempt_count": 5, **values}
+        )
 
     def get_triggers(self):
         cron = self.env.ref("cloudprinter.ir_cron_fetch")

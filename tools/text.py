@@ -51,7 +51,7 @@ def translate(env, words):
 
 
 def to_json(text):
-    """Return what is stored of a text that each user reads in their language: a str, or [source, values] of a `Text`."""
+    """Return what is stored of a text, so that each user reads it in their language: str, or [source, values]."""
     if isinstance(text, Text):
         return [text.source, {name: to_json(value) for name, value in text.values.items()}]
     return str(text)

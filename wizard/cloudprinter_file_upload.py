@@ -22,7 +22,8 @@ class CloudprinterFileUpload(models.TransientModel):
     file_id = fields.Many2one(
         "cloudprinter.order.file",
         "Instead of",
-        domain="[('item_id', '=', item_id), '|', ('state', '!=', 'fetched'), ('check_state', 'in', ('doubt', 'wrong'))]",
+        domain="[('item_id', '=', item_id), '|', ('state', '!=', 'fetched'),"
+        " ('check_state', 'in', ('doubt', 'wrong'))]",
         help="The file of the order that could not be fetched, or is wrong.",
     )
     type = fields.Selection(TYPES, required=True, default="product")
