@@ -172,12 +172,16 @@ class Store:
                 page_size=1000,
             )
 
-    def get_waiting(self, after, at_most):
-        """Return the oldest entries without a number whose id is greater than `after`."""
-        return self._read(
-            ENTRY,
-            f"SELECT {', '.join(ENTRY)} FROM cloudprinter_ledger_entry"
-            " WHERE number IS NULL AND id > %(after)s ORDER BY id LIMIT %(limit)s",
+    def get_waiting_company_ids(self):
+        """Return the companies that have entries without a number."""
+        rows = self._run("SELECT DISTINCT company_id FROM cloudprinter_ledger_entry WHERE number IS NULL")
+        return [row[0] for row in rows]
+
+    def get_waiting(self, company_id, after, at_most):
+        """Return the company's oldest entries without a number whose id is greater than `after`."""
+        return self._read_entries(
+            "number IS NULL AND company_id = %(company)s AND id > %(after)s ORDER BY id LIMIT %(limit)s",
+            company=company_id,
             after=after,
             limit=at_most,
         )
@@ -359,9 +363,15 @@ class Store:
             last = rows[-1][0]
         lost = self._run(
             """
-            SELECT order_id FROM cloudprinter_signal WHERE order_id NOT IN (SELECT id FROM cloudprinter_order)
+            SELECT order_id
+              FROM cloudprinter_signal signal
+             WHERE order_id IS NOT NULL
+               AND NOT EXISTS (SELECT FROM cloudprinter_order WHERE id = signal.order_id)
              UNION
-            SELECT order_id FROM cloudprinter_ledger_entry WHERE order_id NOT IN (SELECT id FROM cloudprinter_order)
+            SELECT order_id
+              FROM cloudprinter_ledger_entry entry
+             WHERE order_id IS NOT NULL
+               AND NOT EXISTS (SELECT FROM cloudprinter_order WHERE id = entry.order_id)
             """
         )
         if lost:

@@ -1,11 +1,16 @@
 import json
+import logging
 from collections import defaultdict
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.modules import Manifest
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ..ledger import Store, make_entry, number_entries, verify
+from ..tools.discreet import discreet, log_failure
+
+_logger = logging.getLogger(__name__)
 
 WAITING_AT_ONCE = 1000
 KINDS = [
@@ -217,25 +222,37 @@ class CloudprinterLedgerEntry(models.Model):
     def _chain(self, own=()):
         """Number all entries that wait, then the sender's own.
 
+        Where the chain of a company cannot go on, its entries are kept without numbers, which the check reports:
+        signals are sent all the same, and the other companies' chains go on.
+
         :param own: entries that are not written yet
         """
-        store, heads, last = Store(self.env.cr), {}, 0
-        # from the last on, or PostgreSQL would pass over all that have got a number in this transaction
-        while waiting := store.get_waiting(last, WAITING_AT_ONCE):
-            self._number(store, waiting, heads)
-            store.number(waiting)
-            last = waiting[-1]["id"]
-        self._number(store, own, heads)
-        store.insert(own)
-        if heads:
-            store.write_heads(heads)
+        store, mine = Store(self.env.cr), defaultdict(list)
+        for entry in own:
+            mine[entry["company_id"]].append(entry)
+        for company_id in sorted({*mine, *store.get_waiting_company_ids()}):
+            try:
+                with discreet(self.env.cr), self.env.cr.savepoint(flush=False):
+                    self._chain_company(store, company_id, mine[company_id])
+            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                raise
+            except Exception:
+                log_failure(_logger, "Cloudprinter: the ledger of company %s cannot be continued", company_id)
+                for entry in mine[company_id]:
+                    entry.update(number=None, previous_hash=None, hash=None)
+                store.insert(mine[company_id])
 
     @api.model
-    def _number(self, store, entries, heads):
-        unknown = {entry["company_id"] for entry in entries} - heads.keys()
-        if unknown:
-            heads.update(store.get_heads(unknown))
-        store.insert(number_entries(entries, heads, self._make_begin))
+    def _chain_company(self, store, company_id, own):
+        heads, last = store.get_heads([company_id]), 0
+        # from the last on, or PostgreSQL would pass over all that have got a number in this transaction
+        while waiting := store.get_waiting(company_id, last, WAITING_AT_ONCE):
+            store.insert(number_entries(waiting, heads, self._make_begin))
+            store.number(waiting)
+            last = waiting[-1]["id"]
+        store.insert(number_entries(own, heads, self._make_begin))
+        store.insert(own)
+        store.write_heads(heads)
 
     @api.model
     def _make_begin(self, company_id):
@@ -268,5 +285,5 @@ def read_private(entry):
     """Return the private texts of an entry, none if they cannot be read."""
     try:
         return dict(json.loads(entry["private"] or "{}"))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return {}

@@ -105,9 +105,13 @@ class CloudprinterSender(models.AbstractModel):
         ledger, run = self.env["cloudprinter.ledger"], self._make_run(keep_lock)
         # left over from an earlier run
         run.due.locked_order_ids.update(ledger._apply().signal_ids.order_id.ids)
-        ledger._expire()
-        self.env["cloudprinter.ledger.entry"]._chain()
-        self.env.flush_all()
+        try:
+            ledger._expire()
+            self.env["cloudprinter.ledger.entry"]._chain()
+            self.env.cr.commit()  # pylint: disable=invalid-commit
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            # this transaction began before the lock, perhaps while another sender was still running
+            self.env.cr.rollback()
         try:
             while True:
                 self._claim_all(run)

@@ -401,6 +401,28 @@ class TestTampering(LedgerCase):
                 self.assertEqual(item.signal_ids.state, "sent")
                 self.assertTrue(self.check())
 
+    def test_chain_that_cannot_go_on(self):
+        """Its signals are sent, its entries wait for numbers and private texts are not logged; other chains go on."""
+        other = self.env["res.company"].create({"name": "Other", "cloudprinter_signal_api_key": "1" * 32})
+        self.send()
+        self.execute(
+            "UPDATE cloudprinter_ledger_head SET number = 2147483647 WHERE company_id = %s", self.company.id
+        )
+        item = self.accept("on")
+        item.report_delay(24, "Secret reason")
+        other.cloudprinter_hold = False
+        with self.assertLogs("odoo", "ERROR") as logs:
+            self.send()
+        self.assertIn(f"the ledger of company {self.company.id} cannot be continued", logs.output[0])
+        self.assertNotIn("Secret reason", "".join(logs.output))
+        self.assertEqual(set(item.signal_ids.mapped("state")), {"sent"})
+        self.assertTrue(all(item.signal_ids.request_ids.mapped("applied")))
+        entries = self.get_entries(order_id=item.order_id.id)
+        self.assertEqual(set(entries.mapped("number")), {0})
+        self.assertTrue(all(self.env["cloudprinter.ledger.entry"].search([("company_id", "=", other.id)]).mapped("number")))
+        with self.later(minutes=20):
+            self.assertIn("number", str(self.check()))
+
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestDoors(LedgerCase):
