@@ -281,7 +281,7 @@ class CloudprinterStatement(models.Model):
         :param bool is_rest: other lines are about items of the order, so this one is about its freight
         """
         row = balances.get(order.id)
-        currency = self.env["res.currency"].browse(row["billing_currency_id"]) if row else self.currency_id
+        currency = self.env["res.currency"].browse(row and row["billing_currency_id"]) or self.currency_id
         figures = items.get(item.id) if item else row
         exact = lambda amount: Decimal(f"{currency.round(amount or 0):.{currency.decimal_places}f}")  # noqa: E731
         if not row or not figures:

@@ -59,7 +59,7 @@ class CloudprinterStatementLine(models.Model):
             "currency": "it was ordered in another currency",
             "repeated": "it is twice on the statement",
             "settled": "an earlier statement has it too",
-            "free": "it was canceled, or was a reorder or a test",
+            "free": "nothing is owed for it",
             "not_shipped": "it was not shipped in this period",
         }.get(
             self.category,

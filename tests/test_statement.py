@@ -2,12 +2,16 @@
 
 import base64
 import io
+import zipfile
 from datetime import datetime
 
 import openpyxl
 
+from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
+
+from odoo.addons.cloudprinter.tools.sheet import LINES_AT_MOST, SIZE_AT_MOST, WORKBOOK_AT_MOST
 
 from .test_billing import BillingCase
 
@@ -206,6 +210,7 @@ class TestStatement(StatementCase):
         for text, words in (
             ("Order;Amount\n7,00001E+11;7,00", "Import the file as it was sent"),
             ("Order;Amount\n1;seven", "Line 2: “seven” is not an amount"),
+            ("Order;Amount\n1;7,00\n2;", "Line 3 has no amount"),
             ("Order;Amount\n;7,00\n1;7,00", "neither an order nor an item"),
             ("Order;Amount;Currency\n1;7,00;XXY", "no currency XXY"),
             ("Order;Amount", "has no lines"),
@@ -216,6 +221,40 @@ class TestStatement(StatementCase):
         self.assertTrue(dialog.ask_mark)
         dialog.decimal_mark = ","
         self.assertEqual(dialog.action_import()["res_model"], "cloudprinter.statement")
+
+    def test_too_large_files(self):
+        """No line is left out silently."""
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("xl/worksheets/sheet1.xml", " " * (WORKBOOK_AT_MOST + 1))
+        for name, data in (
+            ("lines", b"Order;Amount" + b"\n1;7,00" * LINES_AT_MOST),
+            ("size", b" " * (SIZE_AT_MOST + 1)),
+            ("unpacked", stream.getvalue()),
+        ):
+            with self.subTest(name), self.assertRaisesRegex(UserError, "statements of shorter periods"):
+                self.put_in("", data=data)
+
+    def test_order_without_a_currency(self):
+        """What was linked by hand has neither amounts nor a sales order."""
+        self.env["cloudprinter.order"].create({"name": "1", "item_ids": [Command.create({"name": "11"})]})
+        self.assertEqual(self.match("Order;Amount\n1;11,20"), ["free"])
+
+    def test_headings_that_are_alike(self):
+        dialog = self.put_in("Auftrag;Betrag;BETRAG:\n1;11,20;1,00")
+        for column, kind in zip(dialog.column_ids, ("order", "total", "none")):
+            column.column = kind
+        action = dialog.action_import()
+        self.assertEqual(self.env[action["res_model"]].browse(action["res_id"]).amount_lines, 11.2)
+
+    def test_mappings_stay_in_their_company(self):
+        columns = self.env["cloudprinter.statement.column"].with_user(self.accountant)
+        mapping = columns.create({"name": "betrag", "column": "total"})
+        other = self.env["res.company"].create({"name": "Other Shop"})
+        with self.assertRaises(AccessError):
+            mapping.company_id = other
+        with self.assertRaises(AccessError):
+            columns.create({"name": "summe", "column": "total", "company_id": other.id})
 
     def test_only_accountants_and_only_their_company(self):
         self.place_shipped(7)
