@@ -143,6 +143,47 @@ class TestStatement(StatementCase):
         self.env.invalidate_all()
         self.assertTrue(order.with_user(self.auditor).is_settled)
 
+    def test_freight_settles_no_items(self):
+        order = self.place_shipped(7, 3)
+        self.bill(order)
+        self.put_in("Order;Item;Amount\n1;11;7,00\n1;;4,20").action_settle()
+        self.env.invalidate_all()
+        self.assertFalse(order.with_user(self.auditor).is_settled, "an item is open")
+        later = self.put_in("Order;Item;Amount\n1;12;3,00\n1;;4,20\n1;11;7,00")
+        self.assertEqual(later.line_ids.sorted("number").mapped("category"), ["equal", "settled", "settled"])
+        later.action_settle()
+        self.env.invalidate_all()
+        self.assertTrue(order.with_user(self.auditor).is_settled)
+
+    def test_an_order_settles_its_items(self):
+        order = self.place_shipped(7, 3)
+        self.bill(order)
+        self.put_in("Order;Amount\n1;14,20").action_settle()
+        self.assertEqual(self.match("Item;Amount\n12;3,00"), ["settled"])
+
+    def test_items_that_are_not_on_it(self):
+        order = self.place_shipped(7, 3)
+        whole = self.place_shipped(7, 3, order="2")
+        statement = self.put_in("Order;Item;Amount\n1;11;7,00\n1;;4,20\n2;;14,20")
+        found = self.env["cloudprinter.order"].search(statement.action_open_missing()["domain"])
+        self.assertEqual(found, order)
+        self.assertNotIn(whole, found)
+        self.put_in("Item;Amount\n12;3,00")
+        self.env.invalidate_all()
+        self.assertEqual(statement.missing_count, 0)
+
+    def test_what_was_accepted_changes(self):
+        """What a user accepted was another difference."""
+        order = self.place_shipped(7)
+        self.bill(order)
+        statement = self.put_in("Order;Amount\n1;10,00\n8;1,00")
+        statement.line_ids.action_accept()
+        statement.action_match()
+        self.assertEqual(statement.line_ids.mapped("is_accepted"), [True, True])
+        self.mark(order.item_ids, stage="canceled")
+        statement.action_match()
+        self.assertEqual(statement.line_ids.sorted("number").mapped("is_accepted"), [False, True])
+
     def test_freight_on_a_later_statement(self):
         order = self.place_shipped(7)
         self.bill(order)
@@ -166,6 +207,18 @@ class TestStatement(StatementCase):
             less.action_create_credit_note()
         action = not_invoiced.action_create_invoices()
         self.assertEqual(self.env["account.move"].browse(action["res_id"]).amount_untaxed, 11.2)
+
+    def test_credit_note_has_the_taxes_of_the_item(self):
+        included = self.env["account.tax"].create(
+            {"name": "25 %", "amount": 25, "price_include_override": "tax_included"}
+        )
+        order = self.place_shipped(7, tax=included, prices=[8.75], freight=0)
+        order.sale_order_ids.order_line = [Command.create({"display_type": "line_section", "name": "S", "sequence": 0})]
+        self.bill(order)
+        action = self.put_in("Order;Amount\n1;6,00").line_ids.action_create_credit_note()
+        move = self.env["account.move"].browse(action["res_id"])
+        self.assertEqual((move.amount_untaxed, move.amount_tax), (1, 0.25))
+        self.assertEqual(move.invoice_line_ids.tax_ids, included)
 
     def test_self_billing(self):
         """The statement's number is set on one invoice of all its orders."""
@@ -266,7 +319,7 @@ class TestStatement(StatementCase):
         for call in ("action_settle", "action_match", "action_create_invoice"):
             with self.assertRaises(AccessError):
                 getattr(statement.with_user(self.auditor), call)()
-        for values in ({"state": "settled"}, {"checksum": "x"}):
+        for values in ({"state": "settled"}, {"checksum": "x"}, {"move_id": 1}):
             with self.assertRaises(UserError):
                 statement.write(values)
         with self.assertRaises(AccessError):

@@ -103,7 +103,20 @@ class TestStatementValues(BaseCase):
             self.assertEqual(parse_amount(text, mark), Decimal(amount), text)
         for text in ("", "  ", "-"):
             self.assertIsNone(parse_amount(text, ","), text)
-        for text in ("12,34,56", "1.23,4", "twelve", "1.2.3", "12 34", "EUR", "1,5 USD EUR", ",", "=A1", "1e5", "-(3)", "(-3)"):
+        for text in (
+            "12,34,56",
+            "1.23,4",
+            "twelve",
+            "1.2.3",
+            "12 34",
+            "EUR",
+            "1,5 USD EUR",
+            ",",
+            "=A1",
+            "1e5",
+            "-(3)",
+            "(-3)",
+        ):
             with self.subTest(text=text), self.assertRaises(ValueError):
                 parse_amount(text, ",")
 
