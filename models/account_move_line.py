@@ -23,6 +23,8 @@ class AccountMoveLine(models.Model):
     @api.constrains("cloudprinter_order_id")
     def _check_cloudprinter_order_id(self):
         for line in self:
+            # Odoo checks constraints with all rights; a user may only choose an order that they can read
+            line.cloudprinter_order_id.sudo(False).check_access("read")
             order = line.cloudprinter_order_id.sudo()
             if order and order.company_id.root_id != line.company_id.sudo().root_id:
                 raise ValidationError(

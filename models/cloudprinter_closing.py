@@ -82,17 +82,33 @@ class CloudprinterClosing(models.Model):
 
     @api.model
     def action_open_month(self):
-        """Open the last month that is over, with its lists as they are now."""
+        """Open the last month that is over, with its lists as they are now. Months that were skipped are created too.
+
+        :raises UserError: the month does not exist, and the user may not create it
+        """
         zone = pytz.timezone(self.env.company._cloudprinter_zone())
         today = pytz.utc.localize(fields.Datetime.now()).astimezone(zone).date()
         last_day = today.replace(day=1) - timedelta(days=1)
-        closing = self.search([("company_id", "=", self.env.company.id), ("date", "=", last_day)])
-        if not closing and self.has_access("create"):
-            closing = self.create({"date": last_day})
-        closing._refresh()
+        own = [("company_id", "=", self.env.company.id)]
+        newest = self.search([*own, ("date", "<=", last_day)], limit=1)
+        missing = self._get_days_until(last_day, newest.date)
+        if missing and not self.has_access("create"):
+            raise UserError(self.env._("An accountant has not opened this month yet."))
+        values = [{"company_id": self.env.company.id, "date": day} for day in missing]
+        opened = self.create(values) if missing else newest
+        opened._refresh()
         # changes of the month before are shown there
-        self.search([("date", "<", last_day), ("state", "=", "closed")], limit=1)._refresh()
-        return closing._get_records_action(name=self.env._("Month-End"))
+        self.search([*own, ("date", "<", last_day), ("state", "=", "closed")], limit=1)._refresh()
+        return opened[-1]._get_records_action(name=self.env._("Month-End"))
+
+    def _get_days_until(self, last_day, newest=None):
+        """Return the last days of the months after `newest` up to `last_day`; only `last_day` if there was none."""
+        days = []
+        day = last_day
+        while day > newest if newest else not days:
+            days.append(day)
+            day = day.replace(day=1) - timedelta(days=1)
+        return days[::-1]
 
     def action_refresh(self):
         """Read the lists again. Of a closed month, compare them with the rows that were kept."""

@@ -45,6 +45,10 @@ class CloudprinterClosingLine(models.Model):
             self.kind, self.part, self.order_id.id, self.item_id.id, self.move_line_id.id, self.statement_id.id,
         )  # fmt: skip
 
+    def _is_kept(self):
+        """Return whether the row was there when its month was closed."""
+        return self.closing_id.state == "closed" and self.change != "new"
+
     def _write_now(self, amount):
         """Write what the amount is now, None if the row would no longer be there."""
         if self.change == "new" and amount is None:

@@ -41,4 +41,5 @@ class CloudprinterClosingList(models.Model):
         self.ensure_one()
         if self.kind == "credit_note" and self.state == "draft":
             return self.env["account.move.line"].action_cloudprinter_unassigned()
-        return {**self.line_ids._get_action(), "name": dict(KINDS)[self.kind]}
+        kinds = dict(self._fields["kind"]._description_selection(self.env))
+        return {**self.line_ids._get_action(), "name": kinds[self.kind]}

@@ -9,6 +9,7 @@ from odoo.addons.account.models.account_move import PAYMENT_STATE_SELECTION
 from odoo.addons.sale.models.sale_order import INVOICE_STATUS
 
 from .cloudprinter_balance import ORDER_COLUMNS
+from .cloudprinter_statement_line import WHOLE
 
 ACCOUNTANTS = "account.group_account_invoice,account.group_account_readonly"
 SHIPPING = ("shipped_date", "shipped_day", "is_returned")
@@ -156,8 +157,7 @@ class CloudprinterOrder(models.Model):
         settled = Domain("is_settled", "=", True)
         open_items = Domain("stage", "!=", "canceled") & Domain("statement_line_ids", "not any", settled)
         domain = Domain("statement_line_ids", "any", settled) & (
-            Domain("statement_line_ids", "any", settled & Domain("item_id", "=", False))
-            | Domain("item_ids", "not any", open_items)
+            Domain("statement_line_ids", "any", settled & WHOLE) | Domain("item_ids", "not any", open_items)
         )
         return Domain.OR(domain if wanted else ~domain for wanted in value)
 

@@ -4,9 +4,14 @@ from markupsafe import Markup
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 from odoo.tools import formatLang
 
 from ..statement import CATEGORIES, Facts, categorize
+from ..tools.rights import check_values
+from .cloudprinter_statement_line import WHOLE
+
+OWED = ("owed_items", "owed_freight")
 
 
 class CloudprinterStatement(models.Model):
@@ -75,33 +80,54 @@ class CloudprinterStatement(models.Model):
             opening = f"Please check these lines of your statement {statement.name}:"
             statement.query_text = "\n".join([opening, "", *texts]) if texts else False
 
-    @api.depends("date_from", "date_to", "line_ids.order_id")
+    @api.depends("date_from", "date_to", "line_ids.order_id", "line_ids.item_id", "line_ids.is_freight")
     def _compute_missing_count(self):
         for statement in self:
             domain = statement._get_missing_domain()
             statement.missing_count = self.env["cloudprinter.order"].search_count(domain)
 
     def _get_missing_domain(self):
-        """Return the domain of the orders that were shipped in the period and are on no statement."""
+        """Return the domain of the orders that were shipped in the period, with an item that is on no statement."""
+        items = Domain("stage", "!=", "canceled") & Domain("statement_line_ids", "=", False)
         return [
             ("company_id", "=", self.company_id.id),
             ("shipped_day", ">=", self.date_from),
             ("shipped_day", "<=", self.date_to),
-            ("statement_line_ids", "=", False),
+            ("statement_line_ids", "not any", WHOLE),
+            ("item_ids", "any", items),
             ("amount_owed", ">", 0),
         ]
 
     def write(self, vals):
-        if "settled" in self.mapped("state") and not vals.keys() <= {"move_id"}:
+        if "settled" in self.mapped("state"):
             raise UserError(self.env._("This statement is settled, and can no longer be changed."))
         if not {"attachment_id", "checksum", "company_id", "state"}.isdisjoint(vals):
             raise UserError(self.env._("Import the file, and settle the statement with its own button."))
+        check_values(self, vals)
         return super().write(vals)
+
+    def unlink(self):
+        self.check_access("unlink")
+        # users may not delete rows; those of open months follow the statements
+        self.sudo()._get_month_end_rows().filtered(lambda row: not row._is_kept()).unlink()
+        return super().unlink()
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_settled(self):
         if "settled" in self.mapped("state"):
             raise UserError(self.env._("A settled statement cannot be deleted."))
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_closed(self):
+        kept = self.sudo()._get_month_end_rows().filtered(lambda row: row._is_kept())
+        if kept:
+            months = ", ".join(kept.closing_id.mapped("display_name"))
+            raise UserError(
+                self.env._("This statement cannot be deleted: it is in a month-end that is closed (%s).", months)
+            )
+
+    def _get_month_end_rows(self):
+        return self.env["cloudprinter.closing.line"].search([("statement_id", "in", self.ids)])
 
     def _keep_file(self, name, data):
         """Keep the file of which the statement was made."""
@@ -145,7 +171,7 @@ class CloudprinterStatement(models.Model):
         return {**action, "domain": [("statement_id", "=", self.id)]}
 
     def action_open_missing(self):
-        """Show the orders that were shipped in the period and are on no statement."""
+        """Show the orders that were shipped in the period, with an item that is on no statement."""
         action = self.env["ir.actions.act_window"]._for_xml_id("cloudprinter.cloudprinter_order_reconcile_action")
         return {**action, "domain": self._get_missing_domain(), "context": {}}
 
@@ -169,7 +195,7 @@ class CloudprinterStatement(models.Model):
                     )
                 )
             moves.write({"ref": self.name, "payment_reference": self.name})
-        self.move_id = moves[:1]
+        super().write({"move_id": moves[:1].id})
         return moves._get_records_action(name=self.env._("Invoices"))
 
     # === matching === #
@@ -180,8 +206,12 @@ class CloudprinterStatement(models.Model):
         lines = self.sudo().line_ids.sorted(lambda line: (line.number, line.id))
         for line, values in zip(lines, self._match_rows(lines)):
             current = {"category": line.category, "order_id": line.order_id.id, "item_id": line.item_id.id}
-            current |= {"owed_items": line.owed_items, "owed_freight": line.owed_freight}
+            current |= {name: line[name] for name in ("is_freight", *OWED)}
+            values |= {name: line.currency_id.round(values[name]) for name in OWED}
             changed = {name: value for name, value in values.items() if current[name] != value}
+            if not changed.keys().isdisjoint(("category", *OWED)):
+                # a user accepted something else
+                changed["is_accepted"] = False
             if changed:
                 line.write(changed)
 
@@ -194,25 +224,29 @@ class CloudprinterStatement(models.Model):
         found = self._find_orders(rows)
         orders = self.env["cloudprinter.order"].sudo().union(*(order for order, _item in found))
         balances, items = self._read_balances(orders)
-        before = self._find_settled(orders)
+        settled = self._find_settled(orders)
+        before = {(line.order_id.id, line.item_id.id) for line in settled}
+        whole = set(settled.filtered("is_whole").order_id.ids)
         # their items have lines of their own, here or on an earlier statement
         apart = {order.id for order, item in found if item} | {order_id for order_id, item_id in before if item_id}
         seen, result = set(), []
         for row, (order, item) in zip(rows, found):
             own = order.company_id == self.company_id
             key = (order.id, item.id) if order else None
+            is_freight = own and not item and order.id in apart
             facts = Facts(
                 known=bool(order),
                 own_company=own,
                 repeated=key in seen,
-                settled=key in before or (order.id, False) in before,
-                **(self._collect_facts(row, order, item, balances, items, order.id in apart) if own else {}),
+                settled=key in before or order.id in whole,
+                **(self._collect_facts(row, order, item, balances, items, is_freight) if own else {}),
             )
             seen.add(key)
             result.append(
                 {
                     "order_id": order.id if own else False,
                     "item_id": item.id if own else False,
+                    "is_freight": is_freight,
                     "category": categorize(facts),
                     "owed_items": float(facts.owed_items),
                     "owed_freight": float(facts.owed_freight),
@@ -269,19 +303,19 @@ class CloudprinterStatement(models.Model):
         return by_order, by_item
 
     def _find_settled(self, orders):
-        """Return what other statements have settled: (order id, item id or False)."""
-        lines = self.env["cloudprinter.statement.line"].search(
-            [("order_id", "in", orders.ids), ("is_settled", "=", True), ("statement_id", "!=", self.id)]
+        """Return the lines of other statements that have settled something of these orders."""
+        return self.env["cloudprinter.statement.line"].search_fetch(
+            [("order_id", "in", orders.ids), ("is_settled", "=", True), ("statement_id", "!=", self.id)],
+            ["order_id", "item_id", "is_freight"],
         )
-        return {(line.order_id.id, line.item_id.id) for line in lines}
 
-    def _collect_facts(self, line, order, item, balances, items, is_rest):
+    def _collect_facts(self, line, order, item, balances, items, is_freight):
         """Return the facts about a line of the company's own.
 
-        :param bool is_rest: other lines are about items of the order, so this one is about its freight
+        :param bool is_freight: other lines are about items of the order, so this one is about its freight
         """
         row = balances.get(order.id)
-        currency = self.env["res.currency"].browse(row["billing_currency_id"]) if row else self.currency_id
+        currency = self.env["res.currency"].browse(row and row["billing_currency_id"]) or self.currency_id
         figures = items.get(item.id) if item else row
         exact = lambda amount: Decimal(f"{currency.round(amount or 0):.{currency.decimal_places}f}")  # noqa: E731
         if not row or not figures:
@@ -290,10 +324,10 @@ class CloudprinterStatement(models.Model):
             owed_items, owed_freight, invoiced = figures["amount_owed"], 0, figures["amount_invoiced"]
             is_shipped = figures["is_shipped"]
         else:
-            owed_items = 0 if is_rest else row["amount_owed_items"]
+            owed_items = 0 if is_freight else row["amount_owed_items"]
             owed_freight = row["amount_owed_freight"]
-            invoiced = owed_freight if is_rest and row["amount_open"] == 0 else row["amount_invoiced"]
-            is_shipped = row["has_left"] and (is_rest or not row["has_more"])
+            invoiced = owed_freight if is_freight and row["amount_open"] == 0 else row["amount_invoiced"]
+            is_shipped = row["has_left"] and (is_freight or not row["has_more"])
         return {
             "same_currency": line.currency_id == currency,
             "free": not owed_items and not owed_freight and bool(order),

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 
 from ..statement.table import normalize
+from ..tools.rights import check_values
 
 LABELS = [
     ("order", "Order ID"),
@@ -29,6 +30,10 @@ class CloudprinterStatementColumn(models.Model):
 
     _name_uniq = models.Constraint("unique (company_id, name)", "This heading is already mapped.")
 
+    def write(self, vals):
+        check_values(self, vals)
+        return super().write(vals)
+
     @api.model
     def _get_chosen(self, company):
         """Return how the company mapped headings: heading → column, "" to leave it out."""
@@ -39,11 +44,14 @@ class CloudprinterStatementColumn(models.Model):
     def _remember(self, company, chosen):
         """Remember how headings were mapped.
 
-        :param dict chosen: heading → column of `LABELS`
+        :param chosen: pairs of a heading and a column of `LABELS`; the first counts if headings differ only in case
+            and spaces, because such a file is read by the first of them
         """
         known = self.search([("company_id", "=", company.id)]).grouped("name")
-        for heading, column in chosen.items():
-            name = normalize(heading)
+        columns = {}
+        for heading, column in chosen:
+            columns.setdefault(normalize(heading), column)
+        for name, column in columns.items():
             if name in known:
                 known[name].column = column
             else:

@@ -1,7 +1,11 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 
 from ..statement import CATEGORIES, FITTING
+
+# lines that are about an order with all its items
+WHOLE = Domain("item_id", "=", False) & Domain("is_freight", "=", False)
 
 
 class CloudprinterStatementLine(models.Model):
@@ -23,6 +27,9 @@ class CloudprinterStatementLine(models.Model):
     invoice_ref = fields.Char("Invoice Number", readonly=True)
     order_id = fields.Many2one("cloudprinter.order", "Order", readonly=True, index="btree_not_null")
     item_id = fields.Many2one("cloudprinter.item", "Item", readonly=True, index="btree_not_null")
+    is_freight = fields.Boolean(
+        "Freight Only", readonly=True, help="The items of the order have their own lines, so this is its freight."
+    )
     currency_id = fields.Many2one("res.currency", readonly=True)
     has_parts = fields.Boolean(readonly=True, help="The line has items and freight apart.")
     amount_items = fields.Monetary("Items", readonly=True)
@@ -34,6 +41,7 @@ class CloudprinterStatementLine(models.Model):
     category = fields.Selection(
         [(category.name, category.label) for category in CATEGORIES], "Result", readonly=True, index=True
     )
+    is_whole = fields.Boolean(compute="_compute_is_whole")
     is_accepted = fields.Boolean("Accepted", readonly=True, help="A user accepted the line as the statement has it.")
     is_fine = fields.Boolean("In Order", compute="_compute_is_fine", store=True)
     is_settled = fields.Boolean("Settled", readonly=True)
@@ -43,6 +51,11 @@ class CloudprinterStatementLine(models.Model):
     def _compute_difference(self):
         for line in self:
             line.difference = line.amount - line.owed_items - line.owed_freight
+
+    @api.depends("order_id", "item_id", "is_freight")
+    def _compute_is_whole(self):
+        for line in self:
+            line.is_whole = line.order_id and not line.item_id and not line.is_freight
 
     @api.depends("category", "is_accepted")
     def _compute_is_fine(self):
@@ -59,7 +72,7 @@ class CloudprinterStatementLine(models.Model):
             "currency": "it was ordered in another currency",
             "repeated": "it is twice on the statement",
             "settled": "an earlier statement has it too",
-            "free": "it was canceled, or was a reorder or a test",
+            "free": "nothing is owed for it",
             "not_shipped": "it was not shipped in this period",
         }.get(
             self.category,
@@ -93,9 +106,9 @@ class CloudprinterStatementLine(models.Model):
         )
         if not order or self.move_id or self.currency_id.compare_amounts(self.difference, 0) >= 0 or not customer:
             raise UserError(self.env._("There is nothing to credit for this line."))
+        sale_line = self._find_sale_line()
+        net = -self.difference
         text = self.env._("Statement %(statement)s, line %(line)s", statement=self.statement_id.name, line=self.number)
-        # an amount without taxes cannot be entered with taxes that prices include
-        taxes = order.sudo().sale_order_ids.order_line[:1].tax_ids.filtered(lambda tax: not tax.price_include)
         move = self.env["account.move"].create(
             {
                 "move_type": "out_refund",
@@ -108,8 +121,8 @@ class CloudprinterStatementLine(models.Model):
                         {
                             "name": f"{text}\nCloudprinter {order.name}",
                             "quantity": 1,
-                            "price_unit": -self.difference,
-                            "tax_ids": [Command.set(taxes.ids)],
+                            "price_unit": sale_line._cloudprinter_get_price(net, quantity=1) if sale_line else net,
+                            "tax_ids": [Command.set(sale_line.tax_ids.ids)],
                             "cloudprinter_order_id": order.id,
                             "cloudprinter_is_claim": True,
                         }
@@ -119,3 +132,10 @@ class CloudprinterStatementLine(models.Model):
         )
         self.sudo().move_id = move
         return move._get_records_action(name=self.env._("Credit Note"))
+
+    def _find_sale_line(self):
+        """Return the line of the sales order that has the taxes of this line: that of its item, else the first."""
+        lines = self.order_id.sudo().sale_order_ids.order_line.filtered(
+            lambda line: not line.display_type and not line.is_downpayment
+        )
+        return (lines & self.item_id.sudo().sale_line_ids or lines)[:1]

@@ -104,12 +104,16 @@ class SaleOrderLine(models.Model):
                 return
         self.price_unit = price
 
-    def _cloudprinter_get_price(self, net):
-        """Return the unit price with which the line amounts to about `net`, with the taxes that a price includes."""
+    def _cloudprinter_get_price(self, net, quantity=None):
+        """Return the unit price with which the line amounts to about `net`, with the taxes that a price includes.
+
+        :param float quantity: of another line with the same taxes, which has no discount
+        """
         taxes = self.env["account.tax"]
-        quantity = self.product_uom_qty
+        discount = 0 if quantity else self.discount
+        quantity = quantity or self.product_uom_qty
         line = self._prepare_base_line_for_taxes_computation(
-            price_unit=net / quantity, discount=0, special_mode="total_excluded"
+            quantity=quantity, price_unit=net / quantity, discount=0, special_mode="total_excluded"
         )
         taxes._add_tax_details_in_base_line(line, self.company_id, rounding_method="round_globally")
         included = sum(
@@ -117,7 +121,7 @@ class SaleOrderLine(models.Model):
             for data in line["tax_details"]["taxes_data"]
             if data["tax"].price_include and not data["tax"].has_negative_factor
         )
-        return (net + included) / quantity / (1 - self.discount / 100)
+        return (net + included) / quantity / (1 - discount / 100)
 
     # === links === #
 

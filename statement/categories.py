@@ -17,7 +17,7 @@ class Facts:
     :param same_currency: it has the currency of the line
     :param repeated: an earlier line of the statement has the same id
     :param settled: an earlier statement has settled it
-    :param free: nothing is owed: it is canceled, a reorder or a test
+    :param free: nothing is owed: it is canceled, a reorder or a test, or has no amounts
     :param shipped: it was shipped by the end of the statement's period
     :param invoiced: what is owed for it is on posted invoices
     :param items: what the line says for items, None if it says only the total
@@ -74,7 +74,7 @@ CATEGORIES = (
     Category("currency", "Other Currency", lambda facts: not facts.same_currency),
     Category("repeated", "Twice on the Statement", lambda facts: facts.repeated),
     Category("settled", "Settled Before", lambda facts: facts.settled),
-    Category("free", "Canceled, Reorder or Test", lambda facts: facts.free),
+    Category("free", "Nothing Owed", lambda facts: facts.free),
     Category("not_shipped", "Not Shipped", lambda facts: not facts.shipped),
     Category("not_invoiced", "Matches, Not Invoiced", lambda facts: not facts.difference and not facts.invoiced),
     Category("equal", "Matches", lambda facts: not facts.difference),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from .categories import ROUNDING
 from .values import AmbiguousError, clean_id, find_mark, is_shortened, parse_amount
 
 # column → what its heading may be, in lower case
@@ -184,6 +185,6 @@ def _split(number, texts, items, freight, net, tax, total):
         items = net - freight
     elif freight is None and items is not None:
         freight = net - items
-    elif items is not None and items + freight != net:
+    elif items is not None and abs(items + freight - net) > ROUNDING:
         raise StatementError("sum", number, texts.get("net") or texts.get("total", ""))
     return items, freight, net

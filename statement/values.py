@@ -10,7 +10,8 @@ AROUND = " \u00a0\u202f\t\r\n"
 # 7,00001E+11, or 700001000000.0
 SHORTENED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+|[0-9]{6,}[.,]0+")
 SIGNS = "-−–"
-CURRENCY = re.compile("[A-Za-z]{1,3}|[$€£¥₩₹₺₽¢]")
+# letters within a number are none: `1e5` is not 15
+CURRENCY = re.compile("^(?:[A-Za-z]{1,3}|[$€£¥₩₹₺₽¢])|(?:[A-Za-z]{1,3}|[$€£¥₩₹₺₽¢])$")
 
 
 class AmbiguousError(ValueError):
@@ -41,17 +42,16 @@ def parse_amount(text, mark):
     :raises ValueError: it is not an amount, or has another decimal mark
     """
     number = text.strip(AROUND)
-    negative = number.startswith("(") and number.endswith(")")
-    if negative:
-        number = number[1:-1]
-    number = CURRENCY.sub("", number, count=1).strip(AROUND)
-    if number and (number[0] in SIGNS or number[-1] in SIGNS):
-        negative, number = not negative, number.strip(SIGNS + AROUND)
-    number = number.removeprefix("+")
-    if not number:
-        if text.strip(AROUND + SIGNS):
-            raise ValueError(text)
+    if not number.strip(AROUND + SIGNS):
         return None
+    in_brackets = number.startswith("(") and number.endswith(")")
+    # the sign may be on either side of the currency
+    outside, number = _take_sign(number[1:-1] if in_brackets else number)
+    within, number = _take_sign(CURRENCY.sub("", number, count=1))
+    minuses = in_brackets + outside + within
+    if minuses > 1:
+        raise ValueError(text)
+    number = number.removeprefix("+")
     other = MARKS[mark == MARKS[0]]
     whole, _mark, rest = number.partition(mark)
     if not re.fullmatch(rf"[0-9]+|[0-9]{{1,3}}(?:[{re.escape(GROUPING + other)}][0-9]{{3}})+|", whole):
@@ -60,7 +60,17 @@ def parse_amount(text, mark):
         raise ValueError(text)
     digits = re.sub("[^0-9]", "", whole)
     amount = Decimal(f"{digits or 0}.{rest or 0}")
-    return -amount if negative else amount
+    return -amount if minuses else amount
+
+
+def _take_sign(number):
+    """Return whether there is a minus in front of a number or behind it, and the rest."""
+    number = number.strip(AROUND)
+    if number.startswith(tuple(SIGNS)):
+        return True, number[1:].strip(AROUND)
+    if number.endswith(tuple(SIGNS)):
+        return True, number[:-1].strip(AROUND)
+    return False, number
 
 
 def find_mark(texts):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from odoo import Command
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, tagged
 from odoo.tools import float_compare, mute_logger
 
@@ -223,7 +223,15 @@ class TestBilling(BillingCase):
         other = self.env["res.company"].create({"name": "Other Shop"})
         order = self.env["cloudprinter.order"].create({"name": "9", "company_id": other.id})
         with self.assertRaises(ValidationError):
-            self.claim(3).sudo().cloudprinter_order_id = order
+            self.claim(3).with_env(self.env).cloudprinter_order_id = order
+
+    def test_credit_note_for_an_order_that_the_user_cannot_see(self):
+        branch = self.env["res.company"].create({"name": "Branch", "parent_id": self.company.id})
+        order = self.env["cloudprinter.order"].create({"name": "9", "company_id": branch.id})
+        line = self.claim(3)
+        with self.assertRaises(AccessError):
+            line.cloudprinter_order_id = order
+        line.with_env(self.env).cloudprinter_order_id = order
 
     def test_fully_credited(self):
         """M-8"""

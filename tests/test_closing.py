@@ -6,7 +6,7 @@ from dateutil.relativedelta import relativedelta
 from freezegun import freeze_time
 from lxml import html
 
-from odoo import fields
+from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, tagged
 from odoo.tools import file_open
@@ -113,6 +113,55 @@ class TestClosing(StatementCase):
         )
         self.assertEqual((kept.amount, kept.amount_now), (7, 0), "what was closed is kept")
         self.assertEqual(self.get_lists(closing)["to_accrue"], (2, f"{self.own.name} 11.20"))
+
+    def test_statement_that_is_listed(self):
+        """A draft can be deleted and imported again, unless a closed month has it."""
+        text = "Order;Amount\nx;5,00"
+        statement = self.put_in(text)
+        closing = self.open()
+        self.assertIn("statement", self.get_lists(closing))
+        statement.unlink()
+        self.assertEqual(self.get_lists(closing), {})
+        statement = self.put_in(text)
+        closing.action_refresh()
+        self.explain(closing)
+        closing.action_close()
+        with self.assertRaisesRegex(UserError, "closed \\(2027-11\\)"):
+            statement.unlink()
+        late = self.put_in("Order;Amount\ny;5,00")
+        closing.action_refresh()
+        self.assertEqual(closing.change_count, 1)
+        late.unlink()
+        self.assertEqual(closing.change_count, 0, "it was not there when the month was closed")
+
+    def test_skipped_months(self):
+        first = self.open()
+        with freeze_time("2028-03-05"):
+            self.assertEqual(self.open().date, date(2028, 2, 29))
+        closings = self.env["cloudprinter.closing"].with_user(self.accountant).search([("id", ">=", first.id)])
+        self.assertEqual(
+            closings.mapped("display_name"), ["2028-02", "2028-01", "2027-12", "2027-11"], "of the company alone"
+        )
+
+    def test_auditor_comes_first(self):
+        with self.assertRaisesRegex(UserError, "not opened this month yet"):
+            self.open(self.auditor)
+
+    def test_months_of_other_companies(self):
+        """Only the months of the company are compared."""
+        other = self.env["res.company"].create({"name": "Other Shop"})
+        self.accountant.company_ids = [Command.link(other.id)]
+        closing = self.open()
+        closing.action_close()
+        months = self.env["cloudprinter.closing"].with_user(self.accountant)
+        theirs = months.with_company(other).with_context(allowed_company_ids=[other.id, self.company.id])
+        with freeze_time("2028-01-05"):
+            self.mark(self.place(7).item_ids)
+            theirs.action_open_month()
+            self.env.invalidate_all()
+            self.assertEqual(closing.change_count, 0)
+            self.open()
+            self.assertTrue(closing.change_count)
 
     def test_print(self):
         order = self.place(7)

@@ -2,12 +2,16 @@
 
 import base64
 import io
+import zipfile
 from datetime import datetime
 
 import openpyxl
 
+from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
+
+from odoo.addons.cloudprinter.tools.sheet import LINES_AT_MOST, SIZE_AT_MOST, WORKBOOK_AT_MOST
 
 from .test_billing import BillingCase
 
@@ -139,6 +143,47 @@ class TestStatement(StatementCase):
         self.env.invalidate_all()
         self.assertTrue(order.with_user(self.auditor).is_settled)
 
+    def test_freight_settles_no_items(self):
+        order = self.place_shipped(7, 3)
+        self.bill(order)
+        self.put_in("Order;Item;Amount\n1;11;7,00\n1;;4,20").action_settle()
+        self.env.invalidate_all()
+        self.assertFalse(order.with_user(self.auditor).is_settled, "an item is open")
+        later = self.put_in("Order;Item;Amount\n1;12;3,00\n1;;4,20\n1;11;7,00")
+        self.assertEqual(later.line_ids.sorted("number").mapped("category"), ["equal", "settled", "settled"])
+        later.action_settle()
+        self.env.invalidate_all()
+        self.assertTrue(order.with_user(self.auditor).is_settled)
+
+    def test_an_order_settles_its_items(self):
+        order = self.place_shipped(7, 3)
+        self.bill(order)
+        self.put_in("Order;Amount\n1;14,20").action_settle()
+        self.assertEqual(self.match("Item;Amount\n12;3,00"), ["settled"])
+
+    def test_items_that_are_not_on_it(self):
+        order = self.place_shipped(7, 3)
+        whole = self.place_shipped(7, 3, order="2")
+        statement = self.put_in("Order;Item;Amount\n1;11;7,00\n1;;4,20\n2;;14,20")
+        found = self.env["cloudprinter.order"].search(statement.action_open_missing()["domain"])
+        self.assertEqual(found, order)
+        self.assertNotIn(whole, found)
+        self.put_in("Item;Amount\n12;3,00")
+        self.env.invalidate_all()
+        self.assertEqual(statement.missing_count, 0)
+
+    def test_what_was_accepted_changes(self):
+        """What a user accepted was another difference."""
+        order = self.place_shipped(7)
+        self.bill(order)
+        statement = self.put_in("Order;Amount\n1;10,00\n8;1,00")
+        statement.line_ids.action_accept()
+        statement.action_match()
+        self.assertEqual(statement.line_ids.mapped("is_accepted"), [True, True])
+        self.mark(order.item_ids, stage="canceled")
+        statement.action_match()
+        self.assertEqual(statement.line_ids.sorted("number").mapped("is_accepted"), [False, True])
+
     def test_freight_on_a_later_statement(self):
         order = self.place_shipped(7)
         self.bill(order)
@@ -162,6 +207,18 @@ class TestStatement(StatementCase):
             less.action_create_credit_note()
         action = not_invoiced.action_create_invoices()
         self.assertEqual(self.env["account.move"].browse(action["res_id"]).amount_untaxed, 11.2)
+
+    def test_credit_note_has_the_taxes_of_the_item(self):
+        included = self.env["account.tax"].create(
+            {"name": "25 %", "amount": 25, "price_include_override": "tax_included"}
+        )
+        order = self.place_shipped(7, tax=included, prices=[8.75], freight=0)
+        order.sale_order_ids.order_line = [Command.create({"display_type": "line_section", "name": "S", "sequence": 0})]
+        self.bill(order)
+        action = self.put_in("Order;Amount\n1;6,00").line_ids.action_create_credit_note()
+        move = self.env["account.move"].browse(action["res_id"])
+        self.assertEqual((move.amount_untaxed, move.amount_tax), (1, 0.25))
+        self.assertEqual(move.invoice_line_ids.tax_ids, included)
 
     def test_self_billing(self):
         """The statement's number is set on one invoice of all its orders."""
@@ -206,6 +263,7 @@ class TestStatement(StatementCase):
         for text, words in (
             ("Order;Amount\n7,00001E+11;7,00", "Import the file as it was sent"),
             ("Order;Amount\n1;seven", "Line 2: “seven” is not an amount"),
+            ("Order;Amount\n1;7,00\n2;", "Line 3 has no amount"),
             ("Order;Amount\n;7,00\n1;7,00", "neither an order nor an item"),
             ("Order;Amount;Currency\n1;7,00;XXY", "no currency XXY"),
             ("Order;Amount", "has no lines"),
@@ -217,6 +275,40 @@ class TestStatement(StatementCase):
         dialog.decimal_mark = ","
         self.assertEqual(dialog.action_import()["res_model"], "cloudprinter.statement")
 
+    def test_too_large_files(self):
+        """No line is left out silently."""
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("xl/worksheets/sheet1.xml", " " * (WORKBOOK_AT_MOST + 1))
+        for name, data in (
+            ("lines", b"Order;Amount" + b"\n1;7,00" * LINES_AT_MOST),
+            ("size", b" " * (SIZE_AT_MOST + 1)),
+            ("unpacked", stream.getvalue()),
+        ):
+            with self.subTest(name), self.assertRaisesRegex(UserError, "statements of shorter periods"):
+                self.put_in("", data=data)
+
+    def test_order_without_a_currency(self):
+        """What was linked by hand has neither amounts nor a sales order."""
+        self.env["cloudprinter.order"].create({"name": "1", "item_ids": [Command.create({"name": "11"})]})
+        self.assertEqual(self.match("Order;Amount\n1;11,20"), ["free"])
+
+    def test_headings_that_are_alike(self):
+        dialog = self.put_in("Auftrag;Betrag;BETRAG:\n1;11,20;1,00")
+        for column, kind in zip(dialog.column_ids, ("order", "total", "none")):
+            column.column = kind
+        action = dialog.action_import()
+        self.assertEqual(self.env[action["res_model"]].browse(action["res_id"]).amount_lines, 11.2)
+
+    def test_mappings_stay_in_their_company(self):
+        columns = self.env["cloudprinter.statement.column"].with_user(self.accountant)
+        mapping = columns.create({"name": "betrag", "column": "total"})
+        other = self.env["res.company"].create({"name": "Other Shop"})
+        with self.assertRaises(AccessError):
+            mapping.company_id = other
+        with self.assertRaises(AccessError):
+            columns.create({"name": "summe", "column": "total", "company_id": other.id})
+
     def test_only_accountants_and_only_their_company(self):
         self.place_shipped(7)
         statement = self.put_in("Order;Amount\n1;11,20")
@@ -227,7 +319,7 @@ class TestStatement(StatementCase):
         for call in ("action_settle", "action_match", "action_create_invoice"):
             with self.assertRaises(AccessError):
                 getattr(statement.with_user(self.auditor), call)()
-        for values in ({"state": "settled"}, {"checksum": "x"}):
+        for values in ({"state": "settled"}, {"checksum": "x"}, {"move_id": 1}):
             with self.assertRaises(UserError):
                 statement.write(values)
         with self.assertRaises(AccessError):

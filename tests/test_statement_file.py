@@ -93,13 +93,30 @@ class TestStatementValues(BaseCase):
             ("€ 3,00", ",", "3"),
             ("3,00 EUR", ",", "3"),
             ("EUR -3", ",", "-3"),
+            ("-EUR 3", ",", "-3"),
+            ("EUR12", ",", "12"),
+            ("12EUR", ",", "12"),
+            ("3.00- EUR", ".", "-3"),
             (",5", ",", "0.5"),
             ("1234.5", ".", "1234.5"),
         ):
             self.assertEqual(parse_amount(text, mark), Decimal(amount), text)
         for text in ("", "  ", "-"):
             self.assertIsNone(parse_amount(text, ","), text)
-        for text in ("12,34,56", "1.23,4", "twelve", "1.2.3", "12 34", "EUR", "1,5 USD EUR", ",", "=A1"):
+        for text in (
+            "12,34,56",
+            "1.23,4",
+            "twelve",
+            "1.2.3",
+            "12 34",
+            "EUR",
+            "1,5 USD EUR",
+            ",",
+            "=A1",
+            "1e5",
+            "-(3)",
+            "(-3)",
+        ):
             with self.subTest(text=text), self.assertRaises(ValueError):
                 parse_amount(text, ",")
 
@@ -171,6 +188,10 @@ class TestStatementTable(BaseCase):
             [line] = self.read(f"{heading}\n{cells}").lines
             self.assertEqual(line.total, SEVEN, heading)
         [line] = self.read("Order;Total;Shipping\n1;11,20;4,20").lines
+        self.assertEqual((line.items, line.freight), (SEVEN, FREIGHT))
+
+    def test_what_a_spreadsheet_computed_adds_up(self):
+        [line] = self.read("Order;Items;Shipping;Net\n1;7.00;4.20;11.200000000000001").lines
         self.assertEqual((line.items, line.freight), (SEVEN, FREIGHT))
 
     def test_mapped_columns(self):

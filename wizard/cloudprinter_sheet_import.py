@@ -33,8 +33,20 @@ class CloudprinterSheetImport(models.AbstractModel):
         :returns: list of (line number, dict of column → text, "" if there is none)
         :raises UserError: there is too much
         """
+        rows = self._read_rows(self._get_data())
+        blank = dict.fromkeys(columns, "")
+        return [(number, blank | cells) for number, cells in take_columns(rows, columns)]
+
+    def _get_data(self):
+        """Return the bytes of the file or of the pasted text."""
         data = self.with_context(bin_size=False).file
-        data = base64.b64decode(data) if data else (self.text or "").encode("utf-8", "replace")
+        return base64.b64decode(data) if data else (self.text or "").encode("utf-8", "replace")
+
+    def _read_rows(self, data):
+        """Return the rows of a file: list of `Row`.
+
+        :raises UserError: there is too much
+        """
         try:
             if len(data) > SIZE_AT_MOST:
                 raise TooLarge
@@ -47,15 +59,12 @@ class CloudprinterSheetImport(models.AbstractModel):
             if rows and rows[-1].line > LINES_AT_MOST:
                 raise TooLarge
         except TooLarge:
-            raise UserError(
-                self.env._(
-                    "This is more than %(most)s lines or %(size)s MB. Import a part at a time.",
-                    most=LINES_AT_MOST,
-                    size=SIZE_AT_MOST // 1024**2,
-                )
-            ) from None
-        blank = dict.fromkeys(columns, "")
-        return [(number, blank | cells) for number, cells in take_columns(rows, columns)]
+            raise UserError(self._explain_limits(most=LINES_AT_MOST, size=SIZE_AT_MOST // 1024**2)) from None
+        return rows
+
+    def _explain_limits(self, **limits):
+        """Return what a user does about a file that is too large."""
+        return self.env._("This is more than %(most)s lines or %(size)s MB. Import a part at a time.", **limits)
 
     @api.model
     def _get_languages(self):

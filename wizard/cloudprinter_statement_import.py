@@ -1,4 +1,3 @@
-import base64
 import hashlib
 from datetime import timedelta
 from types import SimpleNamespace
@@ -8,7 +7,6 @@ from odoo.exceptions import UserError
 
 from ..statement import StatementError, read_sheet
 from ..statement.table import KEYS, find_heading, normalize
-from ..tools.sheet import decode, is_workbook, read_rows, read_workbook
 
 
 class CloudprinterStatementImport(models.TransientModel):
@@ -40,7 +38,7 @@ class CloudprinterStatementImport(models.TransientModel):
     def action_import(self):
         """Create the statement of the file and match its lines; ask what cannot be recognized."""
         self.ensure_one()
-        data = base64.b64decode(self.file) if self.file else (self.text or "").encode()
+        data = self._get_data()
         if not data:
             raise UserError(self.env._("Drop a file, or paste its lines."))
         statements = self.env["cloudprinter.statement"]
@@ -49,10 +47,10 @@ class CloudprinterStatementImport(models.TransientModel):
         known = statements.search([("company_id", "=", company.id), ("checksum", "=", checksum)])
         if known:
             raise UserError(self.env._("This file was imported before, as statement %s.", known.name))
-        rows = read_workbook(data) if is_workbook(data) else read_rows(decode(data))
+        rows = self._read_rows(data)
         columns = self.env["cloudprinter.statement.column"]
         if self.column_ids:
-            columns._remember(company, {row.name: row.column for row in self.column_ids if row.column})
+            columns._remember(company, [(row.name, row.column) for row in self.column_ids if row.column])
         try:
             sheet = read_sheet(rows, self._get_names(), columns._get_chosen(company), mark=self.decimal_mark or None)
         except StatementError as error:
@@ -64,6 +62,14 @@ class CloudprinterStatementImport(models.TransientModel):
             return self._ask_columns(rows, sheet)
         statement = self._create_statement(sheet, data, checksum)
         return statement._get_records_action(name=self.env._("Statement"))
+
+    def _explain_limits(self, **limits):
+        """Override to advise on statements: a part of one has no total that can be compared."""
+        return self.env._(
+            "A statement can have up to %(most)s lines and %(size)s MB. Ask Cloudprinter for statements of shorter"
+            " periods.",
+            **limits,
+        )
 
     def _show(self):
         return self._get_records_action(name=self.env._("Import a Statement"), target="new")
@@ -101,6 +107,8 @@ class CloudprinterStatementImport(models.TransientModel):
             return self.env._(
                 "Line %(line)s: a spreadsheet made the id a number (%(text)s). Import the file as it was sent.", **line
             )
+        if error.kind == "amount" and not error.text.strip():
+            return self.env._("Line %(line)s has no amount.", **line)
         if error.kind == "amount":
             return self.env._("Line %(line)s: “%(text)s” is not an amount.", **line)
         if error.kind == "key":
