@@ -114,7 +114,7 @@ class CloudprinterClosing(models.Model):
         """Read the lists again. Of a closed month, compare them with the rows that were kept."""
         self._refresh()
 
-    def action_close(self):
+    def action_close(self):  # pylint: disable=missing-return
         """Keep the rows of all lists as they are now.
 
         :raises UserError: a list is neither empty nor explained

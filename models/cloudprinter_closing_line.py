@@ -29,13 +29,12 @@ class CloudprinterClosingLine(models.Model):
     order_id = fields.Many2one("cloudprinter.order", "Order", ondelete="restrict")
     item_id = fields.Many2one("cloudprinter.item", "Item", ondelete="restrict")
     move_line_id = fields.Many2one("account.move.line", "Credit Note Line", ondelete="set null")
-    statement_id = fields.Many2one("cloudprinter.statement", "Statement", ondelete="restrict")
+    statement_id = fields.Many2one("cloudprinter.statement", ondelete="restrict")
     currency_id = fields.Many2one("res.currency")
     amount = fields.Monetary()
     amount_now = fields.Monetary("Now", help="What it is now, after the month was closed.")
     change = fields.Selection(
         [("new", "New"), ("changed", "Changed"), ("gone", "Gone")],
-        "Change",
         help="What has become of the row since the month was closed.",
     )
 

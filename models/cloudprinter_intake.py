@@ -11,6 +11,8 @@ from ..tools.text import Text as _
 from ..tools.text import from_json, translate
 from .cloudprinter_order import DOCUMENT_TOKEN
 
+# translated for each user who reads them: pylint: disable=prefer-env-translation
+
 SHOWN_AT_MOST = 20  # differences
 # that are used beside those of ISO 3166
 OTHER_CODES = {"UK": "GB", "EL": "GR"}

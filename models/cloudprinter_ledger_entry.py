@@ -65,7 +65,7 @@ class CloudprinterLedgerEntry(models.Model):
     private = fields.Text(
         "Private Texts", readonly=True, help="The content has only their digests: they can be erased."
     )
-    previous_hash = fields.Char("Previous Hash", readonly=True)
+    previous_hash = fields.Char(readonly=True)
     hash = fields.Char(readonly=True)
 
     # not unique: a forged head must not keep the sender from sending

@@ -21,6 +21,8 @@ from ..tools.text import Text as _
 from ..tools.text import from_json, to_json, translate
 from .cloudprinter_intake import Unmatched, Wait
 
+# translated for each user who reads them: pylint: disable=prefer-env-translation
+
 _logger = logging.getLogger(__name__)
 
 OPEN = ("received", "checking", "waiting")
@@ -341,7 +343,8 @@ class CloudprinterOrderDocument(models.Model):
         lang = user.lang or self.company_id._cloudprinter_lang()
         # default_* values of the caller must not reach new records
         context = {**clean_context(self.env.context), "lang": lang}
-        document = self.with_context(context).with_company(self.company_id).sudo()
+        document = self.with_context(context)  # pylint: disable=context-overridden
+        document = document.with_company(self.company_id).sudo()
         if self.attempt_count > len(RETRY_MINUTES) + 1:
             # the last attempts killed the worker
             document._wait("error", document._describe_failure())
@@ -600,7 +603,7 @@ class CloudprinterOrderDocument(models.Model):
         """Return the order with all its items, so that each can be reported as canceled although none is produced."""
         self.ensure_one()
         context = clean_context(self.env.context)
-        document = self.sudo().with_context(context).with_company(self.company_id)
+        document = self.sudo().with_context(context).with_company(self.company_id)  # pylint: disable=context-overridden
         intake = document.env["cloudprinter.intake"]
         content = document._parse()
         order = document._find_order()

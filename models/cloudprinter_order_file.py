@@ -18,6 +18,8 @@ from ..tools.rights import check_manager
 from ..tools.text import Text as _
 from ..tools.text import from_json, to_json, translate
 
+# translated for each user who reads them: pylint: disable=prefer-env-translation
+
 _logger = logging.getLogger(__name__)
 
 # Seconds between attempts; when all are used up, the file has failed.

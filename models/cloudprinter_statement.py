@@ -129,7 +129,7 @@ class CloudprinterStatement(models.Model):
     def _get_month_end_rows(self):
         return self.env["cloudprinter.closing.line"].search([("statement_id", "in", self.ids)])
 
-    def _keep_file(self, name, data):
+    def _keep_file(self, name, data):  # pylint: disable=missing-return
         """Keep the file of which the statement was made."""
         attachment = self.env["ir.attachment"].create(
             {"name": name, "raw": data, "res_model": self._name, "res_id": self.id}
@@ -145,7 +145,7 @@ class CloudprinterStatement(models.Model):
             if statement.state == "draft":
                 statement._match()
 
-    def action_settle(self):
+    def action_settle(self):  # pylint: disable=missing-return
         """Settle the lines that are right or were accepted. The others stay open.
 
         :raises UserError: the lines do not add up to the statement's total

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..tools.text import Text
-from ..tools.text import Text as _
+from ..tools.text import Text as _  # pylint: disable=reimported
 from .expected import SADDLE_AT_LEAST
 from .facts import DAMAGED, NO_PDF, PASSWORD, PROTECTED
 from .kinds import SEVERITIES, Finding

@@ -5,7 +5,7 @@
 from typing import NamedTuple
 
 from ..tools.text import Text
-from ..tools.text import Text as _
+from ..tools.text import Text as _  # pylint: disable=reimported
 
 # in the order of their weight; "fact" is what is right
 SEVERITIES = ("fact", "info", "skipped", "warning", "error")

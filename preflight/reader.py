@@ -84,7 +84,7 @@ class _Reader:
         self.pages = []  # of (page, resources)
         self.has_fonts = False  # that are not embedded
 
-    def read(self):
+    def read(self):  # pylint: disable=method-required-super
         geometry = self.read_pages()
         warnings = " ".join(map(str, self.pdf.get_warnings()))
         if not self.pages:

@@ -142,7 +142,7 @@ class BillingCase(AccountingCase):
             move.action_post()
         return move.invoice_line_ids
 
-    def read(self, record, *names):
+    def read(self, record, *names):  # pylint: disable=method-required-super
         self.env.invalidate_all()
         return [record.with_user(self.auditor)[f"amount_{name}"] for name in names]
 

@@ -405,9 +405,7 @@ class TestTampering(LedgerCase):
         """Its signals are sent, its entries wait for numbers and private texts are not logged; other chains go on."""
         other = self.env["res.company"].create({"name": "Other", "cloudprinter_signal_api_key": "1" * 32})
         self.send()
-        self.execute(
-            "UPDATE cloudprinter_ledger_head SET number = 2147483647 WHERE company_id = %s", self.company.id
-        )
+        self.execute("UPDATE cloudprinter_ledger_head SET number = 2147483647 WHERE company_id = %s", self.company.id)
         item = self.accept("on")
         item.report_delay(24, "Secret reason")
         other.cloudprinter_hold = False
@@ -419,7 +417,9 @@ class TestTampering(LedgerCase):
         self.assertTrue(all(item.signal_ids.request_ids.mapped("applied")))
         entries = self.get_entries(order_id=item.order_id.id)
         self.assertEqual(set(entries.mapped("number")), {0})
-        self.assertTrue(all(self.env["cloudprinter.ledger.entry"].search([("company_id", "=", other.id)]).mapped("number")))
+        self.assertTrue(
+            all(self.env["cloudprinter.ledger.entry"].search([("company_id", "=", other.id)]).mapped("number"))
+        )
         with self.later(minutes=20):
             self.assertIn("number", str(self.check()))
 

@@ -67,7 +67,7 @@ class TestChain(BaseCase):
         ]
         cls.entries, cls.head = make_chain(cls.signals)
 
-    def copy(self):
+    def copy(self):  # pylint: disable=method-required-super
         return [dict(entry) for entry in self.entries]
 
     def assert_found(self, entries, number=None, known=(), head=None, signals=None):

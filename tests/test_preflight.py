@@ -125,7 +125,7 @@ class TestPrintFiles(BaseCase):
 class TestProcess(BaseCase):
     """A hostile file costs no more than a little time."""
 
-    def read(self, content, **options):
+    def read(self, content, **options):  # pylint: disable=method-required-super
         with tempfile.TemporaryFile() as file:
             file.write(content)
             file.flush()

@@ -158,7 +158,7 @@ class TestStatementValues(BaseCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestStatementTable(BaseCase):
-    def read(self, text, **options):
+    def read(self, text, **options):  # pylint: disable=method-required-super
         rows = [(number, tuple(line.split(";"))) for number, line in enumerate(text.splitlines(), 1)]
         return read_sheet(rows, **options)
 
