@@ -631,7 +631,7 @@ class TestIntake(IntakeCase):
         document = self.take_in()
         files = document.order_id.file_ids
         files.state = "fetched"
-        files[0].write({"state": "error", "failure_type": "corrupt", "problem": "The checksum is wrong."})
+        files[0].write({"state": "error", "failure_type": "corrupt", "problem_source": "The checksum is wrong."})
         document.order_id._on_files_settled()
         self.run_worker()
         self.assertEqual(document.state, "waiting")
