@@ -5,7 +5,7 @@ from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL, formatLang
+from odoo.tools import SQL, clean_context, formatLang
 
 KINDS = [
     ("to_accrue", "To Accrue"),
@@ -67,6 +67,8 @@ class CloudprinterClosing(models.Model):
         for vals in vals_list:
             if not vals.keys() <= {"company_id", "date"}:
                 raise UserError(self.env._("A month is closed with its own button."))
+        # default_* values of the caller must not reach new records
+        self = self.with_context(clean_context(self.env.context))  # pylint: disable=context-overridden
         closings = super().create(vals_list)
         self.env["cloudprinter.closing.list"].sudo().create(
             [{"closing_id": closing.id, "kind": kind} for closing in closings for kind, _label in KINDS]
@@ -163,7 +165,8 @@ class CloudprinterClosing(models.Model):
         for closing in self:
             closing.check_access("read")
             # rows are written by the add-on alone
-            closing.sudo()._refresh_rows()
+            clean = closing.with_context(clean_context(self.env.context))  # pylint: disable=context-overridden
+            clean.sudo()._refresh_rows()
 
     def _refresh_rows(self):
         found = self._collect()

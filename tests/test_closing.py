@@ -187,6 +187,8 @@ class TestClosing(StatementCase):
                 closing.write(values)
         with self.assertRaises(UserError):
             closing.create({"date": "2027-10-31", "state": "closed"})
+        other = closing.with_context(default_state="closed", default_note="x").create({"date": "2027-10-31"})
+        self.assertEqual((other.state, set(other.list_ids.mapped("note"))), ("draft", {False}))
         with self.assertRaises(AccessError):
             closing.line_ids.write({"amount": 0})
         with self.assertRaises(UserError):

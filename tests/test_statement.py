@@ -326,6 +326,11 @@ class TestStatement(StatementCase):
             statement.line_ids.write({"category": "equal"})
         with self.assertRaises(AccessError):
             statement.create({"name": "x", "currency_id": self.own.id, **NOVEMBER})
+        dialog = self.env["cloudprinter.statement.import"].with_user(self.accountant)
+        dialog = dialog.create({"text": "Order;Amount\n9;1,00", **NOVEMBER})
+        action = dialog.with_context(default_state="settled", default_is_accepted=True).action_import()
+        forged = self.env["cloudprinter.statement"].browse(action["res_id"])
+        self.assertEqual((forged.state, forged.line_ids.is_accepted), ("draft", False))
         stranger = self.given_stranger("account.group_account_invoice")
         with self.assertRaises(AccessError):
             statement.with_user(stranger).read(["name"])

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import clean_context
 
 from ..statement import StatementError, read_sheet
 from ..statement.table import KEYS, find_heading, normalize
@@ -60,7 +61,9 @@ class CloudprinterStatementImport(models.TransientModel):
             raise UserError(self._explain(error)) from None
         if not sheet.is_complete:
             return self._ask_columns(rows, sheet)
-        statement = self._create_statement(sheet, data, checksum)
+        # default_* values of the caller must not reach new records
+        clean = self.with_context(clean_context(self.env.context))  # pylint: disable=context-overridden
+        statement = clean._create_statement(sheet, data, checksum)
         return statement._get_records_action(name=self.env._("Statement"))
 
     def _explain_limits(self, **limits):
