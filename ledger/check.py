@@ -2,9 +2,11 @@
 
 # independent of Odoo, so there is no env: pylint: disable=prefer-env-translation
 
+from contextlib import suppress
+
 from ..tools.text import Text as _
 from .store import TABLES
-from .verify import NOTHING, Chain, Rows, get_hash, get_place
+from .verify import CHANGED, NOTHING, Chain, Rows, get_hash, get_place, get_said, read_content
 
 WAITS_TOO_LONG = _("It has waited for its number for more than ten minutes. The scheduled action that sends numbers it")
 
@@ -36,22 +38,27 @@ def check_company(store, company_id, late, known=()):
         past.learn(entry)
     chain = Chain(company_id, [*known, *past.get_seals()])
     chain.problems += past.problems
-    others = Rows(chain)
+    others, found = Rows(chain, _get_missing(store)), set()
     for entry in store.read_chain(company_id):
         chain.add(entry)
         if not entry["order_id"]:
             chain.learn(entry)
             others.read(entry)
-    others.end()
+            if entry["kind"] == "found":
+                found |= _get_ids(entry, "attempts")
     chain.end(*store.get_heads([company_id]).get(company_id, (0, NOTHING)))
     for entry in store.read_waiting(company_id):
         if str(entry["date"]) < late:
             chain.complain(WAITS_TOO_LONG, **get_place(entry))
         if not entry["order_id"]:
             chain.learn(entry)
+            others.read(entry)
+    for row in store.read_rows("attempts", others.get_ids("attempts")):
+        others.compare("attempts", row)
+    others.end()
     for attempt_id in store.get_old_unapplied(company_id, late):
         chain.complain(_("Its answer is not applied to its signals"), attempt=attempt_id)
-    for attempt_id in store.get_unlinked_attempt_ids(company_id):
+    for attempt_id in sorted(set(store.get_unlinked_attempt_ids(company_id)) - found):
         chain.complain(_("No signal has it"), attempt=attempt_id)
     for order_ids in store.get_order_ids():
         _compare(store, chain, order_ids)
@@ -70,16 +77,20 @@ def check_order(store, company_id, order_id):
         chain.learn(entry)
     for entry in store.read_entries_of(company_id, [order_id]):
         if entry["number"] and get_hash(entry) != entry["hash"]:
-            chain.complain(_("It was changed"), **get_place(entry))
+            chain.complain(CHANGED, **get_place(entry))
     for number in store.find_loose(company_id, order_id):
         chain.complain(_("It is not linked with the entries before and after it"), number=number)
     _compare(store, chain, [order_id])
     return chain
 
 
+def _get_missing(store):
+    return {name for _table, name in store.missing}
+
+
 def _compare(store, chain, order_ids):
     """Compare the signals and attempts of some orders with the entries about these."""
-    rows = Rows(chain, {name for _table, name in store.missing}, pack=_as_it_is, unpack=_as_it_is)
+    rows = Rows(chain, _get_missing(store), pack=_as_it_is, unpack=_as_it_is)
     for entry in store.read_entries_of(chain.company_id, order_ids):
         rows.read(entry)
     ids = set()
@@ -87,15 +98,38 @@ def _compare(store, chain, order_ids):
         if row["company_id"] == chain.company_id or row["id"] in rows.get_ids("signals"):
             ids.add(row["id"])
             rows.compare("signals", row)
-    for row in store.read_rows("signals", rows.get_ids("signals")):
-        if row["company_id"] == chain.company_id:
-            # it went to another order, and is compared there
+    moved = store.read_rows("signals", rows.get_ids("signals"))
+    compared_there = _find_moved(store, chain.company_id, order_ids, moved)
+    for row in moved:
+        if row["id"] in compared_there:
             rows.forget("signals", row["id"])
         else:
             rows.compare("signals", row)
     for row in store.read_rows("attempts", rows.get_ids("attempts") | store.get_attempt_ids(ids)):
         rows.compare("attempts", row)
     rows.end()
+
+
+def _find_moved(store, company_id, order_ids, moved):
+    """Return the ids of signals whose last entry is about the order to which they went.
+
+    :param order_ids: from which they went
+    :param list moved: their rows
+    """
+    mine = [row for row in moved if row["company_id"] == company_id]
+    if not mine:
+        return set()
+    last = {}
+    for entry in store.read_entries_of(company_id, [*order_ids, *{row["order_id"] for row in mine}]):
+        last.update(dict.fromkeys(_get_ids(entry, "signals"), entry["order_id"]))
+    return {row["id"] for row in mine if last.get(row["id"]) == row["order_id"]}
+
+
+def _get_ids(entry, table):
+    """Return of which rows an entry says something; nothing if it cannot be read, which is found by `Rows.read`."""
+    with suppress(TypeError):
+        return {row["id"] for row in get_said(read_content(Chain(entry["company_id"]), entry), table)}
+    return set()
 
 
 def _as_it_is(row):

@@ -11,7 +11,7 @@ def make_entry(company_id, kind, date, facts, *, order_id=None, signals=(), atte
     :param str date: UTC, when it happened
     :param dict facts: more that it says
     :param signals: rows as they are from now on; likewise `attempts`
-    :param subject: model and id of what has this `name`
+    :param subject: model and id of what it is about, which has this `name`
     :rtype: dict
     """
     salt = secrets.token_hex(16)
@@ -23,8 +23,10 @@ def make_entry(company_id, kind, date, facts, *, order_id=None, signals=(), atte
         private.update({f"signals.{row['id']}.{column}": row[column] for column in PRIVATE if row.get(column)})
     if order_id:
         content["order"] = order_id
+    if subject:
+        content["subject"] = subject
     if name:
-        content.update(subject=subject, name=commit(salt, "name", name))
+        content["name"] = commit(salt, "name", name)
         private["name"] = name
     return {
         "company_id": company_id,

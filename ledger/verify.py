@@ -58,6 +58,7 @@ CHANGED_IN_QUEUE = ("attempt_count", "answer")
 PROBLEMS_AT_MOST = 1000  # the first ones tell enough
 HASHED = ("company_id", "number", "date", "kind", "previous_hash", "content")
 HEADER = re.compile(r"\d{4,}-\d\d-\d\d \d\d:\d\d:\d\d\n[a-z]+\n[0-9a-f]{64}", re.ASCII)
+KNOWN = re.compile(r"[0-9]{1,9}:[0-9]{1,9}:[0-9a-fA-F]+")
 
 
 # === the rule === #
@@ -105,7 +106,9 @@ def get_seal(database, company_id, number, entry_hash):
 # === checking === #
 
 HIDDEN = _("It is not shown with its order")
+CHANGED = _("It was changed")
 UNREADABLE = _("It was changed, and cannot be read")
+TEXTS_CHANGED = _("Its private texts were changed")
 
 
 class Chain:
@@ -147,7 +150,7 @@ class Chain:
         elif entry["previous_hash"] != self.hash:
             self.complain(_("It does not follow the entry before it"), number=number)
         if get_hash(entry) != entry["hash"]:
-            self.complain(_("It was changed"), number=number)
+            self.complain(CHANGED, number=number)
         elif not is_well_formed(entry):
             self.complain(UNREADABLE, number=number)
         if entry["company_id"] != self.company_id:
@@ -159,7 +162,10 @@ class Chain:
         self.count += 1
 
     def _compare(self, number, known, entry_hash, origin):
-        if len(known) < 16 or not str(entry_hash).startswith(known.lower()):
+        if len(known) < 16:
+            problem = _("%(origin)s cannot be compared: enter at least the first 16 digits of its hash")
+            self.complain(problem.fill_in(origin=origin), number=number)
+        elif not str(entry_hash).startswith(known.lower()):
             problem = _("It has another hash than %(origin)s. The ledger was written again")
             self.complain(problem.fill_in(origin=origin), number=number)
         else:
@@ -175,9 +181,10 @@ class Chain:
             self.deleted.update(content.get("deleted", ()))
             self.erased.update(content.get("erased", ()))
             if entry["kind"] in ("seal", "stamp"):
-                self.seals.append(
-                    (place, content["number"], content["hash"], base64.b64decode(content.get("answer", "")))
-                )
+                number, entry_hash = content["number"], content["hash"]
+                if type(number) is not int or not isinstance(entry_hash, str):
+                    raise TypeError
+                self.seals.append((place, number, entry_hash, base64.b64decode(content.get("answer", ""))))
         except (TypeError, ValueError, KeyError):
             self.complain(UNREADABLE, **place)
 
@@ -220,6 +227,19 @@ def read_content(chain, entry):
     return {}
 
 
+def get_said(content, table):
+    """Return what a content says of rows.
+
+    :param str table: "signals" or "attempts"
+    :rtype: list[dict]
+    :raises TypeError: it cannot be read
+    """
+    rows = content.get(table, [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and type(row.get("id")) is int for row in rows):
+        raise TypeError(table)
+    return rows
+
+
 class Rows:
     """Compares signals and attempts with what the entries say of them.
 
@@ -252,11 +272,13 @@ class Rows:
         try:
             if content.get("order", 0) != (entry.get("order_id") or 0):
                 chain.complain(HIDDEN, **place)
+            if content.get("subject") != entry.get("subject"):
+                chain.complain(_("It is not about what its subject says"), **place)
             private = json.loads(entry["private"]) if entry.get("private") else {}
             salt = private.pop("salt", None)
             digests = {"name": content["name"]} if content.get("name") else {}
             for table, said in self._said.items():
-                for row in content.get(table, ()):
+                for row in get_said(content, table):
                     said[row["id"]] = (place, salt, self._pack(row))
                     digests.update({f"{table}.{row['id']}.{name}": row[name] for name in PRIVATE.intersection(row)})
         except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
@@ -268,10 +290,12 @@ class Rows:
         # the texts of attempts are in their own rows only
         wanted = {key for key in digests if not key.startswith("attempts.")}
         if salt is None:
-            if digests:
+            if private:
+                self.chain.complain(TEXTS_CHANGED, **place)
+            elif digests:
                 self._without_texts.append(place)
         elif private.keys() != wanted or any(commit(salt, key, private[key]) != digests[key] for key in wanted):
-            self.chain.complain(_("Its private texts were changed"), **place)
+            self.chain.complain(TEXTS_CHANGED, **place)
 
     def compare(self, table, row):
         """Compare one row.
@@ -345,11 +369,18 @@ def check(folder, known=(), ca_file=None):
                 digest.update(chunk)
         if digest.hexdigest() != file["sha256"]:
             remarks.append(f"{name} is not the file that was exported")
+    companies = {str(company["id"]): [] for company in manifest["companies"]}
+    for text in known:
+        company_id, number, entry_hash = (*text.split(":"), "", "")[:3]
+        if not KNOWN.fullmatch(text):
+            remarks.append(f"--known {text} is not COMPANY:NUMBER:HASH")
+        elif company_id not in companies:
+            remarks.append(f"--known {text} is of a company that is not in this export")
+        else:
+            companies[company_id].append((int(number), entry_hash, f"--known {text}"))
     chains = []
     for company in manifest["companies"]:
-        mine = [text.split(":") for text in known]
-        mine = [(int(n), h, f"--known {c}:{n}:{h}") for c, n, h in mine if c == str(company["id"])]
-        chain = Chain(company["id"], [*mine, *_read_seals(folder, company["id"])])
+        chain = Chain(company["id"], [*companies[str(company["id"])], *_read_seals(folder, company["id"])])
         rows = Rows(chain)
         for entry in _read(folder, "entries", chain.company_id):
             if entry["number"]:

@@ -214,7 +214,18 @@ class CloudprinterLedgerEntry(models.Model):
                     ]
                 )
             )
+        self._add_unlinked(store, date)
         self._chain()
+
+    @api.model
+    def _add_unlinked(self, store, date):
+        """Record attempts whose signals were deleted, which older versions allowed."""
+        # companies are few: pylint: disable=no-search-all
+        for company in self.env["res.company"].with_context(active_test=False).search([]):
+            ids = store.get_unlinked_attempt_ids(company.id)
+            for start in range(0, len(ids), WAITING_AT_ONCE):
+                rows = store.read_rows("attempts", ids[start : start + WAITING_AT_ONCE])
+                store.insert(self._make_entries([(company.id, "found", date, {}, {"attempts": rows})]))
 
     # === chaining: only by the sender === #
 

@@ -37,9 +37,11 @@ class CloudprinterLedgerSeal(models.AbstractModel):
     @api.model
     def _get_last(self, store, company, kind):
         """Return the date of the last seal of this kind and the number that it names, empty if there is none."""
-        entries = store.read_others(company.id, [kind])
-        content = entries and verify.read_content(verify.Chain(company.id), entries[-1])
-        return (str(entries[-1]["date"]), content.get("number", 0)) if entries else ("", 0)
+        chain, date = verify.Chain(company.id), ""
+        for entry in store.read_others(company.id, [kind])[-1:]:
+            chain.learn(entry)
+            date = str(entry["date"])
+        return date, chain.seals[-1][1] if chain.seals else 0
 
     @api.model
     def _seal(self, store, company, head):

@@ -82,6 +82,7 @@ class ResCompany(models.Model):
         "Check Print Files",
         default="inform",
         help="Fetched files are compared with what was ordered. A held order waits for a user before it is accepted.",
+        groups=ADMINISTRATORS,
     )
     cloudprinter_file_hosts = fields.Char(
         "File Hosts",

@@ -1,7 +1,8 @@
+import re
 from datetime import timedelta
 
-from odoo import fields, models
-from odoo.exceptions import AccessError
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, ValidationError
 
 from ..ledger import Store, check_company, check_order
 from ..tools.text import translate
@@ -15,6 +16,7 @@ RECORDED = {
     "cloudprinter_stamp_url",
 }
 WAITS_AT_MOST = timedelta(minutes=10)
+ADDRESS = re.compile(r"https?://[^\s/?#@\\]+([/?]\S*)?", re.IGNORECASE)
 
 
 class ResCompany(models.Model):
@@ -31,6 +33,17 @@ class ResCompany(models.Model):
         help="Address of an RFC 3161 service, to which a digest of the ledger is sent each day.",
     )
 
+    @api.constrains("cloudprinter_stamp_url")
+    def _check_cloudprinter_stamp_url(self):
+        for company in self.sudo():
+            if company.cloudprinter_stamp_url and not ADDRESS.fullmatch(company.cloudprinter_stamp_url):
+                raise ValidationError(
+                    self.env._(
+                        "The address of the time-stamping authority is not valid. Enter one such as"
+                        " https://tsa.example.com/tsr, without a user name or password."
+                    )
+                )
+
     def _cloudprinter_get_recorded(self):
         """Return what the ledger says of the settings of these companies.
 
@@ -42,7 +55,7 @@ class ResCompany(models.Model):
                 "key": company.cloudprinter_signal_api_key and company._cloudprinter_key_fingerprint(),
                 "hold": company.cloudprinter_hold,
                 "retention_days": company.cloudprinter_retention_days,
-                "stamp_url": company.cloudprinter_stamp_url or "",
+                "stamp_url": _strip_address(company.cloudprinter_stamp_url),
             }
             for company in self.sudo()
         }
@@ -88,8 +101,7 @@ class ResCompany(models.Model):
         chain = check_company(
             Store(self.env.cr), self.id, late, [self._cloudprinter_read_known(text) for text in known]
         )
-        for finding in chain.problems:
-            finding["problem"] = translate(self.env, finding["problem"])
+        self._cloudprinter_translate(chain)
         return chain
 
     def _cloudprinter_check_order(self, order):
@@ -100,12 +112,20 @@ class ResCompany(models.Model):
         self.ensure_one()
         self.env.flush_all()
         chain = check_order(Store(self.env.cr), self.id, order.id)
+        self._cloudprinter_translate(chain)
+        return chain
+
+    def _cloudprinter_translate(self, chain):
         for finding in chain.problems:
             finding["problem"] = translate(self.env, finding["problem"])
-        return chain
 
     def _cloudprinter_read_known(self, text):
         """Return the number, hash and origin that a text NUMBER:HASH names."""
         number, _colon, entry_hash = str(text).strip().partition(":")
         digits = number.strip()
         return int(digits) if digits.isdecimal() and len(digits) < 10 else 0, entry_hash.strip(), str(text).strip()
+
+
+def _strip_address(url):
+    """Return an address without its query, which may be secret."""
+    return re.split(r"[?#]", url)[0] if ADDRESS.fullmatch(url or "") else ""

@@ -48,12 +48,14 @@ class CloudprinterOrder(models.Model):
             for entry in ([] if store.find_missing() else store.read_entries_of(company.id, [self.id]))
         ]
         number, entry_hash = store.get_heads(company.ids).get(company.id, (0, ""))
+        names = self._get_names(store, check, entries, signals)
+        company._cloudprinter_translate(check)
         return {
             "problems": check.problems,
             "head": f"{number}:{entry_hash}" if number else "",
             "is_part": signals != self.signal_ids,
             "signals": self._get_signal_facts(entries, check.deleted),
-            "names": self._get_names(store, company, entries, signals),
+            "names": names,
             "verdicts": {item.id: self._get_verdict(signals & item.signal_ids) for item in signals.item_id},
         }
 
@@ -61,41 +63,67 @@ class CloudprinterOrder(models.Model):
         """Return signal id → its place in the ledger, the address to which it was sent, and its deleted attempts."""
         facts = {}
         for entry, content in entries:
-            attempts = content.get("attempts", ())
-            for said in content.get("signals", ()):
-                fact = facts.setdefault(said["id"], {"url": "", "deleted": 0, "found": True})
+            attempts = _get_said(content, "attempts")
+            for said in _get_said(content, "signals"):
+                fact = facts.setdefault(said["id"], {"url": "", "deleted": set(), "found": True})
                 fact["place"] = f"{entry['number']}:{str(entry['hash'])[:SHORT]}" if entry["number"] else ""
                 fact["found"] &= entry["kind"] == "found"
                 for attempt in attempts:
-                    if said["id"] in attempt.get("signal_ids", ()):
-                        fact["deleted"] += attempt["id"] in deleted
-                        fact["url"] = attempt["url"] if attempt.get("url") != cloudsignal.ENDPOINT else ""
+                    if said["id"] in _get_list(attempt.get("signal_ids")):
+                        fact["deleted"] |= {attempt["id"]} & deleted
+                        url = attempt.get("url") or ""
+                        fact["url"] = url if url != cloudsignal.ENDPOINT else ""
         return facts
 
-    def _get_names(self, store, company, entries, signals):
+    def _get_names(self, store, check, entries, signals):
         """Return the names of users by signal, and of products by item, as they were when the ledger first named them.
 
+        :param Chain check: gets what is wrong with the entries that have the names
         :rtype: dict
         """
         first, products = {}, {}
         for entry, content in entries:
-            for item_id, product_id in content.get("products", {}).items():
-                products.setdefault(int(item_id), (entry["id"], f"product.product,{product_id}"))
-            for said in content.get("signals", ()):
-                first.setdefault(said["id"], (entry["id"], f"res.users,{said.get('user_id')}"))
-        wanted = {subject for _entry_id, subject in [*first.values(), *products.values()]}
-        names = store.read_all_names(company.id, wanted) if wanted else []
+            named = content.get("products")
+            for item_id, product_id in named.items() if isinstance(named, dict) else ():
+                products.setdefault(item_id, (_get_position(entry), f"product.product,{product_id}"))
+            for said in _get_said(content, "signals"):
+                first.setdefault(said["id"], (_get_position(entry), f"res.users,{said.get('user_id')}"))
+        wanted = {subject for _position, subject in [*first.values(), *products.values()]}
+        names = store.read_all_names(check.company_id, wanted) if wanted else []
+        read = verify.Rows(check)
+        known = {}
 
         def find(place, today):
-            known = [name for name in names if place and name["subject"] == place[1] and name["id"] < place[0]]
-            return known and read_private(known[-1]).get("name") or today
+            entries = [name for name in names if place and name["subject"] == place[1]]
+            entry = max((each for each in entries if _get_position(each) < place[0]), key=_get_position, default=None)
+            if not entry:
+                return today
+            if entry["id"] not in known:
+                known[entry["id"]] = self._read_name(entry, check, read)
+            return known[entry["id"]]
 
-        return {
+        found = {
             "users": {s.id: find(first.get(s.id), s.sudo().user_id.name) for s in signals},
             "products": {
-                item.id: find(products.get(item.id), item.sudo().product_id.display_name) for item in signals.item_id
+                item.id: find(products.get(str(item.id)), item.sudo().product_id.display_name)
+                for item in signals.item_id
             },
         }
+        read.end()
+        return found
+
+    def _read_name(self, entry, check, read):
+        """Return the name that an entry has: nothing if the entry was changed, which is a problem of `check`.
+
+        :param Rows read: of `check`
+        """
+        before = len(check.problems)
+        if entry["number"] and verify.get_hash(entry) != entry["hash"]:
+            check.complain(verify.CHANGED, **verify.get_place(entry))
+        read.read(entry)
+        if len(check.problems) > before:
+            return ""
+        return read_private(entry).get("name") or self.env._("(erased)")
 
     def _get_verdict(self, signals):
         """Return in one sentence what became of the signals of an item."""
@@ -106,3 +134,20 @@ class CloudprinterOrder(models.Model):
         counts = Counter(signals.mapped("state"))
         parts = [f"{label}: {counts[state]}" for state, label in labels.items() if counts[state]]
         return self.env._("Not everything was accepted. %(parts)s.", parts=", ".join(parts))
+
+
+def _get_position(entry):
+    """Return what sorts entries as the chain does, those without a number last."""
+    return entry["number"] or float("inf"), entry["id"]
+
+
+def _get_said(content, table):
+    """Return what a content says of rows; nothing if it cannot be read, which the check reports."""
+    try:
+        return verify.get_said(content, table)
+    except TypeError:
+        return []
+
+
+def _get_list(value):
+    return value if isinstance(value, list) else []

@@ -11,7 +11,7 @@ from pathlib import Path
 from freezegun import freeze_time
 
 from odoo import Command
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
@@ -19,11 +19,12 @@ from ..ledger import verify
 from .common import DeliveryCase
 
 ENTRY, SIGNAL, REQUEST = "cloudprinter_ledger_entry", "cloudprinter_signal", "cloudprinter_request"
+ENTRY_LOG = "odoo.addons.cloudprinter.models.cloudprinter_ledger_entry"
 # say nothing: log columns, the queue's dates and counters, the chatter's mark, and the row's own number
 SAYS_NOTHING = {
     SIGNAL: {"write_uid", "write_date", "next_attempt_date", "fault_count", "alone", "to_tell", "id"},
     REQUEST: {"write_uid", "write_date", "id"},
-    ENTRY: {"id", "subject"},
+    ENTRY: {"id"},
 }
 
 
@@ -158,6 +159,58 @@ class TestLedger(LedgerCase):
         self.assertEqual(self.company._cloudprinter_check_order(other.order_id).problems, [])
         self.assertTrue(self.verify()[0])
 
+    def test_moved_by_sql(self):
+        """A signal whose columns were emptied in another order is compared with the entry about its own."""
+        signal = self.good.signal_ids
+        self.execute(
+            f"UPDATE {SIGNAL} SET order_id = %s, item_id = %s, state = 'outgoing', number = NULL, sent_date = NULL,"
+            " http_status = NULL, last_attempt_id = 0, decided = NULL WHERE id = %s",
+            self.bad.order_id.id,
+            self.bad.id,
+            signal.id,
+        )
+        self.assertIn(signal.id, [finding.get("signal") for finding in self.check()])
+        self.assertFalse(self.verify()[0])
+
+    def test_lost_order(self):
+        """Of an order that someone has deleted, signals and entries are compared."""
+        self.execute("SET LOCAL session_replication_role = replica")
+        self.execute("DELETE FROM cloudprinter_order WHERE id = %s", self.good.order_id.id)
+        self.execute("SET LOCAL session_replication_role = DEFAULT")
+        self.assert_found()
+
+    def test_attempts_without_signals(self):
+        """Older versions let administrators delete refused signals: the update records their attempts."""
+        attempt = self.good.signal_ids.request_ids
+        self.execute(f"DELETE FROM {REQUEST}_{SIGNAL}_rel WHERE cloudprinter_signal_id = %s", self.good.signal_ids.id)
+        for statement in (f"DELETE FROM {ENTRY}", "DELETE FROM cloudprinter_ledger_head"):
+            self.execute(statement)
+        self.env["cloudprinter.ledger.entry"]._chain_existing()
+        content = json.loads(self.get_entries(kind="found", order_id=False).content)
+        self.assertEqual([row["id"] for row in content["attempts"]], attempt.ids)
+        self.assertEqual(self.check(), [])
+        self.assertTrue(self.verify()[0])
+        self.execute(f"UPDATE {REQUEST} SET status_code = 500 WHERE id = %s", attempt.id)
+        self.assert_found()
+
+    def test_content_that_is_not_what_it_should_be(self):
+        """It is a finding, not an error, in checks and prints."""
+        entry = self.get_entries(order_id=self.good.order_id.id)
+        content = json.loads(entry.content)
+        for wrong in (
+            {"signals": [{"id": "x"}]},
+            {"signals": [{"id": [1]}]},
+            {"signals": 5, "products": [1]},
+            {"attempts": [{"id": content["attempts"][0]["id"]}]},
+            {"attempts": [1], "products": {"x": []}},
+        ):
+            with self.subTest(wrong):
+                text = json.dumps({**content, **wrong})
+                self.execute(f"UPDATE {ENTRY} SET content = %s WHERE id = %s", text, entry.id)
+                self.assert_found()
+                history = self.good.order_id._get_history(self.good.signal_ids)
+                self.assertTrue(history["problems"])
+
     def test_reported_before_odoo(self):
         item = self.accept("old")
         item.signal_ids._take_as_reported_before()
@@ -222,6 +275,18 @@ class TestLedger(LedgerCase):
         self.company.cloudprinter_signal_url = f"{self.server.url}?2"
         content = json.loads(self.get_entries(kind="settings")[-1].content)
         self.assertEqual(content["url"], f"{self.server.url}?2")
+        self.company.cloudprinter_stamp_url = "https://tsa.example.com/tsr?password=secret"
+        content = json.loads(self.get_entries(kind="settings")[-1].content)
+        self.assertEqual(content["stamp_url"], "https://tsa.example.com/tsr")
+        for wrong in (
+            "https://user:secret@tsa.example.com/",
+            "tsa.example.com",
+            "ftp://tsa",
+            "https://a b/",
+            "https://",
+        ):
+            with self.assertRaises(ValidationError):
+                self.company.cloudprinter_stamp_url = wrong
         self.assertNotIn(self.company.cloudprinter_signal_api_key, str(self.get_entries().mapped("content")))
 
     def test_check_of_one_order(self):
@@ -409,7 +474,8 @@ class TestTampering(LedgerCase):
         item = self.accept("on")
         item.report_delay(24, "Secret reason")
         other.cloudprinter_hold = False
-        with self.assertLogs("odoo", "ERROR") as logs:
+        # a test's cursor logs statements in any case
+        with self.assertLogs(ENTRY_LOG, "ERROR") as logs, mute_logger("odoo.sql_db"):
             self.send()
         self.assertIn(f"the ledger of company {self.company.id} cannot be continued", logs.output[0])
         self.assertNotIn("Secret reason", "".join(logs.output))

@@ -170,6 +170,44 @@ class TestChain(BaseCase):
         self.assert_found(short, 5, known, head, self.signals[:1])
         for wrong in ((5, "0" * 64, "x"), (5, sealed["hash"][:8], "x"), (0, "", "x")):
             self.assert_found(self.entries, known=[wrong])
+        [short] = check(self.entries, self.head, self.signals, [(5, sealed["hash"][:15], "the print")])
+        self.assertIn("16 digits", short["problem"])
+
+    def test_subject_and_name(self):
+        entry = make_entry(COMPANY, "name", DATE, {}, subject="res.users,1", name="Ada")
+        heads = {}
+        entries = [*number_entries([entry], heads, begin), entry]
+        entries = [{"id": position, **each} for position, each in enumerate(entries)]
+        self.assertEqual(check(entries, heads[COMPANY], []), [])
+        for wrong in (
+            {"subject": "res.users,2"},
+            {"subject": None},
+            {"private": '{"name":"Mallory"}'},
+            {"private": '{"name":"Mallory","salt":null}'},
+        ):
+            with self.subTest(wrong):
+                self.assert_found([entries[0], {**entries[1], **wrong}], 2, head=heads[COMPANY], signals=[])
+        erased = make_entry(COMPANY, "erased", DATE, {"erased": [2]})
+        number_entries([erased], heads, begin)
+        for private, right in ((None, True), ('{"name":"Mallory"}', False)):
+            problems = check([entries[0], {**entries[1], "private": private}, {"id": 9, **erased}], heads[COMPANY], [])
+            self.assertEqual(not problems, right)
+
+    def test_seal_that_cannot_be_read(self):
+        for wrong in (
+            {"number": "120", "hash": "0"},
+            {"number": [1], "hash": "0"},
+            {"number": True, "hash": "0"},
+            {"number": 1, "hash": 5},
+            {"number": 1, "hash": "0", "answer": 5},
+            {"deleted": 5},
+            {},
+        ):
+            entry = make_entry(COMPANY, "seal", DATE, wrong)
+            chain = verify.Chain(COMPANY)
+            chain.learn({"id": 1, "number": 1, **entry})
+            self.assertTrue(chain.problems, wrong)
+            self.assertFalse(chain.get_seals())
 
     def test_private_texts(self):
         """Texts can be erased, if an entry says so; nobody can find them again, or others like them."""
@@ -198,3 +236,10 @@ class TestChain(BaseCase):
             manifest = {"files": {"signals.jsonl": {"sha256": "0"}}, "companies": []}
             (folder / "manifest.json").write_text(json.dumps(manifest))
             self.assertEqual(len(verify.check(folder)[1]), 1)
+
+    def test_known_that_cannot_be_compared(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "manifest.json").write_text('{"files": {}, "companies": []}')
+            for known in ("2:120:0123456789abcdef", "1:120", "x", "1:2:3:4", "1:x:0123456789abcdef", ""):
+                self.assertEqual(len(verify.check(folder, [known])[1]), 1, known)

@@ -220,6 +220,16 @@ class TestSeal(LedgerCase):
         self.seal()
         self.assertTrue(self.get_entries(kind="stamp"))
 
+    def test_stamp_that_cannot_be_read(self):
+        """The next one is made all the same."""
+        self.company.cloudprinter_stamp_url = self.authority.url
+        self.seal()
+        stamp = self.get_entries(kind="stamp")
+        self.execute(f"UPDATE {ENTRY} SET content = %s WHERE id = %s", '{"number":"120"}', stamp.id)
+        self.wait(days=1)
+        self.seal()
+        self.assertEqual(len(self.get_entries(kind="stamp")), 2)
+
     def test_uninstalling_asks_for_an_export(self):
         module = self.env["ir.module.module"].search([("name", "=", "cloudprinter")])
         wizard = self.env["base.module.uninstall"].create({"module_ids": module.ids})
@@ -244,17 +254,52 @@ class TestPrints(LedgerCase):
         return self.print_history("cloudprinter.action_report_order_history", order)
 
     def test_names_of_then(self):
-        self.good.product_id = self.book
+        book = self.good.product_id = self.env["product.product"].create({"name": "Book"})
         self.good.report_delay(24, "Late")
         self.send()
         user = self.good.signal_ids.user_id[:1]
-        before, name = self.book.display_name, user.name
-        self.book.name = "Renamed Book"
+        before, name = book.display_name, user.name
+        book.name = "Renamed Book"
         user.name = "Renamed User"
         text = self.print_order(self.good.order_id)
         self.assertIn(before, text)
         self.assertIn(f", <span>{name}</span>", text)
         self.assertNotIn("Renamed Book", text)
+
+    def test_names_that_were_changed(self):
+        """A name that is not what its entry says is not printed, nor is an erased one."""
+        user = self.bad.signal_ids.user_id[:1]
+        entry = self.get_entries(subject=f"res.users,{user.id}")
+        for change, value, finding in (
+            ("private", '{"name":"Mallory"}', "Its private texts were changed"),
+            ("private", '{"name":"Mallory","salt":"0"}', "Its private texts were changed"),
+            ("content", "{}", "It was changed"),
+            ("private", None, "Its private texts are missing"),
+        ):
+            with self.subTest(change, value=value), self.env.cr.savepoint() as savepoint:
+                self.execute(f"UPDATE {ENTRY} SET {change} = %s WHERE id = %s", value, entry.id)
+                text = self.print_order(self.bad.order_id)
+                self.assertNotIn("Mallory", text)
+                self.assertNotIn(f", <span>{user.name}</span>", text)
+                self.assertIn(finding, text)
+                savepoint.rollback()
+                self.env.invalidate_all()
+        entry.action_erase()
+        self.send()
+        user.name = "Renamed User"
+        text = self.print_order(self.bad.order_id)
+        self.assertIn(", <span>(erased)</span>", text)
+        self.assertIn("are what the ledger says", text)
+
+    def test_order_of_names(self):
+        """Names are taken in the order of the chain, whatever ids someone gives their entries."""
+        user, name = self.bad.signal_ids.user_id[:1], self.bad.signal_ids.user_id[:1].name
+        user.name = "Renamed User"
+        self.accept("new").signal_ids.action_discard()
+        self.send()
+        first, second = self.get_entries(subject=f"res.users,{user.id}")
+        self.execute(f"UPDATE {ENTRY} SET id = -id WHERE id = %s", second.id)
+        self.assertIn(f", <span>{name}</span>", self.print_order(self.bad.order_id))
 
     def test_place_in_the_ledger(self):
         text = self.print_order(self.good.order_id)
@@ -277,6 +322,8 @@ class TestPrints(LedgerCase):
         self.assertNotIn("Only a part", self.print_history(report, self.bad.signal_ids))
 
     def test_deleted_attempts(self):
+        # another entry about the same attempts
+        self.env["cloudprinter.ledger.entry"]._add("queued", self.bad.signal_ids.ids, with_attempts=True)
         self.moment = self.moment.replace(year=self.moment.year + 1)
         with freeze_time(self.moment):
             self.env["cloudprinter.request"]._gc_requests()

@@ -183,6 +183,9 @@ class TestWhoSets(CloudprinterCase):
         cls.users = cls.salesman.union(cls.operator, cls.packer, cls.manager, cls.accountant, *users)
         cls.names = [name for name, field in cls.company._fields.items() if name.startswith("cloudprinter_")]
 
+    def test_each_setting_has_groups(self):
+        self.assertFalse([name for name in self.names if not self.company._fields[name].groups])
+
     def test_each_setting(self):
         self.assertGreater(len(self.names), 20)
         for user in self.users:
