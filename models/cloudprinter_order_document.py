@@ -173,7 +173,7 @@ class CloudprinterOrderDocument(models.Model):
         """Show what is needed in the user's language, while the worker has another."""
         for document in self:
             texts = map(from_json, document.problem_source or ())
-            document.problem = "\n".join(translate(self.env, text) for text in texts)
+            document.problem = "\n".join(translate(self.env, text) for text in texts) or False
 
     @api.depends("problem")
     def _compute_problem_summary(self):

@@ -33,12 +33,13 @@ class TestGate(BaseCase):
             ("fetch", own._replace(files="fetching")),
             ("fetch", other._replace(is_kept=True, lines_agree=False, files="fetching")),
             ("files", own._replace(files="failed")),
+            ("wrong_files", own._replace(files="wrong")),
             ("accept", own),
             ("accept", other._replace(is_kept=True, lines_agree=False)),
         ):
             with self.subTest(facts):
                 self.assertEqual(get_next_step(facts), step)
-        self.assertEqual(len(STEPS), 7, "each is tested above")
+        self.assertEqual(len(STEPS), 8, "each is tested above")
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
