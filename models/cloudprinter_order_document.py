@@ -20,6 +20,7 @@ from ..tools.rights import check_manager
 from ..tools.text import Text as _
 from ..tools.text import from_json, to_json, translate
 from .cloudprinter_intake import Unmatched, Wait
+from .cloudprinter_order import DOCUMENT_TOKEN
 
 # translated for each user who reads them: pylint: disable=prefer-env-translation
 
@@ -612,7 +613,8 @@ class CloudprinterOrderDocument(models.Model):
         if typed:
             # link the items to its lines, so that they are canceled together
             intake._link_lines(document.company_id, content, order, typed)
-        order.is_test = order.is_test or content.is_test
+        if content.is_test and not order.is_test:
+            order.with_context(cloudprinter_document=DOCUMENT_TOKEN).is_test = True
         known = set(order.item_ids.mapped("name"))
         order.item_ids.create(
             [

@@ -514,7 +514,7 @@ class TestLeftOver(DeliveryCase):
         with patch.object(Queue, "lock", lambda self, signal_ids: set()):
             self.send()
             self.assertEqual((signal.state, signal.request_ids.applied), ("outgoing", False))
-            signal.next_attempt_date = self.moment
+            signal._update({"next_attempt_date": self.moment})
             self.send()
         self.assertEqual(len(self.server.requests), 1, "it is not claimed while its answer is not applied")
         self.send()
