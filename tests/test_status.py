@@ -35,7 +35,7 @@ class TestWaitsFor(DeliveryCase):
 
     def test_missing_tracking(self):
         shipped = self.queue_signals(self.accept("1"), "ItemPacked")
-        shipped.write({"state": "waiting", "failure_type": "missing_tracking"})
+        shipped._update({"state": "waiting", "failure_type": "missing_tracking"})
         self.assertEqual(shipped.waits_for, "The tracking reference is missing")
 
     def test_refused(self):
