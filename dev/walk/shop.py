@@ -31,7 +31,7 @@ class Story:
 
 def prepare(env):
     """Create the shop: a warehouse for each number of steps, and products made, in stock and in parts."""
-    env["res.company"].search([]).write({"cloudprinter_hold": True, "cloudprinter_signal_api_key": "walk"})
+    env["res.company"].search([]).write({"cloudprinter_hold": True, "cloudprinter_signal_api_key": "walk-walk"})
     mto = env.ref("stock.route_warehouse0_mto")
     mto.active = True
     warehouses = env["stock.warehouse"]
