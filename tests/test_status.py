@@ -140,10 +140,8 @@ class TestStatus(DeliveryCase):
         first = self.moment
         self.assertEqual(self.get_status("last_accepted")[0], first.replace(microsecond=0))
         self.wait(hours=1)
-        item = self.sell_one(item="2", order="2")
-        self.produce(item.production_ids)
-        self.deliver(item.move_ids.picking_id, tracking=False)
-        waiting = self.get_outbox(item, state="waiting")
+        waiting = self.queue_signals(self.accept("2"), "ItemShipped")
+        waiting._update({"state": "waiting", "failure_type": "missing_tracking"})
         self.assertEqual(self.get_status("oldest_waiting", "waiting"), (waiting.event_date, 1))
         self.send()
         self.assertEqual(self.get_status("last_accepted")[0], self.moment.replace(microsecond=0))
