@@ -163,8 +163,8 @@ class TestLedger(LedgerCase):
         """A signal whose columns were emptied in another order is compared with the entry about its own."""
         signal = self.good.signal_ids
         self.execute(
-            f"UPDATE {SIGNAL} SET order_id = %s, item_id = %s, state = 'outgoing', number = NULL, sent_date = NULL,"
-            " http_status = NULL, last_attempt_id = 0, decided = NULL WHERE id = %s",
+            f"UPDATE {SIGNAL} SET order_id = %s, item_id = %s, type = 'ItemProduced', state = 'outgoing',"
+            " number = NULL, sent_date = NULL, http_status = NULL, last_attempt_id = 0, decided = NULL WHERE id = %s",
             self.bad.order_id.id,
             self.bad.id,
             signal.id,
