@@ -321,7 +321,7 @@ class _Shop:
 
     def delay(self, order, when):
         order.item_ids.report_delay(24, "Machine breakdown, the press is being repaired")
-        order.signal_ids.filtered(lambda signal: signal.type == "ItemDelay").event_date = when
+        order.signal_ids.filtered(lambda signal: signal.type == "ItemDelay")._update({"event_date": when})
         order.item_ids.promised_date = order.shipping_date + timedelta(hours=24)
 
     def cancel(self, order, when):
