@@ -311,7 +311,7 @@ class _Shop:
     def correct(self, order, when):
         """Change the tracking code after shipping."""
         order.item_ids.move_ids.picking_id.carrier_tracking_ref = f"00340435{order.name}"
-        order.signal_ids.filtered("correction_of_id").event_date = when
+        order.signal_ids.filtered("correction_of_id")._update({"event_date": when})
 
     def invoice(self, order, when):
         if self.company.chart_template:
