@@ -6,11 +6,17 @@ from datetime import timedelta
 
 from freezegun import freeze_time
 
+from hypothesis import settings
+
 from odoo import Command, fields
 from odoo.tests import Form, TransactionCase, new_test_user
 from odoo.tools import mute_logger
 
 from odoo.addons.cloudprinter.dev.cloudsignal_server import CloudSignalServer
+
+# a busy machine must not fail a generated case
+settings.register_profile("cloudprinter", deadline=None)
+settings.load_profile("cloudprinter")
 
 KEY = "13b37bb1ed6d3403e158abe719b4f6d0"
 ORDER = "123456780000"
