@@ -5,7 +5,6 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 from freezegun import freeze_time
-
 from hypothesis import settings
 
 from odoo import Command, fields
