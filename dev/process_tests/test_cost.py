@@ -39,4 +39,4 @@ class TestCost(ProcessCase):
             if many[click] - counts_of_50[click] > MANY_ITEMS_AT_MOST:
                 too_many.append(f"{click} with 50 items")
         print("\n".join(lines), flush=True)
-        self.assertEqual(too_many, [])
+        self.assertEqual(too_many, [], "\n".join(lines))
