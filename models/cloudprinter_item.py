@@ -165,12 +165,24 @@ class CloudprinterItem(models.Model):
         for item in self:
             facts = item._collect_facts(productions[item.id], packed)
             values = {"stage": derive_stage(facts), "facts": facts.as_text()}
-            # an UPDATE without a change would make unrelated transactions conflict
-            changed = {name: value for name, value in values.items() if item[name] != value}
-            for name, value in changed.items():
-                item[name] = value
-            if changed:
+            if values["stage"] == "shipped" and not item.shipped_date:
+                # `_record_shipping` writes that of the signal, if it is another
+                values["shipped_date"] = item._get_last_delivery()[1]
+            if item._set_derived(values):
                 item.modified(["derived"])
+
+    def _set_derived(self, values):
+        """Write what follows from the documents, as if it were computed: all of it is one UPDATE.
+
+        An UPDATE without a change would make unrelated transactions conflict.
+
+        :returns: names of the fields that were changed
+        """
+        changed = [name for name, value in values.items() if self[name] != value]
+        with self.env.protecting([self._fields[name] for name in changed], self):
+            for name in changed:
+                self[name] = values[name]
+        return changed
 
     def _compute_derived(self):
         """Mark that the stage or facts were derived: `_derive_stage` says when they change."""

@@ -123,12 +123,7 @@ class CloudprinterItem(models.Model):
             if item.stage == "shipped" or any(signal.state != "canceled" for signal in shipped):
                 date = min(shipped.mapped("event_date"), default=False) or item._get_last_delivery()[1]
             back = item.move_ids.filtered(lambda move: move.state == "done" and move.location_id.usage == "customer")
-            values = {"shipped_date": date, "is_returned": bool(back)}
-            changed = {name: value for name, value in values.items() if item[name] != value}
-            # as if computed: they follow from the same documents as the stage, and share its UPDATE
-            with self.env.protecting([item._fields[name] for name in changed], item):
-                for name, value in changed.items():
-                    item[name] = value
+            changed = item._set_derived({"shipped_date": date, "is_returned": bool(back)})
             if changed:
                 item.modified(changed)
 
