@@ -85,8 +85,13 @@ class OrderController(http.Controller):
         try:
             if request.db:
                 return self._store(content, keys, request.env(user=SUPERUSER_ID))
-            name = self._find_database()
-            return self._store_in(name, content, keys) if name else _answer(401, error=UNKNOWN_KEY)
+            names, wanted = http.db_filter(list_dbs(force=True)), request.httprequest.args.get("db")
+            if not names and not wanted:
+                # the database that the host or configuration selects does not respond
+                return self._fail()
+            # only a database that Odoo's filter gives is opened: others are none of the sender's business
+            name = names[0] if len(names) == 1 else wanted
+            return self._store_in(name, content, keys) if name in names else _answer(401, error=UNKNOWN_KEY)
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             if request.db:
                 # Odoo repeats the request
@@ -101,16 +106,6 @@ class OrderController(http.Controller):
         if request.db:
             request.env.cr.rollback()
         return _answer(503, error=TRY_AGAIN)
-
-    def _find_database(self):
-        """Return the database of a request whose host does not select one, or None.
-
-        Only a database that Odoo's filter gives is opened: others are none of the sender's business.
-        """
-        names = http.db_filter(list_dbs(force=True))
-        # a single database is the one that the host or configuration selects, and it did not respond
-        name = names[0] if len(names) == 1 else request.httprequest.args.get("db")
-        return name if name in names else None
 
     def _store_in(self, name, content, keys):
         registry = Registry(name)

@@ -67,7 +67,7 @@ class OrderCase(ProcessCase):
     def get_documents(self, content):
         """Return state, failure, problem and sales order of all documents of this order, read outside of Odoo."""
         return self.query(
-            "SELECT d.state, coalesce(d.failure_type, ''), coalesce(replace(d.problem, E'\\n', ' '), ''),"
+            "SELECT d.state, coalesce(d.failure_type, ''), coalesce(d.problem_source::text, ''),"
             " coalesce(string_agg(s.name || ' ' || s.state, ','), '')"
             " FROM cloudprinter_order_document d LEFT JOIN sale_order s ON s.cloudprinter_order_id = d.order_id"
             f" WHERE d.name = '{get_id(content)}' GROUP BY d.id ORDER BY d.id"
