@@ -140,7 +140,7 @@ class TestStatus(DeliveryCase):
         first = self.moment
         self.assertEqual(self.get_status("last_accepted")[0], first.replace(microsecond=0))
         self.wait(hours=1)
-        waiting = self.queue_signals(self.accept("2"), "ItemShipped")
+        waiting = self.queue_signals(self.accept("2"), "ItemPacked")
         waiting._update({"state": "waiting", "failure_type": "missing_tracking"})
         self.assertEqual(self.get_status("oldest_waiting", "waiting"), (waiting.event_date, 1))
         self.send()
