@@ -46,7 +46,7 @@ class CloudprinterEvidence(models.AbstractModel):
         """
         return super().create(vals_list)
 
-    def _update(self, vals, kind=None):  # pylint: disable=missing-return
+    def _update(self, vals, kind="changed"):  # pylint: disable=missing-return
         """Write columns immediately."""
         names, model = list(vals), self.browse()
         columns = {name: self._fields[name].convert_to_column_insert(value, model) for name, value in vals.items()}
