@@ -285,6 +285,7 @@ class TestIncomingRights(IntakeCase):
                 "action_open_lines",
                 "action_open_missing",
                 "action_settle",
+                "unlink",
                 "write",
             },
             "cloudprinter.statement.line": {"action_accept", "action_create_credit_note", "action_create_invoices"},
