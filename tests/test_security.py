@@ -289,7 +289,7 @@ class TestIncomingRights(IntakeCase):
                 "write",
             },
             "cloudprinter.statement.line": {"action_accept", "action_create_credit_note", "action_create_invoices"},
-            "cloudprinter.statement.column": set(),
+            "cloudprinter.statement.column": {"write"},
             "cloudprinter.statement.import": {"action_import"},
             "cloudprinter.statement.import.column": set(),
             "cloudprinter.product.mapping": {"create", "write"},
