@@ -2,18 +2,7 @@ from odoo import fields, models
 from odoo.tools import SQL
 
 from .cloudprinter_balance import ITEM_COLUMNS
-from .cloudprinter_order_billing import ACCOUNTANTS, _search
-
-
-def _amount(name, label, **options):
-    return fields.Monetary(
-        label,
-        compute="_compute_billing",
-        search=_search(name),
-        currency_field="billing_currency_id",
-        groups=ACCOUNTANTS,
-        **options,
-    )
+from .cloudprinter_order_billing import ACCOUNTANTS, _amount
 
 
 class CloudprinterItem(models.Model):
