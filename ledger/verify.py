@@ -6,8 +6,8 @@
 This file has the rules of the ledger: the add-on writes and checks it with the same code.
 
 Each entry of a chain has a number, a date, a kind, a content, the hash of the entry before it, and the hash of all of
-this. Whoever changes an entry has to calculate all later hashes again, and then none of them equals those printed, sent
-or stamped before: pass these as `--known`, and the certificate of the time-stamping authority, from the authority
+this. If an entry is changed, all later hashes have to be calculated again, and then none of them equals those printed,
+sent or stamped before: pass these as `--known`, and the certificate of the time-stamping authority, from the authority
 itself, as `--ca-file`. Signals and attempts have to say what the last entry about them says.
 
 Texts that may have to be erased are not in the content of an entry but beside it, in `private`. The content has their

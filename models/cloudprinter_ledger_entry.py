@@ -128,7 +128,7 @@ class CloudprinterLedgerEntry(models.Model):
         facts = []
         for attempt in attempts:
             members = [signals[signal_id] for signal_id in attempt["signal_ids"]]
-            # somebody may have deleted its links
+            # its links may have been deleted by SQL
             order_id = members[0]["order_id"] if members else None
             about = {"order_id": order_id, "signals": members, "attempts": [attempt]}
             facts.append((attempt["company_id"], attempt["verdict"], attempt["date"], {}, about))

@@ -58,7 +58,7 @@ class CloudprinterOrder(models.Model):
         "Day of Shipping",
         compute="_compute_shipping",
         search=_search("shipped_day"),
-        help="In the time zone of the company, whoever reads it.",
+        help="In the time zone of the company, for all users.",
     )
     is_returned = fields.Boolean("Returned", compute="_compute_shipping", search=_search("is_returned"))
     is_unreported = fields.Boolean(

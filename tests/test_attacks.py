@@ -107,7 +107,7 @@ class TestOtherCompany(IntakeCase):
         ]  # fmt: skip
 
     def test_no_method(self):
-        """Each public method of each model, found by itself, so that later ones are covered."""
+        """Each public method of each model, found automatically, so that later ones are covered."""
         arguments = {
             "report_step": ("ItemPacked",), "report_delay": (24, "Late"), "report_cancel": ("CancelMiscError", "x"),
             # the last one exports the user's own companies, whatever it is called on

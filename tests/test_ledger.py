@@ -492,7 +492,7 @@ class TestTampering(LedgerCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestDoors(LedgerCase):
-    """Nobody but the add-on writes evidence, whatever their rights, context or defaults."""
+    """Only the add-on writes evidence: no rights, context or defaults of a user allow it."""
 
     def setUp(self):
         super().setUp()

@@ -210,7 +210,7 @@ class TestChain(BaseCase):
             self.assertFalse(chain.get_seals())
 
     def test_private_texts(self):
-        """Texts can be erased, if an entry says so; nobody can find them again, or others like them."""
+        """Texts can be erased, if an entry says so; then neither they nor similar ones can be found again."""
         erased = self.copy()
         erased[1]["private"] = None
         self.assert_found(erased, 2)

@@ -292,7 +292,7 @@ class TestPrints(LedgerCase):
         self.assertIn("are what the ledger says", text)
 
     def test_order_of_names(self):
-        """Names are taken in the order of the chain, whatever ids someone gives their entries."""
+        """Names are taken in the order of the chain, not of the ids of their entries."""
         user, name = self.bad.signal_ids.user_id[:1], self.bad.signal_ids.user_id[:1].name
         user.name = "Renamed User"
         self.accept("new").signal_ids.action_discard()

@@ -167,7 +167,7 @@ class TestLog(IntakeCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestWhoSets(CloudprinterCase):
-    """S-6: settings are for administrators; nobody else reads or writes one."""
+    """S-6: only administrators read and write settings."""
 
     @classmethod
     def setUpClass(cls):
@@ -228,7 +228,7 @@ class TestWhoSets(CloudprinterCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestRecipients(IntakeCase):
-    """S-7: recipients are read by those who work on the orders of their company, whoever shares the customer."""
+    """S-7: recipients are read by users of the orders of their company, even if companies share the customer."""
 
     def take_in_one(self):
         document = self.take_in()

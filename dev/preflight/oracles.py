@@ -1,4 +1,4 @@
-"""Other readers of PDF files, which nobody here wrote: poppler and qpdf."""
+"""Other readers of PDF files, independent of this project: poppler and qpdf."""
 
 import re
 import subprocess
