@@ -263,7 +263,7 @@ class Queue:
         self._run(
             """
             UPDATE cloudprinter_signal signal
-               SET state = 'sent', failure_type = NULL, answer = NULL, to_tell = true, number = sent.number,
+               SET state = 'sent', failure_type = NULL, answer = NULL, to_log = true, number = sent.number,
                    last_attempt_id = sent.attempt, sent_date = sent.date, http_status = sent.status,
                    attempt_count = signal.attempt_count + sent.repeats, tracking = sent.tracking,
                    shipping_option = sent.shipping_option, cause = sent.cause, message = sent.message,
@@ -290,7 +290,7 @@ class Queue:
             UPDATE cloudprinter_signal
                SET state = %(state)s, failure_type = %(failure)s, fault_count = %(faults)s, alone = alone OR %(alone)s,
                    next_attempt_date = %(next)s, last_attempt_id = %(attempt)s, http_status = %(status)s,
-                   answer = %(answer)s, to_tell = to_tell OR %(settled)s, attempt_count = attempt_count + %(repeats)s,
+                   answer = %(answer)s, to_log = to_log OR %(settled)s, attempt_count = attempt_count + %(repeats)s,
                    write_date = %(now)s, write_uid = %(user)s
              WHERE id = ANY(%(ids)s)
          RETURNING id
@@ -311,7 +311,7 @@ class Queue:
 
     # === chatter === #
 
-    def find_untold(self, at_most, failed_ids):
+    def find_unlogged(self, at_most, failed_ids):
         """Lock the signals whose outcome is not in the chatter yet, and return their ids, the oldest first.
 
         All such signals of a document are returned together, so that they share a note. For the same reason, a
@@ -324,7 +324,7 @@ class Queue:
             WITH first AS MATERIALIZED (
                 SELECT id, item_id, res_model, res_id
                   FROM cloudprinter_signal signal
-                 WHERE to_tell
+                 WHERE to_log
                    AND id != ALL(%(failed)s)
                    AND (write_date < %(now)s - make_interval(secs => %(quiet)s)
                         -- one lookup per index: with OR, PostgreSQL would read the whole queue for each signal
@@ -339,7 +339,7 @@ class Queue:
             )
             SELECT signal.id
               FROM cloudprinter_signal signal
-             WHERE to_tell
+             WHERE to_log
                AND id != ALL(%(failed)s)
                AND (item_id IN (SELECT item_id FROM first)
                     OR (res_model, res_id) IN (SELECT res_model, res_id FROM first))
@@ -352,9 +352,9 @@ class Queue:
         )
         return [row[0] for row in rows]
 
-    def mark_told(self, signal_ids):
+    def mark_logged(self, signal_ids):
         """Record that the outcomes of these signals are in the chatter."""
-        self._run("UPDATE cloudprinter_signal SET to_tell = false WHERE id = ANY(%(ids)s) RETURNING id", ids=signal_ids)
+        self._run("UPDATE cloudprinter_signal SET to_log = false WHERE id = ANY(%(ids)s) RETURNING id", ids=signal_ids)
 
 
 # the parameters of `accept` in the order of its rows

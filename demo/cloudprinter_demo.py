@@ -76,7 +76,7 @@ class Incoming(NamedTuple):
     minutes: int  # since it was received
     lines: tuple  # of (key of `PRODUCTS`, quantity)
     steps: str = ""  # methods of `_Shop`
-    reader: str = "Alex Example"
+    recipient: str = "Alex Example"
     is_test: bool = False
     reorders: int | None = None  # index of the story whose last item is reprinted
 
@@ -97,16 +97,16 @@ PRODUCTS = {
 }
 INCOMING = (
     Incoming(2800, (("book", 2), ("poster", 5))),
-    Incoming(1500, (("poster", 1),), "reject", reader="Kim Example"),
+    Incoming(1500, (("poster", 1),), "reject", recipient="Kim Example"),
     Incoming(400, (("poster", 1),), reorders=0),
-    Incoming(200, (("book", 1),), "spoil", reader="Robin Example"),
-    Incoming(180, (("poster", 3),), "lose", reader="Sam Example"),
-    Incoming(90, (("poster", 10),), "change", reader="Kim Example"),
+    Incoming(200, (("book", 1),), "spoil", recipient="Robin Example"),
+    Incoming(180, (("poster", 3),), "lose", recipient="Sam Example"),
+    Incoming(90, (("poster", 10),), "change", recipient="Kim Example"),
     Incoming(35, (("book", 1),), is_test=True),
-    Incoming(4, (("calendar", 3), ("book", 1)), reader="Robin Example"),
-    Incoming(150, (("book", 1),), "misprint", reader="Lee Example"),
-    Incoming(140, (("book", 2),), "trim", reader="Toni Example"),
-    Incoming(130, (("book", 3),), "print_well", reader="Max Example"),
+    Incoming(4, (("calendar", 3), ("book", 1)), recipient="Robin Example"),
+    Incoming(150, (("book", 1),), "misprint", recipient="Lee Example"),
+    Incoming(140, (("book", 2),), "trim", recipient="Toni Example"),
+    Incoming(130, (("book", 3),), "print_well", recipient="Max Example"),
 )
 
 
@@ -119,7 +119,7 @@ class CloudprinterOrder(models.Model):
         if not self.search_count([("name", "=", str(FIRST_ORDER))]):
             shop = _Shop(self.env)
             shop.work()
-            shop.take_in()
+            shop.import_orders()
             shop.end_the_month()
 
 
@@ -250,7 +250,7 @@ class _Shop:
         )
         ledger = self.env["cloudprinter.ledger"]
         ledger._settle(ledger._write_attempts([attempt]))
-        Queue(self.env.cr).mark_told(signals.ids)
+        Queue(self.env.cr).mark_logged(signals.ids)
         signals.invalidate_recordset()
 
     # === production and delivery === #
@@ -346,7 +346,7 @@ class _Shop:
 
     # === incoming orders === #
 
-    def take_in(self):
+    def import_orders(self):
         """Receive the documents and import them as far as possible."""
         for number, incoming in enumerate(INCOMING, len(STORIES)):
             when = self.now - timedelta(minutes=incoming.minutes)
@@ -364,7 +364,7 @@ class _Shop:
         documents._receive(self.company, read)
         document = documents.search([("name", "=", read.order.id), ("digest", "=", read.digest)])
         document.received_date = when
-        document._take_in()
+        document._import()
         return document
 
     def prepare_document(self, number, incoming):
@@ -409,7 +409,7 @@ class _Shop:
             "addresses": [
                 {
                     "type": "delivery",
-                    "name": incoming.reader,
+                    "name": incoming.recipient,
                     "street1": "Example Street 12",
                     "zip": "1000",
                     "city": "Copenhagen",

@@ -200,6 +200,7 @@ class Run:
     def __init__(self, start, coverage=False):
         self.start = start
         self.passed = self.failed = 0
+        self.trouble = []
         self.durations = read_durations()
         self.coverage = coverage
 
@@ -216,6 +217,9 @@ class Run:
         if self.coverage and not report_coverage():
             self.failed += 1
         say(f"\nran for {time.monotonic() - self.start:.0f} s; the logs are in {DEV / 'log'}")
+        # once more, as CI keeps only the end of the output
+        for text in self.trouble:
+            say(shorten(text))
         if not self.passed and not self.failed:
             say("No test ran.")
             return 1
@@ -228,9 +232,16 @@ class Run:
         self.passed += passed
         self.failed += failed
         self.durations.update({name: round(seconds, 1) for name, seconds in result["durations"].items()})
+        self.trouble += result["trouble"]
         for text in result["trouble"]:
             say(text)
         say(f"  {passed:4} passed{f', {failed} FAILED' if failed else ''} in {job.seconds:.0f} s: {job.name}")
+
+
+def shorten(text):
+    """Return the first and the last line of a text: the test and its error."""
+    lines = text.strip().splitlines()
+    return f"  {lines[0][:200]} … {lines[-1][:300]}" if len(lines) > 1 else f"  {text[:500]}"
 
 
 def report_coverage():

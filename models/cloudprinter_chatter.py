@@ -29,7 +29,7 @@ SIGNAL_LABELS = {
 class CloudprinterChatter(models.AbstractModel):
     """Logs the outcome of signals on their items and documents: one message per document and run, never one per retry.
 
-    The database keeps which signals are still to be logged (`to_tell`), so that no restart loses them.
+    The database keeps which signals are still to be logged (`to_log`), so that no restart loses them.
     """
 
     _name = "cloudprinter.chatter"
@@ -38,12 +38,12 @@ class CloudprinterChatter(models.AbstractModel):
     @api.model
     def _wake(self, at=None, failed_ids=()):
         """Trigger the scheduled action if there is something to log, apart from what has just failed."""
-        domain = [("to_tell", "=", True), ("id", "not in", failed_ids)]
+        domain = [("to_log", "=", True), ("id", "not in", failed_ids)]
         if self.env["cloudprinter.signal"].sudo().search_count(domain, limit=1):
-            self.env["ir.cron"]._cloudprinter_wake("ir_cron_tell", at)
+            self.env["ir.cron"]._cloudprinter_wake("ir_cron_log", at)
 
     @api.model
-    def _cron_tell(self):
+    def _cron_log(self):
         """Log the outcomes that are not logged yet, and commit after each batch.
 
         It runs apart from the sender, since a note takes longer than recording an answer. An outcome that cannot be
@@ -54,36 +54,36 @@ class CloudprinterChatter(models.AbstractModel):
         while seconds > 0:
             queue = Queue(self.env.cr)
             try:
-                signals = failed.browse(queue.find_untold(BATCH, failed.ids))
-                failed += self._tell(signals)
-                queue.mark_told((signals - failed).ids)
+                signals = failed.browse(queue.find_unlogged(BATCH, failed.ids))
+                failed += self._try_log(signals)
+                queue.mark_logged((signals - failed).ids)
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
                 # a user works on the same documents
                 self.env.cr.rollback()
                 self._wake()
                 return
-            signals.invalidate_recordset(["to_tell"], flush=False)
+            signals.invalidate_recordset(["to_log"], flush=False)
             seconds = self.env["ir.cron"]._commit_progress(len(signals), remaining=len(signals))
             if not signals:
                 break
         # documents with more to come
         self._wake(fields.Datetime.add(fields.Datetime.now(), seconds=QUIET), failed.ids)
 
-    def _tell(self, signals):
+    def _try_log(self, signals):
         """Log these signals and return those that could not be logged."""
         try:
             with self.env.cr.savepoint():
-                self._tell_signals(signals)
+                self._log_signals(signals)
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise
         except Exception:
             if len(signals) > 1:
-                return signals.browse().union(*map(self._tell, signals))
+                return signals.browse().union(*map(self._try_log, signals))
             _logger.exception("Cloudprinter: the outcome of signal %s cannot be logged in the chatter", signals.id)
             return signals
         return signals.browse()
 
-    def _tell_signals(self, signals):
+    def _log_signals(self, signals):
         """Log these signals, with one message per document."""
         lines = defaultdict(list)
         for company, members in signals.grouped("company_id").items():

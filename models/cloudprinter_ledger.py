@@ -198,7 +198,7 @@ class CloudprinterLedger(models.AbstractModel):
     def _refuse(self, signal, error):
         """Mark a signal as refused without posting it, because the API would not accept it."""
         env = self.with_context(lang=signal.company_id._cloudprinter_lang()).env
-        vals = {"state": "error", "failure_type": "refused", "answer": translate(env, error), "to_tell": True}
+        vals = {"state": "error", "failure_type": "refused", "answer": translate(env, error), "to_log": True}
         signal._update(vals, "refused")
 
     @api.model
@@ -210,4 +210,4 @@ class CloudprinterLedger(models.AbstractModel):
                 ("fault_count", ">=", FAULTS_AT_MOST),
                 ("request_ids", "not any", [("applied", "=", False)]),
             ]
-        )._update({"state": "error", "failure_type": "expired", "to_tell": True}, "expired")
+        )._update({"state": "error", "failure_type": "expired", "to_log": True}, "expired")

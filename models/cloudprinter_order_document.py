@@ -295,7 +295,7 @@ class CloudprinterOrderDocument(models.Model):
     @api.model
     def _wake_worker(self):
         """Wake the worker when this transaction is committed."""
-        self.env["ir.cron"]._cloudprinter_wake("ir_cron_take_in")
+        self.env["ir.cron"]._cloudprinter_wake("ir_cron_import_orders")
 
     # === import === #
 
@@ -306,7 +306,7 @@ class CloudprinterOrderDocument(models.Model):
         )
 
     @api.model
-    def _cron_take_in(self):
+    def _cron_import_orders(self):
         """Create sales orders from the received documents: reorders first, then by priority."""
         documents = self.search(self._get_due_domain(), order="is_reorder desc, priority, id", limit=1000)
         progress = self.env["ir.cron"]._commit_progress
@@ -318,8 +318,8 @@ class CloudprinterOrderDocument(models.Model):
                 document._delay()
                 self.env.cr.commit()  # pylint: disable=invalid-commit
                 try:
-                    document._take_in()
-                    # errors are handled in _take_in, so that one document does not stop the others
+                    document._import()
+                    # errors are handled in _import, so that one document does not stop the others
                     self.env.cr.commit()  # pylint: disable=invalid-commit
                 except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
                     # another transaction works on the same records; retried in a minute
@@ -334,7 +334,7 @@ class CloudprinterOrderDocument(models.Model):
         wait = timedelta(minutes=RETRY_MINUTES[min(count, len(RETRY_MINUTES) - 1)])
         self.write({"attempt_count": count + 1, "next_attempt_date": fields.Datetime.now() + wait})
 
-    def _take_in(self):
+    def _import(self):
         """Process one document as far as possible: create the order, wait for its files, accept it."""
         self.ensure_one()
         if not self.try_lock_for_update().filtered(lambda document: document.state in ("received", "checking")):
@@ -421,7 +421,7 @@ class CloudprinterOrderDocument(models.Model):
         )
 
     def _queue(self):
-        """Have the worker, or a call of `_take_in`, start again with these documents."""
+        """Have the worker, or a call of `_import`, start again with these documents."""
         self.write({"state": "received", "attempt_count": 0, "next_attempt_date": fields.Datetime.now()})
 
     def _process_again(self):
@@ -518,7 +518,7 @@ class CloudprinterOrderDocument(models.Model):
         if self.filtered(lambda document: document.state not in states):
             raise UserError(self.env._("This has already been handled. Reload the page."))
 
-    def action_take_in(self):
+    def action_try_again(self):
         """Resume after a user has fixed the problem: one document immediately, several by the worker."""
         self._check_may_decide("waiting", "received", "checking")
         documents = self.sudo()
@@ -527,7 +527,7 @@ class CloudprinterOrderDocument(models.Model):
             failed.action_fetch_again()
         documents._queue()
         if len(self) == 1:
-            documents._take_in()
+            documents._import()
             if not documents.problem:
                 return True
             # show the new problem
@@ -592,7 +592,7 @@ class CloudprinterOrderDocument(models.Model):
     def _decide(self):
         """Go on after the decision of a user."""
         self._queue()
-        self._take_in()
+        self._import()
 
     def action_reject(self):
         """Open the dialog in which the user enters why the order cannot be produced."""
@@ -638,7 +638,7 @@ class CloudprinterOrderDocument(models.Model):
     # === anonymization === #
 
     @api.autovacuum
-    def _gc_readers(self):
+    def _gc_recipients(self):
         """Anonymize the recipients of orders shipped or canceled before the company's time limit.
 
         :returns: how many documents were cleared, and whether there are more
@@ -664,26 +664,26 @@ class CloudprinterOrderDocument(models.Model):
                 limit=FORGET_AT_MOST,
             )
             sales = documents.order_id.sale_order_ids
-            readers = sales.partner_shipping_id | documents._find_readers()
+            recipients = sales.partner_shipping_id | documents._find_recipients()
             # keep addresses that other orders still need
             kept = self.env["sale.order"]._read_group(
                 [
-                    ("partner_shipping_id", "in", readers.ids),
+                    ("partner_shipping_id", "in", recipients.ids),
                     ("id", "not in", sales.ids),
                     ("cloudprinter_order_id.document_ids.content", "!=", False),
                 ],
                 ["partner_shipping_id"],
             )
-            readers -= self.env["res.partner"].union(*(partner for [partner] in kept))
-            readers._cloudprinter_anonymize()
+            recipients -= self.env["res.partner"].union(*(partner for [partner] in kept))
+            recipients._cloudprinter_anonymize()
             documents.content = False
             if len(documents) == FORGET_AT_MOST:
                 return FORGET_AT_MOST, 1
         return 0, 0
 
-    def _find_readers(self):
+    def _find_recipients(self):
         """Return the addresses created from these documents, including those replaced on their orders."""
-        readers = self.env["res.partner"]
+        recipients = self.env["res.partner"]
         for document in self:
             customer = document.sale_order_id.partner_id
             if customer:
@@ -691,5 +691,5 @@ class CloudprinterOrderDocument(models.Model):
                     document, document._parse().delivery_address
                 )
                 found = customer._cloudprinter_find_address(values)
-                readers |= found.filtered_domain([("company_id", "in", (False, document.company_id.id))])
-        return readers
+                recipients |= found.filtered_domain([("company_id", "in", (False, document.company_id.id))])
+        return recipients

@@ -179,7 +179,7 @@ class CloudprinterOrderFile(models.Model):
             settings = company._cloudprinter_config()
             if not settings.cloudprinter_fetch_files:
                 files.write({"state": "link", "failure_type": False, "problem_source": False})
-                files._tell_orders()
+                files._log_in_orders()
             elif company._cloudprinter_obstacle() not in ("copy", "neutralized"):
                 hosts[company.id] = parse_hosts(settings.cloudprinter_file_hosts)
         return hosts
@@ -286,7 +286,7 @@ class CloudprinterOrderFile(models.Model):
         )
         if facts:
             self._write_facts(facts)
-        self._tell_orders()
+        self._log_in_orders()
 
     def _prepare_attachment(self, content):
         owner = self.item_id or self.order_id
@@ -327,7 +327,7 @@ class CloudprinterOrderFile(models.Model):
             }
         )
         if not again:
-            self._tell_orders()
+            self._log_in_orders()
 
     def _get_place(self):
         """Return the file's host and path, without the query, which may hold a secret."""
@@ -337,7 +337,7 @@ class CloudprinterOrderFile(models.Model):
         except ValueError:
             return self.display_name
 
-    def _tell_orders(self):
+    def _log_in_orders(self):
         """Notify the orders whose files have all been handled."""
         orders = self.order_id.filtered(lambda order: "waiting" not in order.file_ids.mapped("state"))
         if orders:

@@ -115,7 +115,7 @@ class CloudprinterSignal(models.Model):
     decided = fields.Boolean(
         readonly=True, default=False, help="A user has decided about it, so it is in the ledger before it is posted."
     )
-    to_tell = fields.Boolean(readonly=True, default=False, help="Its outcome is not in the chatter yet.")
+    to_log = fields.Boolean(readonly=True, default=False, help="Its outcome is not in the chatter yet.")
     waits_for = fields.Char("Reason", compute="_compute_waits_for", help="Why the signal has not been accepted yet.")
     sent_date = fields.Datetime("Accepted On", readonly=True)
     http_status = fields.Integer("HTTP Status", readonly=True, aggregator=None)
@@ -134,7 +134,7 @@ class CloudprinterSignal(models.Model):
     _outgoing_order_idx = models.Index("(order_id, id) WHERE state = 'outgoing'")
     _unsettled_idx = models.Index("(company_id, state) WHERE state IN ('waiting', 'outgoing', 'error')")
     _alone_idx = models.Index("(company_id, id) WHERE state = 'outgoing' AND (alone OR fault_count > 0)")
-    _untold_idx = models.Index("(id) WHERE to_tell")
+    _unlogged_idx = models.Index("(id) WHERE to_log")
     _item_idx = models.Index("(item_id, id)")
     _source_idx = models.Index("(res_model, res_id)")
     _canceled_idx = models.Index("(item_id) WHERE type = 'ItemCanceled' AND state = 'sent'")

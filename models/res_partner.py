@@ -72,10 +72,10 @@ class ResPartner(models.Model):
 
     def _cloudprinter_anonymize(self):
         """Anonymize the recipients and delete their messages."""
-        readers = self.filtered("cloudprinter_address_digest").with_context(tracking_disable=True)
+        recipients = self.filtered("cloudprinter_address_digest").with_context(tracking_disable=True)
         names = ("street", "street2", "zip", "city", "state_id", "email", "phone", "company_name", "comment")
         # the country is kept for accounting reports
-        readers.write(
+        recipients.write(
             {**dict.fromkeys(names, False), "name": self.env._("Anonymized"), "cloudprinter_address_digest": False}
         )
-        readers.message_ids.sudo().unlink()
+        recipients.message_ids.sudo().unlink()

@@ -143,7 +143,7 @@ class SignalCase(TransactionCase):
         """Run the scheduled actions that send and that write the chatter."""
         with cls.sharing_cursor():
             cls.env.ref("cloudprinter.ir_cron_send").method_direct_trigger()
-            cls.env.ref("cloudprinter.ir_cron_tell").method_direct_trigger()
+            cls.env.ref("cloudprinter.ir_cron_log").method_direct_trigger()
 
     @classmethod
     def check_daily(cls):

@@ -178,7 +178,7 @@ class AccessCase(CloudprinterCase):
         documents = cls.env["cloudprinter.order.document"]
         documents._receive(cls.company, order_document.read((DOCUMENTS / "order_v2.2.json").read_bytes()))
         # no product is mapped yet
-        documents.search([])._take_in()
+        documents.search([])._import()
         cls.env.invalidate_all()
 
     def check_work(self):

@@ -32,10 +32,10 @@ class AccountingCase(CloudprinterCase):
         cls.keep_in_stock(cls.book)
 
     @classmethod
-    def sell(cls, *lines, reader=None, **values):
+    def sell(cls, *lines, recipient=None, **values):
         """Sell to a recipient of its own, as Cloudprinter's orders do."""
-        reader = cls.env["res.partner"].create({"name": "Reader", "street": "Home 1", "phone": "+4512345678"})
-        return super().sell(*lines, partner_shipping_id=reader.id, **values)
+        recipient = cls.env["res.partner"].create({"name": "Recipient", "street": "Home 1", "phone": "+4512345678"})
+        return super().sell(*lines, partner_shipping_id=recipient.id, **values)
 
     @classmethod
     def ship(cls, item):

@@ -98,8 +98,8 @@ class TestOtherCompany(IntakeCase):
         """Return one record of each model of the add-on that belongs to a company."""
         item = self.sell_one(item="777", order="778")
         self.send()
-        waiting = self.take_in(items__0__product="calendar_a3")
-        done = self.take_in(self.document(id="2", items__0__id="21", items__1__id="22", items__2__id="23"))
+        waiting = self.import_orders(items__0__product="calendar_a3")
+        done = self.import_orders(self.document(id="2", items__0__id="21", items__1__id="22", items__2__id="23"))
         order = done.order_id
         return [
             item, item.order_id, item.signal_ids, item.signal_ids.request_ids, waiting, waiting.line_ids[:1],
@@ -175,7 +175,7 @@ class TestManager(IntakeCase):
 
     def test_what_the_add_on_writes(self):
         """Read-only fields say what Cloudprinter ordered, or lead to documents of other orders and companies."""
-        document = self.take_in()
+        document = self.import_orders()
         order = document.order_id
         for record, values in (
             (order, {"document_id": document.id}),
@@ -195,21 +195,21 @@ class TestManager(IntakeCase):
     def test_defaults_of_the_caller_reach_no_sales_order(self):
         """An order is made with more rights than the manager has."""
         self.mappings[0].product_id = False
-        document = self.take_in()
+        document = self.import_orders()
         self.assertEqual(document.failure_type, "unmatched")
         forged = {
             "default_note": "forged", "default_origin": "forged", "default_tag_ids": [], "default_street": "forged",
             "default_active": False,
         }  # fmt: skip
         self.mappings[0].product_id = self.book
-        document.with_user(self.app).with_context(**forged).action_take_in()
+        document.with_user(self.app).with_context(**forged).action_try_again()
         sale = document.order_id.sale_order_id
         self.assertTrue(sale)
         self.assertNotIn("forged", f"{sale.note} {sale.origin}")
 
     def test_document_is_read_only(self):
-        document = self.take_in(items__0__product="calendar_a3").with_user(self.app)
-        other = self.take_in(self.document(id="2", items__0__product="calendar_b3"))
+        document = self.import_orders(items__0__product="calendar_a3").with_user(self.app)
+        other = self.import_orders(self.document(id="2", items__0__product="calendar_b3"))
         for values in (
             {"line_ids": [Command.link(other.line_ids[:1].id)]},
             {"line_ids": [Command.update(document.line_ids[:1].id, {"name": "x"})]},

@@ -386,7 +386,7 @@ class TestWhatDocumentsGave(IntakeCase):
 
     def test_given_amounts_cannot_be_changed(self):
         order = self.receive()
-        order._take_in()
+        order._import()
         order = order.order_id
         mine = order.with_user(self.manager)
         for name, value in (
@@ -411,10 +411,10 @@ class TestWhatDocumentsGave(IntakeCase):
 
     def test_a_changed_document_is_tracked(self):
         document = self.receive()
-        document._take_in()
+        document._import()
         self.env.cr.flush()
         changed = self.receive(costs__items="8.00")
-        changed._take_in()
+        changed._import()
         changed.with_user(self.manager).action_take_over()
         self.env.flush_all()
         self.env.cr.precommit.run()

@@ -136,7 +136,7 @@ class TestIncomingBrowser(IntakeCase, HttpCase):
     def wait_for_a_product(self):
         """Create an incoming order that waits for a product to be mapped."""
         document = self.receive(items__2__product="calendar_a3")
-        document._take_in()
+        document._import()
         self.assertEqual(document.state, "waiting")
         return document
 

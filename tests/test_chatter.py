@@ -18,7 +18,7 @@ class TestChatter(DeliveryCase):
     def given_outcomes(self, *names, **values):
         """Return items that have one signal each, with an outcome that is not in the chatter yet."""
         items = self.accept(*names)
-        self.write_row(items.signal_ids, state="error", failure_type="refused", answer="no such item", to_tell=True)
+        self.write_row(items.signal_ids, state="error", failure_type="refused", answer="no such item", to_log=True)
         self.write_row(items.signal_ids, **values)
         return items
 
@@ -31,10 +31,10 @@ class TestChatter(DeliveryCase):
         )
         self.env.invalidate_all()
 
-    def tell(self):
+    def log_outcomes(self):
         """Run the scheduled action."""
         with self.enter_registry_test_mode():
-            self.env.ref("cloudprinter.ir_cron_tell").method_direct_trigger()
+            self.env.ref("cloudprinter.ir_cron_log").method_direct_trigger()
         self.env.invalidate_all()
 
     def get_notes(self, record):
@@ -42,14 +42,14 @@ class TestChatter(DeliveryCase):
 
     def get_calls(self):
         """Return when the scheduled action is called again."""
-        cron = self.env.ref("cloudprinter.ir_cron_tell")
+        cron = self.env.ref("cloudprinter.ir_cron_log")
         return self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)]).mapped("call_at")
 
     def test_sender_calls_it(self):
         """It is called at the end of a run that has recorded an outcome, and not by one that has nothing to tell."""
         self.accept("1")
         self.get_calls()
-        with patch.object(type(self.env["cloudprinter.chatter"]), "_cron_tell", lambda self: None):
+        with patch.object(type(self.env["cloudprinter.chatter"]), "_cron_log", lambda self: None):
             self.send()
         self.assertEqual(len(self.get_calls()), 1)
         self.send()
@@ -60,13 +60,13 @@ class TestChatter(DeliveryCase):
     def test_restart(self):
         """Odoo was stopped before the outcome was logged: it is logged later, and once."""
         item = self.accept("1")
-        with patch.object(type(self.env["cloudprinter.chatter"]), "_cron_tell", lambda self: None):
+        with patch.object(type(self.env["cloudprinter.chatter"]), "_cron_log", lambda self: None):
             self.send()
         self.assertEqual((item.signal_ids.state, self.get_notes(item)), ("sent", []))
-        self.tell()
+        self.log_outcomes()
         [note] = self.get_notes(item)
         self.assertIn("accepted", note)
-        self.tell()
+        self.log_outcomes()
         self.assertEqual(self.get_notes(item), [note])
 
     def test_problems_only(self):
@@ -74,7 +74,7 @@ class TestChatter(DeliveryCase):
         accepted = self.accept("1")
         self.send()
         refused = self.given_outcomes("2")
-        self.tell()
+        self.log_outcomes()
         self.assertEqual((len(self.get_notes(accepted)), len(self.get_notes(refused))), (0, 1))
 
     def test_document_with_more_to_come(self):
@@ -90,12 +90,12 @@ class TestChatter(DeliveryCase):
                 document = {"res_model": self.company.partner_id._name, "res_id": self.company.partner_id.id}
                 before = self.get_notes(self.company.partner_id)
                 self.write_row(first.signal_ids + second.signal_ids, write_date=now, **document)
-                self.write_row(second.signal_ids, state="outgoing", to_tell=False, failure_type=None, **pending)
-                self.tell()
+                self.write_row(second.signal_ids, state="outgoing", to_log=False, failure_type=None, **pending)
+                self.log_outcomes()
                 self.assertFalse(self.get_notes(first))
                 self.assertTrue(self.get_calls())
                 self.write_row(first.signal_ids)
-                self.tell()
+                self.log_outcomes()
                 self.assertEqual(len(self.get_notes(first)), 1, "a minute later")
                 self.assertEqual(len(self.get_notes(self.company.partner_id)), len(before) + 1)
 
@@ -106,8 +106,8 @@ class TestChatter(DeliveryCase):
         self.write_row(first.signal_ids + second.signal_ids, write_date=now, res_model="res.partner", res_id=1)
         later = fields.Datetime.add(now, hours=10)
         failed = {"attempt_count": 1, "answer": "500", "next_attempt_date": later}
-        self.write_row(second.signal_ids, state="outgoing", to_tell=False, failure_type=None, **failed)
-        self.tell()
+        self.write_row(second.signal_ids, state="outgoing", to_log=False, failure_type=None, **failed)
+        self.log_outcomes()
         self.assertEqual(len(self.get_notes(first)), 1)
 
     def test_one_note_for_a_document(self):
@@ -115,7 +115,7 @@ class TestChatter(DeliveryCase):
         document = self.env["res.partner"].create({"name": "A document"})
         items = self.given_outcomes(*"1234", res_model="res.partner", res_id=document.id)
         with patch(f"{CHATTER_LOG}.BATCH", 1):
-            self.tell()
+            self.log_outcomes()
         [note] = self.get_notes(document)
         for item in items:
             self.assertIn(f"item {item.name}", note)
@@ -124,16 +124,16 @@ class TestChatter(DeliveryCase):
     def test_document_is_gone(self):
         item = self.given_outcomes("1", res_model="mrp.production", res_id=999999999)
         other = self.given_outcomes("2", res_model="no.such.model", res_id=1)
-        self.tell()
+        self.log_outcomes()
         self.assertEqual((len(self.get_notes(item)), len(self.get_notes(other))), (1, 1))
 
     def test_conflict_while_reading(self):
         """A user's transaction stands in the way: the run ends without an error and is called again."""
         item = self.given_outcomes("1")
-        with patch(f"{CHATTER_LOG}.Queue.find_untold", side_effect=SerializationFailure):
-            self.tell()
+        with patch(f"{CHATTER_LOG}.Queue.find_unlogged", side_effect=SerializationFailure):
+            self.log_outcomes()
         self.assertTrue(self.get_calls())
-        self.tell()
+        self.log_outcomes()
         self.assertEqual(len(self.get_notes(item)), 1)
 
     @mute_logger(CHATTER_LOG)
@@ -142,9 +142,9 @@ class TestChatter(DeliveryCase):
         document = self.env["res.partner"].create({"name": "A document"})
         item = self.given_outcomes("1", res_model="res.partner", res_id=document.id)
         with patch.object(type(document), "_message_log_batch", side_effect=ValueError("broken")):
-            self.tell()
+            self.log_outcomes()
         self.assertEqual(len(self.get_notes(item)), 1)
-        self.assertFalse(item.signal_ids.to_tell)
+        self.assertFalse(item.signal_ids.to_log)
 
     @mute_logger(CHATTER_LOG)
     def test_outcome_that_cannot_be_logged(self):
@@ -158,22 +158,22 @@ class TestChatter(DeliveryCase):
             return get_line(self, signal)
 
         with patch.object(type(self.env["cloudprinter.chatter"]), "_get_line", get_line_or_fail):
-            self.tell()
+            self.log_outcomes()
         self.assertEqual((len(self.get_notes(first)), len(self.get_notes(second))), (0, 1))
         self.assertFalse(self.get_calls())
-        self.tell()
+        self.log_outcomes()
         self.assertEqual((len(self.get_notes(first)), len(self.get_notes(second))), (1, 1))
 
     def test_queued_again(self):
         """A user sends a refused signal again before its refusal is logged: it has no outcome any more."""
         item = self.given_outcomes("1", state="outgoing", failure_type=None)
-        self.tell()
-        self.assertEqual((self.get_notes(item), item.signal_ids.to_tell), ([], False))
+        self.log_outcomes()
+        self.assertEqual((self.get_notes(item), item.signal_ids.to_log), ([], False))
 
     def test_html_in_ids_and_answers(self):
         """Text from outside is escaped."""
         item = self.given_outcomes("<b>1</b>", answer="<script>alert(1)</script> & co")
-        self.tell()
+        self.log_outcomes()
         [note] = self.get_notes(item)
         self.assertIn("&lt;b&gt;1&lt;/b&gt;", note)
         self.assertNotIn("<script", note)

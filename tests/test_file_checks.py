@@ -42,7 +42,7 @@ class CheckCase(FilesCase, IntakeCase):
             "options": [{"option": "pageblock_130mcs", "count": "24", "type": "type_book_paper"}],
             "files": [{"type": kind, "format": "pdf", "url": f"{self.host.url}/{name}_{kind}.pdf"} for kind in files],
         }
-        return self.take_in(id=name, items=[item], files=[])
+        return self.import_orders(id=name, items=[item], files=[])
 
     def take_files(self, content=None, **options):
         """Receive an order, fetch its files and go on; return its document."""

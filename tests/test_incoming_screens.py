@@ -12,7 +12,7 @@ from .test_intake import BOOK, IntakeCase
 class TestIncomingScreens(IntakeCase):
     def test_operator_reads_what_was_ordered(self):
         """It is on the manufacturing order, without a click; items printed together show equal texts once."""
-        items = self.take_in().order_id.item_ids
+        items = self.import_orders().order_id.item_ids
         book = items.filtered(lambda item: item.name == BOOK)
         [production] = book.production_ids.with_user(self.operator)
         self.assertEqual(
@@ -25,7 +25,7 @@ class TestIncomingScreens(IntakeCase):
                 "Gloss lamination (1)",
             ],
         )
-        again = self.take_in(self.document(id="2", items__0__id="21", items__0__title="Winter")).order_id.item_ids
+        again = self.import_orders(self.document(id="2", items__0__id="21", items__0__title="Winter")).order_id.item_ids
         gang = self.env["mrp.production"].create(
             {
                 "product_id": self.book.id,
@@ -38,26 +38,26 @@ class TestIncomingScreens(IntakeCase):
         self.assertFalse(other.cloudprinter_specification, "nothing new without an item")
 
     def test_list_says_in_one_line_what_is_needed(self):
-        one = self.take_in(items__0__product="calendar_a3")
+        one = self.import_orders(items__0__product="calendar_a3")
         self.assertEqual(one.problem_summary, one.problem)
-        two = self.take_in(id="2", items__0__product="calendar_a3", items__1__product="mug")
+        two = self.import_orders(id="2", items__0__product="calendar_a3", items__1__product="mug")
         self.assertRegex(two.problem_summary, r"^Choose the product for .* \(and 1 more\)$")
-        self.take_in(id="3")
-        changed = self.take_in(id="3", items__1__count="12")
+        self.import_orders(id="3")
+        changed = self.import_orders(id="3", items__1__count="12")
         self.assertRegex(changed.problem_summary, "with different content: items.*: 5 → 12$")
-        self.assertFalse(self.take_in(id="4").problem_summary)
+        self.assertFalse(self.import_orders(id="4").problem_summary)
 
     def test_until_when_an_answer_is_expected(self):
-        waiting = self.take_in(items__0__product="calendar_a3")
+        waiting = self.import_orders(items__0__product="calendar_a3")
         self.assertEqual(waiting.answer_date - waiting.received_date, timedelta(minutes=15))
         self.assertLess(waiting.answer_date, fields.Datetime.now() + timedelta(minutes=16))
-        self.assertFalse(self.take_in(id="2").answer_date, "it was given")
-        self.assertFalse(self.take_in(id="2", priority="1").answer_date, "it was given before")
+        self.assertFalse(self.import_orders(id="2").answer_date, "it was given")
+        self.assertFalse(self.import_orders(id="2", priority="1").answer_date, "it was given before")
 
     def test_changed_order_can_be_looked_at(self):
-        first = self.take_in()
+        first = self.import_orders()
         self.assertEqual(first.known_order_id, first.order_id)
-        changed = self.take_in(items__1__count="12").with_user(self.manager)
+        changed = self.import_orders(items__1__count="12").with_user(self.manager)
         self.assertEqual((changed.order_id, changed.known_order_id), (first.order_id, first.order_id))
-        waiting = self.take_in(id="2", items__0__product="calendar_a3")
+        waiting = self.import_orders(id="2", items__0__product="calendar_a3")
         self.assertFalse(waiting.known_order_id)

@@ -76,7 +76,7 @@ class IntakeCase(CloudprinterCase):
         return documents.search([("name", "=", document.order.id)], limit=1)
 
     @classmethod
-    def take_in(cls, content=None, **changes):
+    def import_orders(cls, content=None, **changes):
         """Receive a document from Cloudprinter and run the worker."""
         document = cls.receive(content, **changes)
         cls.run_worker()
@@ -85,7 +85,7 @@ class IntakeCase(CloudprinterCase):
     @classmethod
     def run_worker(cls):
         with cls.sharing_cursor():
-            cls.env.ref("cloudprinter.ir_cron_take_in").method_direct_trigger()
+            cls.env.ref("cloudprinter.ir_cron_import_orders").method_direct_trigger()
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
@@ -131,7 +131,7 @@ class TestIntake(IntakeCase):
 
     def test_order_becomes_a_confirmed_sales_order(self):
         self.make_to_order(self.goods)
-        document = self.take_in()
+        document = self.import_orders()
         self.assertEqual((document.state, document.problem), ("done", False))
         sale = document.sale_order_id
         self.assertEqual(sale.state, "sale")
@@ -166,18 +166,18 @@ class TestIntake(IntakeCase):
         for number, name in enumerate(("order_v2.1.json", "order_v2.1.xml")):
             with self.subTest(name):
                 content = (DOCUMENTS / name).read_bytes().replace(b"12345678000", b"22345%d7800" % number)
-                sale = self.take_in(content).sale_order_id
+                sale = self.import_orders(content).sale_order_id
                 self.assertEqual(sale.state, "sale")
                 self.assertEqual(len(self.get_lines(sale)), 3)
                 self.assertEqual(sale.amount_untaxed, 1012 + 4.2, "prices as agreed, freight as stated")
 
     def test_items_are_described(self):
-        item = self.take_in().order_id.item_ids.filtered(lambda item: item.name == BOOK)
+        item = self.import_orders().order_id.item_ids.filtered(lambda item: item.name == BOOK)
         self.assertTrue(item.title)
         self.assertIn("Pages:", item.specification)
 
     def test_files_are_links(self):
-        order = self.take_in().order_id
+        order = self.import_orders().order_id
         self.assertEqual(set(order.file_ids.mapped("state")), {"link"})
         label = order.file_ids.filtered(lambda file: not file.item_id)
         self.assertEqual(label.type, "shipping_label")
@@ -187,7 +187,7 @@ class TestIntake(IntakeCase):
     def test_not_confirmed_by_itself(self):
         """A user confirms the order, and that registers the items."""
         self.company.cloudprinter_confirm_orders = False
-        document = self.take_in()
+        document = self.import_orders()
         sale = document.sale_order_id
         self.assertEqual((document.state, sale.state), ("done", "draft"))
         self.assert_outbox(document.order_id.item_ids, [])
@@ -199,14 +199,14 @@ class TestIntake(IntakeCase):
         first = self.receive(id="2", priority="1")
         reorder = self.receive((DOCUMENTS / "reorder_v2.2.json").read_bytes())
         done = []
-        self.patch(type(last), "_take_in", lambda document: done.append(document.id))
+        self.patch(type(last), "_import", lambda document: done.append(document.id))
         self.run_worker()
         self.assertEqual(done, (reorder | first | last).ids)
 
     # === repeats === #
 
     def test_repeat_changes_nothing(self):
-        document = self.take_in()
+        document = self.import_orders()
         self.assertEqual(self.receive(), document)
         self.assertEqual(self.env["sale.order"].search_count([("client_order_ref", "=", "123456780000")]), 1)
         content = json.loads(self.document())
@@ -215,8 +215,8 @@ class TestIntake(IntakeCase):
         self.assertEqual(self.receive(json.dumps(content, indent=3).encode()), document, "written another way")
 
     def test_other_content_needs_a_decision(self):
-        first = self.take_in()
-        second = self.take_in(shipping_date="2016-07-20 08:00:00", items__1__count="12", addresses__0__city="Elsewhere")
+        first = self.import_orders()
+        second = self.import_orders(shipping_date="2016-07-20 08:00:00", items__1__count="12", addresses__0__city="Elsewhere")
         self.assertNotEqual(second, first)
         self.assertEqual((second.state, second.failure_type), ("waiting", "changed"))
         self.assertIn(f"items[{POSTER}].count: 5 → 12", second.problem)
@@ -239,20 +239,20 @@ class TestIntake(IntakeCase):
         self.assertEqual((second.state, second.order_id), ("done", first.order_id))
 
     def test_what_was_delivered_went_to_the_old_address(self):
-        first = self.take_in()
+        first = self.import_orders()
         sale = first.sale_order_id
         old = sale.partner_shipping_id
         picking = sale.picking_ids
         self.deliver(picking, quantity=1)
         backorder = sale.picking_ids - picking
         self.assertTrue(backorder)
-        self.take_in(addresses__0__city="Elsewhere").with_user(self.manager).action_take_over()
+        self.import_orders(addresses__0__city="Elsewhere").with_user(self.manager).action_take_over()
         self.assertEqual((picking.partner_id, backorder.partner_id.city), (old, "Elsewhere"))
         self.assertFalse(backorder.activity_ids, "there is nothing left to do")
 
     def test_another_shipping_method(self):
-        first = self.take_in()
-        second = self.take_in(shipping__method="dhl_parcel")
+        first = self.import_orders()
+        second = self.import_orders(shipping__method="dhl_parcel")
         with self.assertRaisesRegex(UserError, "dhl_parcel"):
             second.with_user(self.manager).action_take_over()
         carrier = self.carrier.copy()
@@ -264,11 +264,11 @@ class TestIntake(IntakeCase):
         )
 
     def test_other_content_is_not_wanted(self):
-        first = self.take_in()
-        second = self.take_in(items__1__count="12")
+        first = self.import_orders()
+        second = self.import_orders(items__1__count="12")
         second.with_user(self.manager).action_keep()
         self.assertEqual((second.state, second.order_id), ("kept", first.order_id))
-        third = self.take_in(items__1__count="13")
+        third = self.import_orders(items__1__count="13")
         self.assertIn("5 → 13", third.problem, "compared with what was made")
 
     # === what is missing === #
@@ -276,7 +276,7 @@ class TestIntake(IntakeCase):
     def test_what_is_not_mapped_is_listed_and_mapped(self):
         self.mappings.unlink()
         self.method.unlink()
-        document = self.take_in()
+        document = self.import_orders()
         self.assertEqual((document.state, document.failure_type, document.order_id.id), ("waiting", "unmatched", False))
         for name in ("textbook_cw_a4_p_fc", "poster_50x70_fc", "flyer_a6_fc", METHOD):
             self.assertIn(name, document.problem)
@@ -289,14 +289,14 @@ class TestIntake(IntakeCase):
         ):
             mappings.search([("name", "=", name)]).product_id = product
         self.env["cloudprinter.carrier.mapping"].with_user(self.manager).search([]).carrier_id = self.carrier
-        document.with_user(self.manager).action_take_in()
+        document.with_user(self.manager).action_try_again()
         self.assertEqual((document.state, document.problem, document.failure_type), ("done", False, False))
         self.assertEqual(document.sale_order_id.state, "sale")
 
     def test_internal_reference_needs_no_mapping(self):
         self.mappings[0].unlink()
         self.book.default_code = "textbook_cw_a4_p_fc"
-        self.assertEqual(self.get_lines(self.take_in().sale_order_id)[BOOK].product_id, self.book)
+        self.assertEqual(self.get_lines(self.import_orders().sale_order_id)[BOOK].product_id, self.book)
 
     def test_option_chooses_the_variant(self):
         option = json.loads(self.document())["order"]["items"][0]["options"][0]["option"]
@@ -304,12 +304,12 @@ class TestIntake(IntakeCase):
         mappings = self.env["cloudprinter.product.mapping"]
         mappings.create({"name": "textbook_cw_a4_p_fc", "option": option, "product_id": glossy.id})
         mappings.create({"name": "textbook_cw_a4_p_fc", "option": "another", "product_id": self.flyer.id})
-        self.assertEqual(self.get_lines(self.take_in().sale_order_id)[BOOK].product_id, glossy)
+        self.assertEqual(self.get_lines(self.import_orders().sale_order_id)[BOOK].product_id, glossy)
 
     def test_ambiguous_product_is_not_guessed(self):
         self.mappings[0].unlink()
         (self.book | self.poster).default_code = "textbook_cw_a4_p_fc"
-        document = self.take_in()
+        document = self.import_orders()
         self.assertEqual(document.failure_type, "unmatched")
         self.assertIn("several products", document.problem)
 
@@ -329,15 +329,15 @@ class TestIntake(IntakeCase):
         self.env["res.currency"].with_context(active_test=False).search([("name", "=", "CHF")]).active = False
         for number, (changes, reason) in enumerate(cases):
             with self.subTest(reason):
-                document = self.take_in(id=f"9{number}", **changes)
+                document = self.import_orders(id=f"9{number}", **changes)
                 self.assertEqual(document.state, "waiting")
                 self.assertIn(reason, document.problem)
                 self.assertFalse(document.order_id)
         self.company.cloudprinter_partner_id = False
-        self.assertIn("customer", self.take_in(id="98").problem)
+        self.assertIn("customer", self.import_orders(id="98").problem)
 
     def test_region_that_odoo_does_not_know_is_printed(self):
-        document = self.take_in(addresses__0__country="NL", addresses__0__state="Veluwe", addresses__0__city="Ede")
+        document = self.import_orders(addresses__0__country="NL", addresses__0__state="Veluwe", addresses__0__city="Ede")
         self.assertEqual(document.sale_order_id.partner_shipping_id.city, "Ede, Veluwe")
 
     def test_unforeseen_error_is_tried_again_and_waits_in_the_end(self):
@@ -373,14 +373,14 @@ class TestIntake(IntakeCase):
             raise UserError(message)
 
         self.patch(type(self.env["sale.order"]), "action_confirm", refuse)
-        document = self.take_in()
+        document = self.import_orders()
         self.assertEqual((document.state, document.problem), ("waiting", message))
         self.assertFalse(self.env["sale.order"].search([("client_order_ref", "=", document.name)]))
 
     # === money === #
 
     def test_lines_cost_together_what_cloudprinter_pays(self):
-        sale = self.take_in().sale_order_id
+        sale = self.import_orders().sale_order_id
         lines = self.get_lines(sale).values()
         self.assertAlmostEqual(sum(line.price_subtotal for line in lines), 7)
         self.assertAlmostEqual(sale.order_line.filtered("is_delivery").price_subtotal, 4.2)
@@ -393,7 +393,7 @@ class TestIntake(IntakeCase):
         ):
             with self.subTest(items=items):
                 (self.book | self.poster | self.flyer).list_price = price
-                document = self.take_in(
+                document = self.import_orders(
                     id=f"7{number}",
                     costs__items=items,
                     items__0__count=counts[0],
@@ -408,7 +408,7 @@ class TestIntake(IntakeCase):
             {"name": "Included", "amount": 25, "price_include_override": "tax_included"}
         )
         (self.book | self.poster | self.flyer).taxes_id = tax
-        lines = self.get_lines(self.take_in().sale_order_id).values()
+        lines = self.get_lines(self.import_orders().sale_order_id).values()
         self.assertAlmostEqual(sum(line.price_subtotal for line in lines), 7)
 
     def test_fixed_tax_included(self):
@@ -417,7 +417,7 @@ class TestIntake(IntakeCase):
             {"name": "Fixed", "amount_type": "fixed", "amount": 0.5, "price_include_override": "tax_included"}
         )
         (self.book | self.poster | self.flyer).taxes_id = tax
-        sale = self.take_in().sale_order_id
+        sale = self.import_orders().sale_order_id
         self.assertAlmostEqual(sum(line.price_subtotal for line in self.get_lines(sale).values()), 7)
         self.assertAlmostEqual(sum(sale.cloudprinter_item_ids.mapped("amount")), 7)
 
@@ -434,7 +434,7 @@ class TestIntake(IntakeCase):
         ):
             with self.subTest(values):
                 self.carrier.write({"invoice_policy": "estimated", "free_over": False, **values})
-                sale = self.take_in(id=f"{values}").sale_order_id
+                sale = self.import_orders(id=f"{values}").sale_order_id
                 [freight] = sale.order_line.filtered("is_delivery")
                 self.assertAlmostEqual(freight.price_subtotal, 4.2)
                 self.assertEqual(freight.name, self.carrier.name)
@@ -447,15 +447,15 @@ class TestIntake(IntakeCase):
         """Odoo bills the real cost then, as it does for other orders."""
         self.carrier.invoice_policy = "real"
         costs = {**self.content["order"]["costs"], "shipping": None}
-        sale = self.take_in(costs=costs, shipping__invoice=None).sale_order_id
+        sale = self.import_orders(costs=costs, shipping__invoice=None).sale_order_id
         sale.picking_ids[:1].carrier_price = 9.9
         sale.picking_ids[:1]._add_delivery_cost_to_so()
         self.assertAlmostEqual(sale.order_line.filtered("is_delivery").price_subtotal, 9.9)
 
     def test_reorder_costs_nothing_and_knows_the_original(self):
-        original = self.take_in().order_id
+        original = self.import_orders().order_id
         self.make_to_order(self.goods)
-        document = self.take_in((DOCUMENTS / "reorder_v2.2.json").read_bytes())
+        document = self.import_orders((DOCUMENTS / "reorder_v2.2.json").read_bytes())
         self.assertTrue(document.is_reorder and document.order_id.is_reorder)
         self.assertEqual(document.order_id.original_order, original.name)
         items = document.order_id.item_ids
@@ -474,16 +474,16 @@ class TestIntake(IntakeCase):
             ]
         )
         self.customer.property_account_position_id = positions[1]
-        self.assertEqual(self.take_in().sale_order_id.fiscal_position_id, positions[1])
+        self.assertEqual(self.import_orders().sale_order_id.fiscal_position_id, positions[1])
         self.customer.property_account_position_id = False
         self.customer.country_id = self.env.ref("base.dk")
-        self.assertNotEqual(self.take_in(id="2").sale_order_id.fiscal_position_id, positions[0])
+        self.assertNotEqual(self.import_orders(id="2").sale_order_id.fiscal_position_id, positions[0])
 
     # === test orders === #
 
     def test_test_order_is_registered_but_not_produced(self):
         self.make_to_order(self.goods)
-        document = self.take_in((DOCUMENTS / "test_order_v2.1.xml").read_bytes())
+        document = self.import_orders((DOCUMENTS / "test_order_v2.1.xml").read_bytes())
         self.assertTrue(document.is_test and document.order_id.is_test)
         self.assertEqual((document.state, document.sale_order_id.state), ("done", "draft"))
         self.assert_outbox(document.order_id.item_ids, ["ItemRegistered"] * len(document.order_id.item_ids))
@@ -493,7 +493,7 @@ class TestIntake(IntakeCase):
 
     def test_typed_with_all_ids(self):
         sale = self.sell((self.book, 1, BOOK), (self.poster, 5, POSTER), (self.flyer, 500, FLYER))
-        document = self.take_in()
+        document = self.import_orders()
         self.assertEqual((document.state, document.sale_order_id), ("done", sale))
         self.assertEqual(document.order_id.amount_total, 11.2)
         self.assertTrue(document.order_id.file_ids)
@@ -503,7 +503,7 @@ class TestIntake(IntakeCase):
     def test_typed_without_item_ids(self):
         """Lines are matched by product and quantity, two equal ones one after the other."""
         sale = self.sell((self.flyer, 500, None), (self.book, 1, None), (self.poster, 5, None))
-        document = self.take_in()
+        document = self.import_orders()
         self.assertEqual(document.sale_order_id, sale)
         self.assertEqual(
             {ref: line.product_id for ref, line in self.get_lines(sale).items()},
@@ -518,11 +518,11 @@ class TestIntake(IntakeCase):
         lines = [(self.book, 1, None), (self.poster, 5, None), (self.flyer, 500, None)]
         self.sell(*lines, partner_id=other.id, **values)
         sale = self.sell(*lines, **values)
-        self.assertEqual(self.take_in().sale_order_id, sale)
+        self.assertEqual(self.import_orders().sale_order_id, sale)
 
     def test_typed_differently(self):
         sale = self.sell((self.book, 2, BOOK), (self.poster, 5, POSTER))
-        document = self.take_in()
+        document = self.import_orders()
         self.assertEqual((document.state, document.failure_type), ("waiting", "lines"))
         self.assertIn(f"Item {BOOK}: {sale.name} has 2, Cloudprinter ordered 1.", document.problem)
         self.assertIn(f"{sale.name} has no line for item {FLYER}", document.problem)
@@ -537,7 +537,7 @@ class TestIntake(IntakeCase):
     def test_typed_by_reference_alone_and_differently(self):
         """A user decides; equal parts are linked."""
         sale = self.sell((self.book, 1, None), (self.poster, 7, None), order=False, client_order_ref="123456780000")
-        document = self.take_in()
+        document = self.import_orders()
         self.assertEqual(document.failure_type, "lines")
         self.assertEqual(sale.cloudprinter_order_id, document.order_id)
         self.assertEqual(self.get_lines(sale)[BOOK].product_id, self.book)
@@ -555,7 +555,7 @@ class TestIntake(IntakeCase):
         )
         order = production.cloudprinter_item_ids.order_id
         self.env["cloudprinter.item"].create([{"order_id": order.id, "name": name} for name in (POSTER, FLYER)])
-        document = self.take_in()
+        document = self.import_orders()
         self.assertEqual((document.state, document.order_id), ("done", order))
         self.assertFalse(document.sale_order_id)
         self.assertEqual(
@@ -565,40 +565,40 @@ class TestIntake(IntakeCase):
     def test_order_made_by_hand_in_the_app(self):
         """No sales order is created yet; it is linked later."""
         order = self.env["cloudprinter.order"].with_user(self.manager).create({"name": "123456780000"})
-        document = self.take_in()
+        document = self.import_orders()
         self.assertEqual(document.order_id, order.sudo())
         self.assertEqual(document.sale_order_id.state, "sale")
 
     # === recipients === #
 
     def test_address_is_an_archived_child_found_again(self):
-        address = self.take_in().sale_order_id.partner_shipping_id
+        address = self.import_orders().sale_order_id.partner_shipping_id
         self.assertEqual((address.parent_id, address.type, address.active), (self.customer, "delivery", False))
         self.assertEqual(address.name, "Example name")
         self.assertEqual((address.state_id.code, address.country_id.code), ("NY", "US"))
         self.assertNotIn("Cloudprinter", address.display_name)
         self.assertEqual(address.commercial_company_name, "Example company")
-        self.assertEqual(self.take_in(id="2").sale_order_id.partner_shipping_id, address)
-        other = self.take_in(id="3", addresses__0__phone="9").sale_order_id.partner_shipping_id
+        self.assertEqual(self.import_orders(id="2").sale_order_id.partner_shipping_id, address)
+        other = self.import_orders(id="3", addresses__0__phone="9").sale_order_id.partner_shipping_id
         self.assertNotEqual(other, address)
 
     def test_html_in_names_is_text(self):
         name = "<script>alert(1)</script>"
-        sale = self.take_in(addresses__0__name=name).sale_order_id
+        sale = self.import_orders(addresses__0__name=name).sale_order_id
         self.assertEqual(sale.partner_shipping_id.name, name)
 
     def test_recipients_are_forgotten_when_the_company_says_so(self):
         self.make_to_order(self.goods)
         self.company.cloudprinter_anonymize_months = 3
-        document = self.take_in(id="1")
-        shared = self.take_in(id="2")
-        other = self.take_in(id="3", addresses__0__name="Somebody Else")
-        given_up = self.take_in(id="4", addresses__0__name="Given Up")
+        document = self.import_orders(id="1")
+        shared = self.import_orders(id="2")
+        other = self.import_orders(id="3", addresses__0__name="Somebody Else")
+        given_up = self.import_orders(id="4", addresses__0__name="Given Up")
         given_up.order_id.item_ids.with_user(self.manager).report_cancel("CancelUserRequest", "x")
         for order in (document, other):
             self.produce(order.order_id.item_ids.production_ids)
             self.deliver(order.sale_order_id.picking_ids)
-        forget = self.env["cloudprinter.order.document"]._gc_readers
+        forget = self.env["cloudprinter.order.document"]._gc_recipients
         with self.later(days=80):
             forget()
         self.assertTrue(other.content)
@@ -616,7 +616,7 @@ class TestIntake(IntakeCase):
 
     def test_registered_when_the_files_are_there(self):
         self.company.write({"cloudprinter_file_hosts": "files.example.com", "cloudprinter_fetch_files": True})
-        document = self.take_in()
+        document = self.import_orders()
         files = document.order_id.file_ids
         self.assertEqual((document.state, document.sale_order_id.state), ("checking", "draft"))
         self.assert_outbox(document.order_id.item_ids, [])
@@ -628,7 +628,7 @@ class TestIntake(IntakeCase):
 
     def test_file_that_cannot_be_fetched_waits(self):
         self.company.write({"cloudprinter_file_hosts": "files.example.com", "cloudprinter_fetch_files": True})
-        document = self.take_in()
+        document = self.import_orders()
         files = document.order_id.file_ids
         files.state = "fetched"
         files[0].write({"state": "error", "failure_type": "corrupt", "problem_source": "The checksum is wrong."})
@@ -637,5 +637,5 @@ class TestIntake(IntakeCase):
         self.assertEqual(document.state, "waiting")
         self.assertIn("The checksum is wrong.", document.problem)
         self.assert_outbox(document.order_id.item_ids, [])
-        document.with_user(self.manager).action_take_in()
+        document.with_user(self.manager).action_try_again()
         self.assertEqual((document.state, files[0].state), ("checking", "waiting"), "it is fetched again")

@@ -22,7 +22,7 @@ ENTRY, SIGNAL, REQUEST = "cloudprinter_ledger_entry", "cloudprinter_signal", "cl
 ENTRY_LOG = "odoo.addons.cloudprinter.models.cloudprinter_ledger_entry"
 # say nothing: log columns, the queue's dates and counters, the chatter's mark, and the row's own number
 SAYS_NOTHING = {
-    SIGNAL: {"write_uid", "write_date", "next_attempt_date", "fault_count", "alone", "to_tell", "id"},
+    SIGNAL: {"write_uid", "write_date", "next_attempt_date", "fault_count", "alone", "to_log", "id"},
     REQUEST: {"write_uid", "write_date", "id"},
     ENTRY: {"id"},
 }

@@ -35,7 +35,7 @@ class RejectCase(IntakeCase):
 class TestReject(RejectCase):
     def test_document_that_waits(self):
         """Nothing was created from it. Each of its items is reported as canceled, and nothing else is reported."""
-        document = self.take_in(**UNKNOWN)
+        document = self.import_orders(**UNKNOWN)
         self.assertEqual((document.state, document.order_id.id), ("waiting", False))
         self.reject(document, "CancelPageCount")
         self.assertEqual((document.state, document.problem, document.failure_type), ("rejected", False, False))
@@ -62,7 +62,7 @@ class TestReject(RejectCase):
     def test_quotation(self):
         """The sales order was created and not confirmed."""
         self.company.cloudprinter_confirm_orders = False
-        document = self.take_in()
+        document = self.import_orders()
         sale = document.sale_order_id
         self.assertEqual((document.state, sale.state), ("done", "draft"))
         self.reject(document.order_id)
@@ -70,7 +70,7 @@ class TestReject(RejectCase):
         self.assertEqual(set(self.get_outbox(document.order_id.item_ids).mapped("type")), {"ItemCanceled"})
 
     def test_production_has_begun(self):
-        document = self.take_in()
+        document = self.import_orders()
         sale, items = document.sale_order_id, document.order_id.item_ids
         started = items.filtered(lambda item: item.name == POSTER)
         started.production_ids.workorder_ids[0].with_user(self.operator).button_start()
@@ -92,7 +92,7 @@ class TestReject(RejectCase):
     def test_order_typed_by_hand_is_canceled_too(self):
         """It has Cloudprinter's id as the customer's reference, and differs from the document."""
         sale = self.sell((self.book, 1, None), (self.poster, 7, None), order=False, client_order_ref=ORDER)
-        document = self.take_in()
+        document = self.import_orders()
         self.assertEqual(document.failure_type, "lines")
         self.reject(document)
         book = document.order_id.item_ids.filtered(lambda item: item.name == BOOK)
@@ -105,8 +105,8 @@ class TestReject(RejectCase):
 
     def test_changed_document_with_a_new_item(self):
         """The document contains more than the order in production: all of it is canceled."""
-        first = self.take_in(items=self.content["order"]["items"][:2])
-        second = self.take_in()
+        first = self.import_orders(items=self.content["order"]["items"][:2])
+        second = self.import_orders()
         self.assertEqual((first.state, second.state, second.failure_type), ("done", "waiting", "changed"))
         self.reject(second)
         self.assertEqual((first.state, second.state), ("rejected", "rejected"))
@@ -117,7 +117,7 @@ class TestReject(RejectCase):
 
     def test_partly_shipped(self):
         """Shipped items stay shipped; the rest is rejected."""
-        document = self.take_in()
+        document = self.import_orders()
         items, sale = document.order_id.item_ids, document.sale_order_id
         book = items.filtered(lambda item: item.name == BOOK)
         self.produce(book.production_ids)
@@ -145,7 +145,7 @@ class TestReject(RejectCase):
         self.assertNotEqual(item.stage, "canceled")
 
     def test_second_time(self):
-        document = self.take_in(**UNKNOWN)
+        document = self.import_orders(**UNKNOWN)
         opened = Form.from_action(self.env(user=self.manager), self.open_dialog(document))
         self.reject(document)
         with self.assertRaisesRegex(UserError, "already been handled"):
@@ -158,9 +158,9 @@ class TestReject(RejectCase):
         self.assertFalse(document.order_id.has_open_items, "so there is no button")
 
     def test_same_document_comes_again(self):
-        document = self.take_in(**UNKNOWN)
+        document = self.import_orders(**UNKNOWN)
         self.reject(document)
-        self.assertEqual(self.take_in(**UNKNOWN), document)
+        self.assertEqual(self.import_orders(**UNKNOWN), document)
         self.assertEqual(document.state, "rejected")
 
     # === what is proposed === #
@@ -169,17 +169,17 @@ class TestReject(RejectCase):
         return Form.from_action(self.env(user=self.manager), self.open_dialog(record)).cause
 
     def test_nothing_is_proposed(self):
-        document = self.take_in(**UNKNOWN)
+        document = self.import_orders(**UNKNOWN)
         self.assertFalse(self.get_proposed(document))
         wizard = self.env["cloudprinter.reject"].with_user(self.manager).create({"document_id": document.id})
         with self.assertRaisesRegex(UserError, "Choose a cause"):
             wizard.action_reject()
 
     def test_test_order(self):
-        document = self.take_in((DOCUMENTS / "test_order_v2.1.xml").read_bytes())
+        document = self.import_orders((DOCUMENTS / "test_order_v2.1.xml").read_bytes())
         self.assertEqual((document.state, document.is_test), ("done", True))
         self.assertEqual(self.get_proposed(document.order_id), "CancelTestOrder")
-        waiting = self.take_in(self.document(id="T0", **UNKNOWN))
+        waiting = self.import_orders(self.document(id="T0", **UNKNOWN))
         waiting.is_test = True
         self.assertEqual(self.get_proposed(waiting), "CancelTestOrder", "also without an order")
         order = self.env["cloudprinter.order"].create(
@@ -190,7 +190,7 @@ class TestReject(RejectCase):
         self.assertEqual(order.item_ids.cancel_cause, "CancelTestOrder")
 
     def test_file_failed(self):
-        document = self.take_in()
+        document = self.import_orders()
         file = document.order_id.file_ids[0]
         file.write({"state": "error", "failure_type": "corrupt"})
         self.assertEqual(self.get_proposed(document.order_id), "CancelFilesCorrupt")
@@ -198,7 +198,7 @@ class TestReject(RejectCase):
         self.assertEqual(self.get_proposed(document.order_id), "CancelDownloadError")
 
     def test_text_follows_the_cause(self):
-        form = Form.from_action(self.env(user=self.manager), self.open_dialog(self.take_in(**UNKNOWN)))
+        form = Form.from_action(self.env(user=self.manager), self.open_dialog(self.import_orders(**UNKNOWN)))
         self.assertFalse(form.message)
         form.cause = "CancelPageCount"
         first = form.message
@@ -214,7 +214,7 @@ class TestRejectRights(RejectCase):
             call()
 
     def test_managers_alone(self):
-        document = self.take_in(**UNKNOWN)
+        document = self.import_orders(**UNKNOWN)
         item = self.sell_one(order="9", item="9")
         mine = self.env["cloudprinter.reject"].with_user(self.manager).create({"order_id": item.order_id.id})
         mine.cause = "CancelMiscError"
@@ -228,7 +228,7 @@ class TestRejectRights(RejectCase):
         self.assertEqual((document.state, item.cancel_cause), ("waiting", False))
 
     def test_dialog_of_another(self):
-        document = self.take_in(**UNKNOWN)
+        document = self.import_orders(**UNKNOWN)
         wizard = self.env["cloudprinter.reject"].with_user(self.manager).create({"document_id": document.id})
         another = new_test_user(self.env, login="cp_another", groups="base.group_user,mrp.group_mrp_manager")
         self.env.invalidate_all()
@@ -250,7 +250,7 @@ class TestRejectRights(RejectCase):
                 self.assert_refused(
                     lambda: dialogs.create({"cause": "CancelMiscError", "message": "x", **values}).action_reject()
                 )
-        mine, waiting = self.sell_one(order="9", item="9"), self.take_in(**UNKNOWN)
+        mine, waiting = self.sell_one(order="9", item="9"), self.import_orders(**UNKNOWN)
         dialogs.create(
             {"cause": "CancelMiscError", "order_id": mine.order_id.id, "document_id": waiting.id}
         ).action_reject()

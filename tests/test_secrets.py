@@ -137,7 +137,7 @@ class TestLog(IntakeCase):
 
         self.patch(type(self.env["cloudprinter.intake"]), "_match", fail)
         with self.assertLogs("odoo.addons.cloudprinter", "ERROR") as logs:
-            document._take_in()
+            document._import()
         [line] = logs.output
         self.assertIn("ValueError", line)
         self.assertIn("_make_or_attach", line)
@@ -230,8 +230,8 @@ class TestWhoSets(CloudprinterCase):
 class TestRecipients(IntakeCase):
     """S-7: recipients are read by users of the orders of their company, even if companies share the customer."""
 
-    def take_in_one(self):
-        document = self.take_in()
+    def import_one(self):
+        document = self.import_orders()
         sale = document.order_id.sale_order_id
         self.env.invalidate_all()
         return document, sale.partner_shipping_id
@@ -242,7 +242,7 @@ class TestRecipients(IntakeCase):
         return bool(found & recipient.with_env(contacts.env)) and recipient.with_user(user).has_access("read")
 
     def test_by_role(self):
-        document, recipient = self.take_in_one()
+        document, recipient = self.import_one()
         self.assertEqual(recipient.company_id, self.company)
         self.assertFalse(recipient.parent_id.company_id, "the customer is shared")
         plain = new_test_user(self.env, login="cp_plain", groups="base.group_user")
@@ -260,9 +260,9 @@ class TestRecipients(IntakeCase):
 
     def test_every_place_that_shows_it(self):
         """No record that others may read has the address: it is searched for in each text field of each model."""
-        self.take_in_one()
-        self.take_in(self.document(id="2"))
-        self.take_in(self.document(id="2", priority="9", addresses__0__street1="Example street 99"))
+        self.import_one()
+        self.import_orders(self.document(id="2"))
+        self.import_orders(self.document(id="2", priority="9", addresses__0__street1="Example street 99"))
         plain = new_test_user(self.env, login="cp_plain", groups="base.group_user")
         stranger = self.given_stranger("mrp.group_mrp_manager,stock.group_stock_manager,sales_team.group_sale_manager")
         for user in (plain, stranger):
@@ -292,7 +292,7 @@ class TestRecipients(IntakeCase):
         self.assertEqual(theirs.company_id, other)
 
     def test_customer_that_changes_its_company(self):
-        _document, recipient = self.take_in_one()
+        _document, recipient = self.import_one()
         self.customer.company_id = self.company
         self.customer.company_id = False
         self.assertEqual(recipient.company_id, self.company)
@@ -331,7 +331,7 @@ class TestUpgradedSecrets(IntakeCase):
 
     def test_shared_recipients(self):
         """S-7: they become those of the company of their orders."""
-        sale = self.take_in().order_id.sale_order_id
+        sale = self.import_orders().order_id.sale_order_id
         recipient, contact = sale.partner_shipping_id, self.customer
         recipient.company_id = False
         self.migrate("post-recipients")

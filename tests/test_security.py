@@ -164,9 +164,9 @@ class TestIncomingRights(IntakeCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.keep_in_stock(cls.goods)
-        cls.waiting = cls.take_in(items__0__product="calendar_a3")
-        cls.take_in(id="2")
-        cls.changed = cls.take_in(id="2", priority="1")
+        cls.waiting = cls.import_orders(items__0__product="calendar_a3")
+        cls.import_orders(id="2")
+        cls.changed = cls.import_orders(id="2", priority="1")
         cls.workers = cls.salesman | cls.operator | cls.packer | cls.accountant
 
     def setUp(self):
@@ -198,7 +198,7 @@ class TestIncomingRights(IntakeCase):
         system = new_test_user(self.env, login="cp_system", groups="base.group_system")
         for user in self.workers | system:
             with self.subTest(user.login):
-                for method in ("action_take_in", "action_reject"):
+                for method in ("action_try_again", "action_reject"):
                     self.assert_refused(lambda: getattr(self.waiting.with_user(user), method)())
                 for method in ("action_take_over", "action_keep"):
                     self.assert_refused(lambda: getattr(self.changed.with_user(user), method)())
@@ -207,7 +207,7 @@ class TestIncomingRights(IntakeCase):
 
     def test_not_for_another_company(self):
         stranger = self.given_stranger("mrp.group_mrp_manager")
-        for method in ("action_take_in", "action_reject", "read"):
+        for method in ("action_try_again", "action_reject", "read"):
             self.assert_refused(lambda: getattr(self.waiting.with_user(stranger), method)())
         for method in ("action_take_over", "action_keep"):
             self.assert_refused(lambda: getattr(self.changed.with_user(stranger), method)())
@@ -244,7 +244,7 @@ class TestIncomingRights(IntakeCase):
                 "action_overrule",
                 "action_reject",
                 "action_set_quantities",
-                "action_take_in",
+                "action_try_again",
                 "action_take_over",
                 "write",
             },

@@ -149,7 +149,7 @@ class TestIncomingTodos(DeliveryCase):
         self.env.cr.flush()
         documents = documents.search([("name", "in", names)], order="id")
         for document in documents:
-            document._take_in()
+            document._import()
         self.assertEqual(set(documents.mapped("state")), {"waiting"})
         return documents
 

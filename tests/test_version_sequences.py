@@ -20,9 +20,9 @@ DECISIONS = {
     "unmatched": ["accept"],
     "changed": ["take_over", "keep"],
     "lines": ["set_quantities", "keep"],
-    "files": ["take_in"],
+    "files": ["import_orders"],
     "canceled": ["make_new", "keep"],
-    "error": ["take_in"],
+    "error": ["import_orders"],
 }
 
 
@@ -128,7 +128,7 @@ class Sequence:
         failed = files if self.random.random() < 0.3 else files.browse()
         (files - failed).write({"state": "fetched"})
         failed.write({"state": "error", "failure_type": "download", "problem_source": "expired"})
-        files._tell_orders()
+        files._log_in_orders()
 
     def decide(self):
         """A user makes a decision that the page of the newest document offers."""

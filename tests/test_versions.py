@@ -74,17 +74,17 @@ class TestVersions(IntakeCase):
 
     def test_corrected_before_anything_was_made(self):
         """R1: the first has no valid country. The second is the order, and the first is closed."""
-        first = self.take_in(addresses__0__country="ZZ")
+        first = self.import_orders(addresses__0__country="ZZ")
         self.assert_states("unmatched")
-        second = self.take_in()
+        second = self.import_orders()
         self.assert_states("replaced", "done")
         self.assertEqual(second.sale_order_id, self.get_sales())
         with self.assertRaisesRegex(UserError, "already been handled"):
-            first.with_user(self.manager).action_take_in()
+            first.with_user(self.manager).action_try_again()
 
     def test_mapped_elsewhere(self):
         self.mappings[0].product_id = False
-        document = self.take_in()
+        document = self.import_orders()
         self.assert_states("unmatched")
         self.mappings[0].product_id = self.book
         self.run_worker()
@@ -94,59 +94,59 @@ class TestVersions(IntakeCase):
 
     def test_back_to_the_first_content(self):
         """A, B, A: the order goes back to A, although A is known."""
-        first = self.take_in()
-        self.take_in(priority="express").with_user(self.manager).action_take_over()
+        first = self.import_orders()
+        self.import_orders(priority="express").with_user(self.manager).action_take_over()
         self.assertEqual(first.order_id.priority, "express")
-        third = self.take_in()
+        third = self.import_orders()
         self.assert_states("done", "done", "changed")
         third.with_user(self.manager).action_take_over()
         self.assertNotEqual(first.order_id.priority, "express")
 
     def test_first_content_after_a_change_that_was_not_wanted(self):
-        self.take_in()
-        self.take_in(priority="express")
-        self.take_in()
+        self.import_orders()
+        self.import_orders(priority="express")
+        self.import_orders()
         self.assert_states("done", "replaced", "done")
 
     def test_links_after_a_change_that_was_not_wanted(self):
         """A, B, A: the order has the addresses of the files that were sent last."""
-        self.take_in(self.change_files("a=1"))
-        self.take_in(priority="express")
-        self.take_in(self.change_files("a=2"))
+        self.import_orders(self.change_files("a=1"))
+        self.import_orders(priority="express")
+        self.import_orders(self.change_files("a=2"))
         self.assert_states("done", "replaced", "done")
         files = self.get_sales().cloudprinter_order_id.item_ids.file_ids
         self.assertEqual({file.url.partition("?")[2] for file in files}, {"a=2"})
 
     def test_two_that_cannot_be_matched(self):
         """Only the newest waits for a user."""
-        self.take_in(addresses__0__country="ZZ")
-        self.take_in(addresses__0__country="ZZ", priority="express")
+        self.import_orders(addresses__0__country="ZZ")
+        self.import_orders(addresses__0__country="ZZ", priority="express")
         self.assert_states("replaced", "unmatched")
 
     def test_known_is_what_equals_the_newest(self):
-        self.take_in()
+        self.import_orders()
         changed = self.document(priority="express")
-        self.take_in(changed)
+        self.import_orders(changed)
         self.assertFalse(self.documents._receive(self.company, order_document.read(changed)))
         self.assert_states("done", "changed")
 
     def test_kept_while_files_are_fetched(self):
         """The order is confirmed with its own content when its files are there."""
         self.company.write({"cloudprinter_fetch_files": True, "cloudprinter_file_hosts": "files.example.com"})
-        self.take_in(self.change_files("a=1"))
+        self.import_orders(self.change_files("a=1"))
         self.assert_states("checking")
-        self.take_in(self.change_files("a=1", size=1)).with_user(self.manager).action_keep()
+        self.import_orders(self.change_files("a=1", size=1)).with_user(self.manager).action_keep()
         self.assert_states("replaced", "checking")
         files = self.get_sales().cloudprinter_order_id.file_ids
         files.write({"state": "fetched"})
-        files._tell_orders()
+        files._log_in_orders()
         self.run_worker()
         self.assert_states("replaced", "kept")
         self.assertEqual(self.get_sales().state, "sale")
 
     def test_two_at_once(self):
         """The second of two that arrive together does not see the first: it is stored after it, by Odoo's retry."""
-        self.take_in()
+        self.import_orders()
         newest = self.documents._get_newest(self.company, NUMBER)
         document = order_document.read(self.document(priority="express"))
         self.patch(type(self.documents), "_get_newest", lambda *_arguments: newest.browse())
@@ -157,9 +157,9 @@ class TestVersions(IntakeCase):
 
     def test_renewed_signature(self):
         """R5: checksum and size are equal, so it is known, and the address is renewed."""
-        self.take_in(self.change_files("Expires=1&Signature=a"))
+        self.import_orders(self.change_files("Expires=1&Signature=a"))
         files = self.get_sales().cloudprinter_order_id.file_ids
-        self.take_in(self.change_files("Expires=2&Signature=b"))
+        self.import_orders(self.change_files("Expires=2&Signature=b"))
         self.assert_states("done")
         self.assertEqual(self.get_sales().cloudprinter_order_id.file_ids, files)
         self.assertTrue(all("Expires=2" in file.url for file in files if file.item_id))
@@ -167,26 +167,26 @@ class TestVersions(IntakeCase):
     def test_expired_link(self):
         """R4: a file could not be fetched; the order comes again with a new link, and is accepted with it."""
         self.company.write({"cloudprinter_fetch_files": True, "cloudprinter_file_hosts": "files.example.com"})
-        document = self.take_in(self.change_files("Expires=1"))
+        document = self.import_orders(self.change_files("Expires=1"))
         document.order_id.file_ids.write({"state": "fetched"})
         files = document.order_id.item_ids.file_ids
         files.write({"state": "error", "failure_type": "download", "problem_source": "expired"})
-        files._tell_orders()
+        files._log_in_orders()
         self.run_worker()
         self.assert_states("files")
-        self.take_in(self.change_files("Expires=2"))
+        self.import_orders(self.change_files("Expires=2"))
         self.assertEqual(set(files.mapped("state")), {"waiting"})
         files.write({"state": "fetched"})
-        files._tell_orders()
+        files._log_in_orders()
         self.run_worker()
         self.assert_states("done")
         self.assertEqual(self.get_sales().state, "sale")
 
     def test_another_file(self):
         """A file with another checksum replaces the one before, whatever became of it."""
-        self.take_in()
+        self.import_orders()
         before = self.get_sales().cloudprinter_order_id.file_ids
-        self.take_in(self.change_files("a=1", md5sum="0" * 32)).with_user(self.manager).action_take_over()
+        self.import_orders(self.change_files("a=1", md5sum="0" * 32)).with_user(self.manager).action_take_over()
         self.assert_states("done", "done")
         files = self.get_sales().cloudprinter_order_id.file_ids
         self.assertEqual((len(files), len(files - before)), (len(before.exists()) + 1, 1))
@@ -198,7 +198,7 @@ class TestVersions(IntakeCase):
         """R6: nothing is attached to a canceled sales order. A user makes a new one."""
         typed = self.sell((self.book, 1, BOOK), (self.poster, 5, POSTER), (self.flyer, 500, FLYER))
         typed._action_cancel()
-        document = self.take_in()
+        document = self.import_orders()
         self.assert_states("canceled")
         self.assertIn(typed.name, document.problem)
         document.with_user(self.manager).action_make_new()
@@ -210,42 +210,42 @@ class TestVersions(IntakeCase):
     def test_left_canceled(self):
         typed = self.sell((self.book, 1, BOOK), (self.poster, 5, POSTER), (self.flyer, 500, FLYER))
         typed._action_cancel()
-        document = self.take_in()
+        document = self.import_orders()
         document.with_user(self.manager).action_keep()
         self.assert_states("kept")
         self.assertEqual(document.order_id.sale_order_id, typed)
 
     def test_canceled_while_a_decision_waits(self):
         """The decision is no longer about changing the order."""
-        self.take_in()
-        self.take_in(priority="express")
+        self.import_orders()
+        self.import_orders(priority="express")
         self.get_sales()._action_cancel()
         self.run_worker()
         self.assert_states("done", "canceled")
 
     def test_items_canceled_at_cloudprinter(self):
         """After the cancellation was accepted, there is nothing to make."""
-        document = self.take_in()
+        document = self.import_orders()
         document.order_id.item_ids.with_user(self.manager).report_cancel("CancelUserRequest", "Not needed")
         self.send()
-        changed = self.take_in(priority="express")
+        changed = self.import_orders(priority="express")
         self.assert_states("done", "canceled")
         with self.assertRaises(UserError):
             changed.with_user(self.manager).action_make_new()
 
     def test_deleted(self):
-        document = self.take_in(self.document(creator__version="1"))
+        document = self.import_orders(self.document(creator__version="1"))
         self.company.cloudprinter_confirm_orders = False
-        other = self.take_in(id="2")
+        other = self.import_orders(id="2")
         other.sale_order_id.sudo().unlink()
         self.assertEqual(document.state, "done")
-        changed = self.take_in(id="2", priority="express")
+        changed = self.import_orders(id="2", priority="express")
         self.assertEqual(changed.failure_type, "canceled")
 
     def test_typed_quotation(self):
         """R7: it is confirmed, and addressed to the recipient."""
         typed = self.sell((self.book, 1, BOOK), (self.poster, 5, POSTER), (self.flyer, 500, FLYER), confirm=False)
-        self.take_in()
+        self.import_orders()
         self.assert_states("done")
         self.assertEqual((typed.state, typed.partner_shipping_id.name), ("sale", "Example name"))
         self.assertEqual(typed.picking_ids.partner_id, typed.partner_shipping_id)
@@ -254,8 +254,8 @@ class TestVersions(IntakeCase):
 
     def given_other_quantity(self, **values):
         """Return the newest document, which has 12 posters instead of 5, and the sales order's line."""
-        self.take_in()
-        document = self.take_in(items__1__count="12", **values).with_user(self.manager)
+        self.import_orders()
+        document = self.import_orders(items__1__count="12", **values).with_user(self.manager)
         document.action_take_over()
         self.assert_states("done", "lines")
         return document, self.get_sales().order_line.filtered(lambda line: line.cloudprinter_item_id.name == POSTER)
@@ -293,8 +293,8 @@ class TestVersions(IntakeCase):
         """Set Ordered Quantities adds the line of a new item."""
         content = json.loads(self.document())
         content["order"]["items"].append({**content["order"]["items"][0], "id": "123456780009"})
-        self.take_in()
-        document = self.take_in(json.dumps(content).encode()).with_user(self.manager)
+        self.import_orders()
+        document = self.import_orders(json.dumps(content).encode()).with_user(self.manager)
         document.action_take_over()
         self.assert_states("done", "lines")
         self.assertNotIn("123456780009", document.order_id.item_ids.mapped("name"), "nothing is promised yet")
@@ -306,7 +306,7 @@ class TestVersions(IntakeCase):
         """They stay when quantities are set."""
         typed = self.sell((self.book, 1, BOOK), (self.poster, 2, POSTER), (self.flyer, 500, FLYER))
         typed.order_line[1].price_unit = 77
-        document = self.take_in().with_user(self.manager)
+        document = self.import_orders().with_user(self.manager)
         self.assert_states("lines")
         document.action_set_quantities()
         self.assert_states("done")

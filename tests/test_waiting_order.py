@@ -21,7 +21,7 @@ class TestWaitingOrder(IntakeCase):
     def test_is_mapped_and_accepted_on_one_page(self):
         self.mappings[0].product_id = False
         self.method.carrier_id = False
-        document = self.take_in().with_user(self.manager)
+        document = self.import_orders().with_user(self.manager)
         self.assertEqual(document.failure_type, "unmatched")
         self.assertIn("Example street", document.delivery_address)
         self.assertEqual(
@@ -38,13 +38,13 @@ class TestWaitingOrder(IntakeCase):
         document.action_accept()
         self.assertEqual((document.state, document.sale_order_id.state), ("done", "sale"))
         self.assertEqual((self.mappings[0].product_id, self.method.carrier_id), (self.book, self.carrier))
-        self.assertEqual(self.take_in(id="2").state, "done", "it was remembered")
+        self.assertEqual(self.import_orders(id="2").state, "done", "it was remembered")
 
     def test_in_the_language_of_who_reads(self):
         """R25: each user reads in their language what is needed, whatever language the worker has."""
         self.env["res.lang"]._activate_lang("de_DE")
         self.mappings[0].product_id = False
-        document = self.take_in().with_user(self.manager)
+        document = self.import_orders().with_user(self.manager)
         self.assertRegex(document.problem, "^Choose the product for Cloudprinter's .+")
         german = document.with_context(lang="de_DE")
         self.assertRegex(german.problem, "^Wählen Sie das Produkt .+")
@@ -54,7 +54,7 @@ class TestWaitingOrder(IntakeCase):
         """The product that a user chose is taken, although the mapping stays ambiguous."""
         self.mappings[0].unlink()
         (self.book | self.poster).default_code = "textbook_cw_a4_p_fc"
-        document = self.take_in().with_user(self.manager)
+        document = self.import_orders().with_user(self.manager)
         with Form(document) as form, form.line_ids.edit(0) as line:
             line.product_id = self.book
         document.action_accept()
@@ -63,7 +63,7 @@ class TestWaitingOrder(IntakeCase):
 
     def test_something_is_still_missing(self):
         self.mappings[:2].product_id = False
-        document = self.take_in().with_user(self.manager)
+        document = self.import_orders().with_user(self.manager)
         with Form(document) as form:
             for position, product in enumerate((self.book, self.poster)):
                 with form.line_ids.edit(position) as line:
@@ -77,8 +77,8 @@ class TestWaitingOrder(IntakeCase):
     def test_only_what_is_missing_can_be_chosen(self):
         self.mappings[0].product_id = False
         waiting, done = (
-            self.take_in().with_user(self.manager),
-            self.take_in(id="2", items=self.content["order"]["items"][1:]),
+            self.import_orders().with_user(self.manager),
+            self.import_orders(id="2", items=self.content["order"]["items"][1:]),
         )
         with self.assertRaises(AccessError):
             waiting.line_ids[0].quantity = 7
@@ -101,12 +101,12 @@ class TestWaitingOrder(IntakeCase):
             )
         ):
             with self.subTest(country=country, state=state):
-                document = self.take_in(id=f"5{number}", addresses__0__country=country, addresses__0__state=state)
+                document = self.import_orders(id=f"5{number}", addresses__0__country=country, addresses__0__state=state)
                 address = document.sale_order_id.partner_shipping_id
                 self.assertEqual((address.country_id.code, address.state_id.code), expected)
 
     def test_country_and_state_are_chosen(self):
-        document = self.take_in(addresses__0__country="Amerika", addresses__0__state="Neu York").with_user(self.manager)
+        document = self.import_orders(addresses__0__country="Amerika", addresses__0__state="Neu York").with_user(self.manager)
         self.assertRegex(document.problem, "(?i)Choose the country of the delivery address .“amerika”.")
         with Form(document) as form:
             form.country_id = self.env.ref("base.us")
@@ -117,19 +117,19 @@ class TestWaitingOrder(IntakeCase):
 
     def test_corrected_recipient(self):
         """R12: a contact that was corrected for one order is not the address of a later one."""
-        first = self.take_in().sale_order_id.partner_shipping_id
+        first = self.import_orders().sale_order_id.partner_shipping_id
         first.street = "Corrected Street 1"
-        second = self.take_in(id="2").sale_order_id.partner_shipping_id
+        second = self.import_orders(id="2").sale_order_id.partner_shipping_id
         self.assertNotEqual(first, second)
         self.assertEqual(second.street, "Example street 1234")
-        self.assertEqual(self.take_in(id="3").sale_order_id.partner_shipping_id, second)
+        self.assertEqual(self.import_orders(id="3").sale_order_id.partner_shipping_id, second)
 
     # === what senders do === #
 
     def test_list_that_became_an_object(self):
         """R20: PHP writes a list that has lost an entry as an object."""
         items = self.content["order"]["items"]
-        document = self.take_in(items={str(number): item for number, item in enumerate(items, start=3)})
+        document = self.import_orders(items={str(number): item for number, item in enumerate(items, start=3)})
         self.assertEqual(len(document.order_id.item_ids), len(items))
 
     def test_what_odoo_wants_set_up(self):
@@ -140,7 +140,7 @@ class TestWaitingOrder(IntakeCase):
             raise RedirectWarning(sentence, 1, sentence)
 
         self.patch(type(self.env["cloudprinter.intake"]), "_match", fail)
-        document = self.take_in()
+        document = self.import_orders()
         self.assertEqual((document.failure_type, document.problem), ("error", sentence))
 
 

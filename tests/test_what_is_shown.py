@@ -91,7 +91,7 @@ class TestWhatIsShown(IntakeCase):
             **self.content["order"]["shipping"],
             "proforma_invoice": {"currency": "EUR", "total": "12.50", "weight": "430"},
         }
-        return self.take_in(files=files, shipping=shipping, **changes).sale_order_id.picking_ids
+        return self.import_orders(files=files, shipping=shipping, **changes).sale_order_id.picking_ids
 
     def test_packer_prints_the_label(self):
         picking = self.given_label("https://files.example.com/label.pdf").with_user(self.packer)
@@ -159,8 +159,8 @@ class TestWhatIsShown(IntakeCase):
         self.assertIn("cover", production.cloudprinter_file_ids.mapped("type"))
 
     def test_reorder(self):
-        original = self.take_in().order_id
-        order = self.take_in((DOCUMENTS / "reorder_v2.2.json").read_bytes()).order_id
+        original = self.import_orders().order_id
+        order = self.import_orders((DOCUMENTS / "reorder_v2.2.json").read_bytes()).order_id
         production = order.item_ids.production_ids[:1]
         item = production.cloudprinter_item_ids
         for document, user in (

@@ -16,7 +16,7 @@ class TestWhiteLabel(CloudprinterCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.company.write({"name": "Bogtryk ApS", "street": "Printer Street 1", "stock_move_email_validation": True})
-        cls.reader = cls.env["res.partner"].create(
+        cls.recipient = cls.env["res.partner"].create(
             {"name": "Rita Reader", "street": "Home 1", "email": "rita@example.com", "phone": "+4512345678"}
         )
 
@@ -32,7 +32,7 @@ class TestWhiteLabel(CloudprinterCase):
         sale = self.sell(
             (self.book, 2, "123456780001" if linked else None),
             order="123456780000" if linked else False,
-            partner_shipping_id=self.reader.id,
+            partner_shipping_id=self.recipient.id,
         )
         sale.cloudprinter_order_id.consignor = "Nordic Books"
         self.produce(sale.mrp_production_ids)
@@ -52,9 +52,9 @@ class TestWhiteLabel(CloudprinterCase):
     def get_told(self, pickings):
         """Return the messages and texts that the recipient got."""
         messages = self.env["mail.message"].search(
-            [("model", "=", "stock.picking"), ("res_id", "in", pickings.ids), ("partner_ids", "in", self.reader.ids)]
+            [("model", "=", "stock.picking"), ("res_id", "in", pickings.ids), ("partner_ids", "in", self.recipient.ids)]
         )
-        messages |= self.env["mail.notification"].search([("res_partner_id", "=", self.reader.id)]).mail_message_id
+        messages |= self.env["mail.notification"].search([("res_partner_id", "=", self.recipient.id)]).mail_message_id
         return messages.filtered(lambda message: message.res_id in pickings.ids)
 
     def print_slip(self, picking):
@@ -73,7 +73,7 @@ class TestWhiteLabel(CloudprinterCase):
         self.assertEqual((picking.state, picking.carrier_tracking_ref), ("done", "1A2B3C"))
         self.assertFalse(self.get_told(picking))
         if self.has_sms:
-            self.assertFalse(self.env["sms.sms"].search([("partner_id", "=", self.reader.id)]))
+            self.assertFalse(self.env["sms.sms"].search([("partner_id", "=", self.recipient.id)]))
 
     def test_other_deliveries_as_before(self):
         picking = self.make(linked=False)
@@ -100,7 +100,7 @@ class TestWhiteLabel(CloudprinterCase):
     def test_what_staff_write_goes_out(self):
         """Only messages that Odoo sends automatically are stopped."""
         picking = self.make(linked=True)
-        message = picking.message_post(body="Hello", partner_ids=self.reader.ids, subtype_xmlid="mail.mt_comment")
+        message = picking.message_post(body="Hello", partner_ids=self.recipient.ids, subtype_xmlid="mail.mt_comment")
         self.assertIn(message, self.get_told(picking))
 
     def test_slip_of_a_linked_delivery(self):

@@ -104,7 +104,7 @@ class CloudprinterOrderImport(models.TransientModel):
         stored = documents._get_newest(self.env.company, document.order.id)
         if is_new and is_in_time:
             stored._delay()
-            stored._take_in()
+            stored._import()
         result = {"done": "done", "kept": "done", "checking": "done", "waiting": "waiting"}.get(
             stored.state, "received"
         )

@@ -40,7 +40,7 @@ IDLE = """
                         WHERE datname = current_database() AND pid != pg_backend_pid()
                           AND backend_type = 'client backend' AND state != 'idle')
 """
-QUEUE = "SELECT 1 FROM cloudprinter_signal WHERE state = 'outgoing' OR to_tell LIMIT 1"
+QUEUE = "SELECT 1 FROM cloudprinter_signal WHERE state = 'outgoing' OR to_log LIMIT 1"
 LAST_COMMIT = """
     SELECT extract(epoch FROM max(pg_xact_commit_timestamp(xmin)))::float FROM {} WHERE xmin::text::bigint >= {}
 """

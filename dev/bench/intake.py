@@ -170,7 +170,7 @@ def _measure_growth(bench, source, numbers):
     empty = bench.make_database("bench_no_orders", source)
     full = bench.make_database("bench_many_orders", source)
     with bench.in_odoo(full) as office:
-        office.run("time_take_in", next(numbers), 1, False)
+        office.run("time_import", next(numbers), 1, False)
     start = time.monotonic()
     with bench.connected(full) as query:
         multiply_rows(query, REFERENCES, orders - 1, VALUES, {PARTNER: READERS})
@@ -207,7 +207,7 @@ def _measure_growth_of_taking_in(bench, empty, full, numbers, orders):
             for repetition in range(blocks + 1):
                 number = next(numbers)
                 for database in list(offices)[:: -1 if repetition % 2 else 1]:
-                    measured = offices[database].run("time_take_in", number, block, confirm)
+                    measured = offices[database].run("time_import", number, block, confirm)
                     times[database].append(statistics.median(measured))
             # the first of each filled the caches
             what = "and confirm it" if confirm else "without confirming it"

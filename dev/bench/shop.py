@@ -311,7 +311,7 @@ def make_shared_orders(env, bom_ids, items):
 # === incoming orders === #
 
 
-def time_take_in(env, first, count, confirm):
+def time_import(env, first, count, confirm):
     """Return milliseconds in which the worker imports each of this many new documents, including the commit.
 
     :param int first: number of the first document
@@ -330,7 +330,7 @@ def time_take_in(env, first, count, confirm):
         # as in a new request
         env.invalidate_all()
         start = time.perf_counter()
-        document._take_in()
+        document._import()
         env.cr.commit()
         times.append(1000 * (time.perf_counter() - start))
         assert document.state == "done", document.problem

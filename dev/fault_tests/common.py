@@ -74,7 +74,7 @@ class FaultCase(ProcessCase):
 
     def all_delivered(self):
         """Return whether no signal is queued, and each outcome is in the chatter."""
-        return self.count("state = 'outgoing' OR to_tell") == 0
+        return self.count("state = 'outgoing' OR to_log") == 0
 
     def count(self, condition):
         return int(self.query(f"SELECT count(*) FROM cloudprinter_signal WHERE {condition}")[0][0])

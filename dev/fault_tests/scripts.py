@@ -28,7 +28,7 @@ from ..process_tests.scripts import (  # noqa: F401  (run by name)
 )
 
 ROUNDS = 200  # runs after which everything must be delivered
-QUEUE = SQL("SELECT 1 FROM cloudprinter_signal WHERE state = 'outgoing' OR to_tell LIMIT 1")
+QUEUE = SQL("SELECT 1 FROM cloudprinter_signal WHERE state = 'outgoing' OR to_log LIMIT 1")
 WAKE = SQL("SELECT min(call_at) FROM ir_cron_trigger")
 
 
@@ -172,7 +172,7 @@ def _run(env):
     env.execute_query(triggers)
     for _round in range(ROUNDS):
         env["cloudprinter.sender"]._cron_send()
-        env["cloudprinter.chatter"]._cron_tell()
+        env["cloudprinter.chatter"]._cron_log()
         if not env.execute_query(triggers):
             return
     raise AssertionError("the sender never comes to an end")
@@ -189,7 +189,7 @@ def send_when_due(env):
         for _round in range(ROUNDS):
             env.execute_query(SQL("DELETE FROM ir_cron_trigger RETURNING id"))
             env["cloudprinter.sender"]._cron_send()
-            env["cloudprinter.chatter"]._cron_tell()
+            env["cloudprinter.chatter"]._cron_log()
             if not env.execute_query(QUEUE):
                 return
             [[date]] = env.execute_query(WAKE)
@@ -231,9 +231,9 @@ def die_before_answers_are_applied(env):
 
 def die_before_chatter_is_written(env):
     """Kill the process when all signals are accepted, before the chatter is written."""
-    with patch.object(CloudprinterChatter, "_tell_signals", lambda *arguments: die()):
+    with patch.object(CloudprinterChatter, "_log_signals", lambda *arguments: die()):
         env["cloudprinter.sender"]._cron_send()
-        env["cloudprinter.chatter"]._cron_tell()
+        env["cloudprinter.chatter"]._cron_log()
 
 
 def send_with_lock_idle(env, seconds):

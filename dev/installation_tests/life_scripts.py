@@ -10,10 +10,10 @@ from ..process_tests.scripts import (  # noqa: F401
     configure_orders,
     get_outbox,
     get_status,
+    import_orders,
     make_all_due,
     make_user,
     send,
-    take_in,
 )
 
 ORDERS = 100  # unique, so that the ids of one test can be recognized
@@ -178,10 +178,13 @@ def fill_rest(env, key, content):
     from odoo.addons.cloudprinter import order_document  # noqa: PLC0415  the oldest version has none
 
     configure_orders(env, key)
+    documents = env["cloudprinter.order.document"]
+    # older versions have another name for it
+    process = getattr(documents, "_cron_import_orders", None) or documents._cron_take_in
     for number in (70001, 70002):
         document = order_document.read(content.replace("12345", str(number)).encode())
-        env["cloudprinter.order.document"]._receive(env.company, document)
-        env["cloudprinter.order.document"]._cron_take_in()
+        documents._receive(env.company, document)
+        process()
     # one of the two recipients is forgotten
     env["res.partner"].with_context(active_test=False).search(
         [("cloudprinter_address_digest", "!=", False)], limit=1

@@ -158,8 +158,8 @@ def send(env):
     """Run the sender and the chatter in this process, as the scheduled actions do."""
     env["cloudprinter.sender"]._cron_send()
     # in older versions the sender writes the chatter
-    if env.ref("cloudprinter.ir_cron_tell", raise_if_not_found=False):
-        env["cloudprinter.chatter"]._cron_tell()
+    if env.ref("cloudprinter.ir_cron_log", raise_if_not_found=False):
+        env["cloudprinter.chatter"]._cron_log()
     return get_outbox(env)
 
 
@@ -335,10 +335,10 @@ def wake_intake(env):
     documents._wake_worker()
 
 
-def take_in(env):
+def import_orders(env):
     """Import what was waiting for its next attempt."""
     wake_intake(env)
-    env["cloudprinter.order.document"]._cron_take_in()
+    env["cloudprinter.order.document"]._cron_import_orders()
 
 
 def take_over(env):
@@ -347,33 +347,33 @@ def take_over(env):
     documents.filtered(lambda document: document.failure_type == "lines").action_keep()
 
 
-def forget_readers(env):
+def forget_recipients(env):
     """Cancel all orders, age their documents past the company's limit of one month, and forget the recipients."""
     env.company.cloudprinter_anonymize_months = 1
     env["cloudprinter.item"].search([]).report_cancel("CancelUserRequest", "Given up")
     env.flush_all()
     env.cr.execute("UPDATE cloudprinter_order_document SET received_date = '2020-01-01'")
     env.invalidate_all()
-    env["cloudprinter.order.document"]._gc_readers()
+    env["cloudprinter.order.document"]._gc_recipients()
 
 
-def die_while_taking_in(env):
+def die_while_importing(env):
     """Kill the process when the sales order exists, but not yet its freight."""
     with patch.object(type(env["cloudprinter.intake"]), "_write_freight", _die):
-        env["cloudprinter.order.document"]._cron_take_in()
+        env["cloudprinter.order.document"]._cron_import_orders()
 
 
 def die_before_it_is_committed(env):
     """Kill the process when the order is confirmed, before the commit."""
     documents = type(env["cloudprinter.order.document"])
-    take_in = documents._take_in
+    import_orders = documents._import
 
-    def take_in_and_die(document):
-        take_in(document)
+    def import_and_die(document):
+        import_orders(document)
         _die()
 
-    with patch.object(documents, "_take_in", take_in_and_die):
-        env["cloudprinter.order.document"]._cron_take_in()
+    with patch.object(documents, "_import", import_and_die):
+        env["cloudprinter.order.document"]._cron_import_orders()
 
 
 def _die(*_arguments):

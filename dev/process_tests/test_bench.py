@@ -32,4 +32,4 @@ class TestBench(ProcessCase):
     def test_orders_coming_in(self):
         self.in_odoo("configure_orders", KEY)
         for first, confirm in ((1, False), (3, True)):
-            self.assertEqual(len(self.in_odoo("time_take_in", first, 2, confirm)), 2)
+            self.assertEqual(len(self.in_odoo("time_import", first, 2, confirm)), 2)

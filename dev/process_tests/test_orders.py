@@ -358,21 +358,21 @@ class TestWithoutWorker(OrderCase):
         ):
             content = content.replace(text, own)
         self.assertEqual(self.push(content), RECEIVED)
-        self.in_odoo("take_in")
+        self.in_odoo("import_orders")
         changed = content.replace(b"Quux Lane 77", b"Quux Lane 78").replace(b'"count": "5"', b'"count": "6"')
         self.assertEqual(self.push(changed), RECEIVED)
-        self.in_odoo("take_in")
+        self.in_odoo("import_orders")
         self.in_odoo("take_over")
         self.assertEqual([row[0] for row in self.get_documents(content)], ["done", "done"])
         words = ("Zoe", "Quux", "quux", "99887766")
         self.assertTrue(all(word in self.postgres.dump(self.database) for word in words), "it was there")
-        self.in_odoo("forget_readers")
+        self.in_odoo("forget_recipients")
         lines = [line for line in self.postgres.dump(self.database).splitlines() if any(word in line for word in words)]
         self.assertEqual(lines, [])
 
     def test_killed(self):
         """The worker is killed while it makes an order: nothing half-done is left, and the order is made once."""
-        contents = {function: self.example() for function in ("die_while_taking_in", "die_before_it_is_committed")}
+        contents = {function: self.example() for function in ("die_while_importing", "die_before_it_is_committed")}
         for function, content in contents.items():
             with self.subTest(function):
                 self.assertEqual(self.push(content), RECEIVED)
@@ -383,7 +383,7 @@ class TestWithoutWorker(OrderCase):
                 self.assertEqual(self.count("sale_order", f"client_order_ref = '{get_id(content)}'"), 0)
                 attempt = f"name = '{get_id(content)}' AND attempt_count = 1 AND next_attempt_date > received_date"
                 self.assertEqual(self.count(condition=attempt), 1, "the attempt is counted ahead")
-                self.in_odoo("take_in")
+                self.in_odoo("import_orders")
                 self.assertEqual([row[0] for row in self.get_documents(content)], ["done"])
                 self.assertEqual(self.count("sale_order", f"client_order_ref = '{get_id(content)}'"), 1)
 
@@ -412,7 +412,7 @@ class TestWithoutWorker(OrderCase):
         answers = [(self.push(content), name) for name, content in CORPUS["ODD"]]
         for answer, name in answers:
             self.assertIn(answer, (RECEIVED, KNOWN), name)
-        self.in_odoo("take_in")
+        self.in_odoo("import_orders")
         states = self.query("SELECT DISTINCT state FROM cloudprinter_order_document ORDER BY state")
         self.assertEqual(states, [["done"], ["replaced"], ["waiting"]])
         self.assertEqual(self.count(condition="state = 'waiting' AND failure_type = 'error'"), 0)
