@@ -46,12 +46,23 @@ class CloudprinterEvidence(models.AbstractModel):
         """
         return super().create(vals_list)
 
-    def _update(self, vals, kind="changed"):  # pylint: disable=missing-return
+    def _update(self, vals, kind="changed"):
         """Write columns immediately."""
-        names, model = list(vals), self.browse()
-        columns = {name: self._fields[name].convert_to_column_insert(value, model) for name, value in vals.items()}
+        self._update_each([vals] * len(self), kind)
+
+    def _update_each(self, vals_list, kind="changed"):  # pylint: disable=missing-return
+        """Write columns immediately.
+
+        :param list vals_list: of the values of each record
+        """
+        names, model = sorted({name for vals in vals_list for name in vals}), self.browse()
         self.modified(names, before=True)
-        super()._write_multi([columns] * len(self))
+        super()._write_multi(
+            [
+                {name: self._fields[name].convert_to_column_insert(value, model) for name, value in vals.items()}
+                for vals in vals_list
+            ]
+        )
         self.invalidate_recordset(names, flush=False)
         self.modified(names)
         self._validate_fields(names)

@@ -166,7 +166,8 @@ class CloudprinterItem(models.Model):
             return nothing
         picking, _date = self._get_last_delivery()
         if not picking or shipped.res_id == picking.id:
-            if shipped not in posted and shipped.state != "canceled" and shipped._follow_delivery(picking):
+            follows = shipped not in posted and shipped.state != "canceled"
+            if follows and shipped._apply_changes({shipped: shipped._get_changes(picking)}):
                 shipped._wake_sender()
             return nothing
         if shipped in posted:

@@ -289,7 +289,7 @@ class CloudprinterSignal(models.Model):
             for name in DETAILS:
                 vals[name] = vals[name] and self._clean_text(vals[name])
 
-    def _update(self, vals, kind="changed"):
+    def _update_each(self, vals_list, kind="changed"):
         """Override of `cloudprinter.evidence` to record the change of those in the ledger.
 
         :param str kind: of the entry; anything but a mere change is a decision, and puts signals into the ledger
@@ -298,11 +298,12 @@ class CloudprinterSignal(models.Model):
             return
         companies = {signal.id: signal.company_id.id for signal in self}
         decides = kind not in ("changed", "withdrawn")
-        if decides or vals:
-            super()._update({**vals, "decided": True} if decides else vals)
+        vals_list = [{**vals, "decided": True} if decides else vals for vals in vals_list]
+        if any(vals_list):
+            super()._update_each(vals_list, kind)
         kept = self.filtered(lambda signal: signal.attempt_count or signal.decided)
         # the entries about their new order have to name their attempts
-        kept._record(kind, with_attempts="order_id" in vals)
+        kept._record(kind, with_attempts=any("order_id" in vals for vals in vals_list))
         # the chain of the company that had them says where they went
         gone = kept.filtered(lambda signal: signal.company_id.id != companies[signal.id])
         for company_id, signals in gone.grouped(lambda signal: companies[signal.id]).items():
@@ -413,6 +414,7 @@ class CloudprinterSignal(models.Model):
         )
         corrected = self.search([("correction_of_id", "in", signals.ids), ("state", "!=", "canceled")]).correction_of_id
         by_id = {picking.id: picking for picking in pickings}
+        changes = {}
         for signal in signals - corrected:
             picking = by_id[signal.res_id]
             details = self._prepare_shipping(picking, signal.order_id)
@@ -430,7 +432,8 @@ class CloudprinterSignal(models.Model):
                 # changed back to the accepted code
                 signal._withdraw()
                 continue
-            signal._follow_delivery(picking)
+            changes[signal] = signal._get_changes(picking)
+        self._apply_changes(changes)
         if "outgoing" in signals.mapped("state"):
             self._wake_sender()
 
@@ -453,19 +456,23 @@ class CloudprinterSignal(models.Model):
                 if vals:
                     picking.write(vals)
 
-    def _follow_delivery(self, picking):
-        """Update an ItemShipped that is not accepted from its delivery. Only what differs is written.
-
-        :returns: whether it was
-        """
+    def _get_changes(self, picking):
+        """Return what differs between an ItemShipped that is not accepted and its delivery."""
         details = self.item_id._prepare_shipping(picking, self)
         if self.failure_type == "correction" or self.state == "error" or self.state == details["state"] == "outgoing":
             # it still needs a decision, whatever the details are, or waits for the next attempt
             details.update(state=self.state, failure_type=self.failure_type)
-        changed = {name: value for name, value in details.items() if (self[name] or False) != (value or False)}
-        if changed:
-            self._update(changed)
-        return bool(changed)
+        return {name: value for name, value in details.items() if (self[name] or False) != (value or False)}
+
+    @api.model
+    def _apply_changes(self, changes):
+        """Write what differs, {signal: values}, with few statements for many signals.
+
+        :returns: whether anything does
+        """
+        changes = {signal: vals for signal, vals in changes.items() if vals}
+        self.browse().union(*changes)._update_each(list(changes.values()))
+        return bool(changes)
 
     def _propose_correction(self, picking, details):
         """Let a user decide whether to report details or a delivery that changed after this was posted."""
