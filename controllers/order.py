@@ -11,6 +11,7 @@ from odoo.http import Response, request
 from odoo.modules.registry import Registry
 from odoo.service.db import list_dbs
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, retrying
+from odoo.tools import config
 
 from .. import order_document
 from ..tools.discreet import log_failure
@@ -85,12 +86,12 @@ class OrderController(http.Controller):
         try:
             if request.db:
                 return self._store(content, keys, request.env(user=SUPERUSER_ID))
-            names, wanted = http.db_filter(list_dbs(force=True)), request.httprequest.args.get("db")
-            if not names and not wanted:
-                # the database that the host or configuration selects does not respond
+            names = http.db_filter(list_dbs(force=True))
+            if not names and not any(part in (config["dbfilter"] or "") for part in ("%h", "%d")):
+                # the database of the configuration, whatever the host, does not respond
                 return self._fail()
             # only a database that Odoo's filter gives is opened: others are none of the sender's business
-            name = names[0] if len(names) == 1 else wanted
+            name = names[0] if len(names) == 1 else request.httprequest.args.get("db")
             return self._store_in(name, content, keys) if name in names else _answer(401, error=UNKNOWN_KEY)
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             if request.db:

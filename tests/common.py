@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from odoo import Command, fields
 from odoo.tests import Form, TransactionCase, new_test_user
-from odoo.tools import mute_logger
+from odoo.tools import config, mute_logger
 
 from odoo.addons.cloudprinter.dev.cloudsignal_server import CloudSignalServer
 
@@ -29,6 +29,14 @@ ALL_BUT_PACKED = ["ItemRegistered", "ItemProduce", "ItemProduced", "ItemShipped"
 
 class SignalCase(TransactionCase):
     """Given: users, and a company with a key that was accepted before."""
+
+    @contextmanager
+    def printing(self):
+        """Let wkhtmltopdf read styles and pictures from this Odoo."""
+        self.env["ir.config_parameter"].sudo().set_param("report.url", f"http://127.0.0.1:{config['http_port']}")
+        # Debian's wkhtmltopdf warns of each switch that it lacks
+        with self.allow_pdf_render(), mute_logger("odoo.addons.base.models.ir_actions_report"):
+            yield
 
     @classmethod
     def setUpClass(cls):

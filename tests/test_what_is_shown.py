@@ -121,7 +121,8 @@ class TestWhatIsShown(IntakeCase):
             picking._cloudprinter_get_labels().write({"state": "fetched", "attachment_id": attachment.id})
         reports = self.env["ir.actions.report"].with_user(self.packer).with_context(force_report_rendering=True)
         name = "cloudprinter.report_labels_and_slips"
-        content, _type = reports._render_qweb_pdf(name, pickings.ids)
+        with self.printing():
+            content, _type = reports._render_qweb_pdf(name, pickings.ids)
         pages = [page.extract_text() for page in PdfFileReader(io.BytesIO(content)).pages]
         self.assertEqual(len(pages), 4)
         self.assertEqual(pages[0].strip(), "Label 1")
@@ -129,7 +130,7 @@ class TestWhatIsShown(IntakeCase):
         self.assertIn(pickings[1].name, pages[3])
 
         pickings[1]._cloudprinter_get_labels().write({"state": "link", "attachment_id": False})
-        with self.assertRaisesRegex(UserError, "shipping_label cannot be printed together with others"):
+        with self.printing(), self.assertRaisesRegex(UserError, "shipping_label cannot be printed together"):
             reports._render_qweb_pdf(name, pickings.ids)
 
     def make_page(self):

@@ -416,7 +416,7 @@ class TestWithoutWorker(OrderCase):
         states = self.query("SELECT DISTINCT state FROM cloudprinter_order_document ORDER BY state")
         self.assertEqual(states, [["done"], ["replaced"], ["waiting"]])
         self.assertEqual(self.count(condition="state = 'waiting' AND failure_type = 'error'"), 0)
-        self.assertEqual(self.count(condition="state = 'waiting' AND problem IS NULL"), 0)
+        self.assertEqual(self.count(condition="state = 'waiting' AND problem_source IS NULL"), 0)
         self.assertEqual(self.count() - before, [answer for answer, _name in answers].count(RECEIVED))
         self.query("DELETE FROM cloudprinter_order_document WHERE state = 'waiting'")
         self.assert_no_error()
