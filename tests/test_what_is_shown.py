@@ -117,21 +117,33 @@ class TestWhatIsShown(IntakeCase):
         pickings |= self.given_label("https://files.example.com/2.png", id="2")
         contents = {"application/pdf": self.make_page(), "image/png": self.make_picture()}
         for picking, (mimetype, raw) in zip(pickings, contents.items()):
-            attachment = self.env["ir.attachment"].create({"name": "label", "raw": raw, "mimetype": mimetype})
-            picking._cloudprinter_get_labels().write({"state": "fetched", "attachment_id": attachment.id})
+            label = picking._cloudprinter_get_labels()
+            vals = {"name": "label", "raw": raw, "mimetype": mimetype, "res_model": label._name, "res_id": label.id}
+            label.write({"state": "fetched", "attachment_id": self.env["ir.attachment"].create(vals).id})
+        self.env.invalidate_all()
         reports = self.env["ir.actions.report"].with_user(self.packer).with_context(force_report_rendering=True)
         name = "cloudprinter.report_labels_and_slips"
         with self.printing():
-            content, _type = reports._render_qweb_pdf(name, pickings.ids)
-        pages = [page.extract_text() for page in PdfFileReader(io.BytesIO(content)).pages]
+            pages = self.get_pages(reports._render_qweb_pdf(name, pickings.ids))
+            slips = [self.get_pages(reports._render_qweb_pdf("stock.report_deliveryslip", p.ids)) for p in pickings]
         self.assertEqual(len(pages), 4)
-        self.assertEqual(pages[0].strip(), "Label 1")
-        self.assertIn(pickings[0].name, pages[1])
-        self.assertIn(pickings[1].name, pages[3])
+        self.assertEqual(pages[0].extract_text().strip(), "Label 1")
+        self.assertTrue(pages[2].images)
+        # letters are drawn, so that their text cannot be read
+        self.assertEqual(
+            [page.get_contents().get_data() for page in (pages[1], pages[3])],
+            [page.get_contents().get_data() for [page] in slips],
+        )
+        self.assertNotEqual(*[page.get_contents().get_data() for [page] in slips])
 
         pickings[1]._cloudprinter_get_labels().write({"state": "link", "attachment_id": False})
         with self.printing(), self.assertRaisesRegex(UserError, "shipping_label cannot be printed together"):
             reports._render_qweb_pdf(name, pickings.ids)
+
+    @staticmethod
+    def get_pages(printed):
+        content, _type = printed
+        return PdfFileReader(io.BytesIO(content)).pages
 
     def make_page(self):
         page = io.BytesIO()
