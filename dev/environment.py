@@ -7,12 +7,17 @@ Each `ensure_*` returns quickly when its result is there and was made from the s
 import fcntl
 import hashlib
 import os
+import re
+import runpy
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 DEV = ROOT / ".dev"
@@ -23,6 +28,10 @@ LINT_VENV = DEV / "lint-venv"
 PYTHON = VENV / "bin" / "python"
 ADDONS = DEV / "addons"
 
+ODOO_SERIES = "19.0"
+ODOO_REPOSITORY = f"https://github.com/odoo/odoo.git#{ODOO_SERIES}"
+# https://…, git@…:…
+GIT_ADDRESS = re.compile(r"\w+://|[\w.-]+@[\w.-]+:")
 # Debian's Odoo takes these web files from other packages.
 UNSTABLE_PACKAGES = (
     "odoo-19",
@@ -42,7 +51,15 @@ STABLE_PACKAGES = ("fonts-font-awesome",)
 QUEUE_JOB = ("odoo-addon-queue-job==19.0.2.4.0.1", "openupgradelib==3.13.7")
 # programs that tests start, each with its Debian package
 PROGRAMS = {"wkhtmltopdf": "wkhtmltopdf", "pdfinfo": "poppler-utils", "pdffonts": "poppler-utils", "qpdf": "qpdf"}
-BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
+# those that Odoo's tests look for, the last ones on macOS
+BROWSERS = (
+    "google-chrome",
+    "chromium",
+    "chromium-browser",
+    "google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
 
 
 class SetupError(Exception):
@@ -120,26 +137,40 @@ def locked(name):
         yield
 
 
-@contextmanager
-def made_from(folder, *inputs):
-    """Yield True when `folder` must be created again; it is marked as complete when the block succeeds."""
+def is_made_from(folder, *inputs):
     mark = folder / ".made-from"
-    wanted = key(*inputs)
-    if mark.exists() and mark.read_text() == wanted:
+    return mark.exists() and mark.read_text() == key(*inputs)
+
+
+@contextmanager
+def made_from(folder, *inputs, resume=False):
+    """Yield True when `folder` must be created again; it is marked as complete when the block succeeds.
+
+    :param bool resume: leave what is in the folder, as the block can continue from there
+    """
+    if is_made_from(folder, *inputs):
         yield False
         return
-    shutil.rmtree(folder, ignore_errors=True)
+    mark = folder / ".made-from"
+    if resume:
+        mark.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
     yield True
-    mark.write_text(wanted)
+    mark.write_text(key(*inputs))
 
 
 def ensure_debian(packages, why):
-    """Install Debian packages as root; for other users print the command.
+    """Install Debian packages as root; for other users print the command, and elsewhere what is missing.
 
     :raises SetupError: not root, or apt cannot install them
     """
     names = " ".join(packages)
-    if os.geteuid() or not shutil.which("apt-get"):
+    if not shutil.which("apt-get"):
+        raise SetupError(
+            f"{why}\nInstall what Debian calls {names}; CONTRIBUTING.md names the packages of Fedora and macOS."
+        )
+    if os.geteuid():
         raise SetupError(f"{why}\nInstall it with:  sudo apt-get update && sudo apt-get install -y {names}")
     environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     say(f"Installing Debian packages, outside this folder: {names} ({why})")
@@ -232,6 +263,7 @@ def _unstable_apt(folder):
 
 
 def _download_odoo(folder):
+    shutil.rmtree(folder, ignore_errors=True)
     debs = folder / "debs"
     debs.mkdir(parents=True)
     apt = _unstable_apt(folder / "apt")
@@ -252,32 +284,104 @@ def _download_odoo(folder):
     shutil.rmtree(folder / "apt")
 
 
-def ensure_odoo():
-    """Return the folder for PYTHONPATH, from the user's Odoo (`ODOO_SOURCE`) or from Debian's package."""
-    source = os.environ.get("ODOO_SOURCE")
+def _fetch_odoo(folder, address):
+    """Fetch a branch, tag or commit of a git repository without its history, or only what earlier runs have not."""
+    url, _, branch = address.partition("#")
+    branch = branch or ODOO_SERIES
+    # left by a git that was killed
+    for pattern in ("*.lock", "tmp_pack_*"):
+        for path in (folder / ".git").rglob(pattern):
+            path.unlink()
+    folder.mkdir(exist_ok=True)
+    # named, as git would take the add-on's own repository for one that is damaged
+    git = ["git", f"--git-dir={folder / '.git'}"]
+    variables = dict(os.environ, GIT_TERMINAL_PROMPT="0")
+    # names another repository's index when git has started this
+    variables.pop("GIT_INDEX_FILE", None)
+    # a ref of its own makes what was fetched known to the next fetch
+    ref = "refs/odoo/fetched"
+    run([*git, "init", "--quiet"], f"making a git repository in .dev/{folder.name}", env=variables)
+    run(
+        [*git, "fetch", "--depth=1", "--no-tags", url, f"+{branch}:{ref}"],
+        f"fetching {branch}, for Odoo some hundred MB",
+        env=variables,
+    )
+    run(
+        [*git, f"--work-tree={folder}", "checkout", "--quiet", "--force", "--detach", ref],
+        "checking it out",
+        env=variables,
+    )
+
+
+def _find_odoo(folder):
+    """Return the folder that holds the package `odoo` below `folder`.
+
+    :raises SetupError: there is none, or it is not Odoo 19
+    """
+    odoo = _odoo_below(folder)
+    if not odoo:
+        raise SetupError(f"There is no odoo/release.py in {folder}.")
+    series = runpy.run_path(str(odoo / "odoo" / "release.py"))["series"]
+    if series != ODOO_SERIES:
+        raise SetupError(f"That is Odoo {series}; the add-on needs {ODOO_SERIES}.")
+    return odoo
+
+
+class Way(NamedTuple):
+    """A way to get Odoo: `get(folder)` fills `folder`, for which `inputs` are the same."""
+
+    title: str
+    folder: Path
+    inputs: tuple
+    get: Callable
+
+
+def _get_ways(source):
+    """Return the ways to get Odoo, the first one first."""
+    address = source or ODOO_REPOSITORY
+    git = Way(f"git, {address}", DEV / "odoo-git", (address,), partial(_fetch_odoo, address=address))
     if source:
-        found = _odoo_below(Path(source).expanduser().resolve())
-        if not found:
-            raise SetupError(f"ODOO_SOURCE={source}: there is no odoo/release.py below it.")
-        return found
-    folder = DEV / "odoo"
-    try:
-        with made_from(folder, UNSTABLE_PACKAGES, STABLE_PACKAGES, MISSING_FILES) as needed:
-            if needed:
-                say("Odoo 19")
-                _download_odoo(folder)
-    except SetupError as error:
-        raise SetupError(
-            f"{error}\nOdoo 19 could not be had as Debian's package odoo-19 (suite sid). Either make that"
-            " package reachable for apt, or name an Odoo 19 that you have:  ODOO_SOURCE=/path/to/odoo make …"
-        ) from error
-    return _odoo_below(folder)
+        return [git]
+    inputs = UNSTABLE_PACKAGES, STABLE_PACKAGES, MISSING_FILES
+    return [Way("Debian's package odoo-19, suite sid", DEV / "odoo", inputs, _download_odoo), git]
+
+
+def ensure_odoo():
+    """Return the folder for PYTHONPATH: of `ODOO_SOURCE`, a folder or a git address, or of the first way that works.
+
+    :raises SetupError: none works; the text says why
+    """
+    source = os.environ.get("ODOO_SOURCE", "")
+    if source and not GIT_ADDRESS.match(source):
+        try:
+            return _find_odoo(Path(source).expanduser().resolve())
+        except SetupError as error:
+            raise SetupError(f"ODOO_SOURCE={source}: {error}") from error
+    problems = []
+    with locked("odoo"):
+        ways = _get_ways(source)
+        made = [way for way in ways if is_made_from(way.folder, *way.inputs)]
+        for way in made or ways:
+            try:
+                with made_from(way.folder, *way.inputs, resume=True) as needed:
+                    if needed:
+                        say(f"Odoo 19 ({way.title})")
+                        way.get(way.folder)
+                    return _find_odoo(way.folder)
+            except SetupError as error:
+                say("    failed")
+                problems.append(f"{way.title}: {error}")
+    raise SetupError(
+        "\n\n".join(problems)
+        + "\n\nOdoo 19 could not be had. Correct what is said above, or name an Odoo 19 that you have:"
+        "\n  ODOO_SOURCE=/path/to/odoo make …\n  ODOO_SOURCE=https://git.example.com/odoo.git#19.0 make …"
+    )
 
 
 def odoo_identity(odoo):
     """Return a text that changes with the Odoo in use: for a checkout its commit, else the folder and release file."""
     commit = subprocess.run(["git", "-C", str(odoo), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    in_checkout = commit.returncode == 0 and DEV not in odoo.parents
+    in_checkout = commit.returncode == 0 and (DEV not in odoo.parents or (odoo / ".git").exists())
     release = odoo / "odoo" / "release.py"
     return commit.stdout if in_checkout else f"{odoo} {release.read_text()} {release.stat().st_mtime}"
 

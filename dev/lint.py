@@ -73,6 +73,15 @@ class Lint:
         self.installed[True].wait()
         return "\n".join(translations.check(self.own_server, "lint_demo"))
 
+    def check_compose(self):
+        """Check compose.yaml by the schema of Compose, and that its image has the packages of requirements.txt."""
+        text = (COPY / "compose.yaml").read_text()
+        missing = [
+            f"compose.yaml: python3-{name} is missing" for name in _get_required() if f"python3-{name}" not in text
+        ]
+        problem = self._check("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")
+        return "\n".join(filter(None, (problem, *missing)))
+
     def check_pins(self):
         return "\n".join(_get_pin_problems((ROOT / ".pre-commit-config.yaml").read_text()))
 
@@ -141,6 +150,7 @@ def run_lint(server, odoo, templates):
                 ("ruff format", lint.check_ruff_format),
                 ("XML format", lint.check_xml_format),
                 ("manifest, requirements, changelog", lint.check_manifest),
+                ("compose.yaml", lint.check_compose),
                 ("versions in .pre-commit-config.yaml", lint.check_pins),
             )
         ]
@@ -170,6 +180,11 @@ def _copy_add_on():
             shutil.copy(ROOT / name, COPY / name)
 
 
+def _get_required():
+    """Return the names of the packages in requirements.txt."""
+    return {re.split(r"[^\w.-]", line)[0] for line in (COPY / "requirements.txt").read_text().splitlines()} - {""}
+
+
 def _get_manifest_problems(manifest):
     listed = manifest["data"] + manifest["demo"]
     for name in listed:
@@ -190,7 +205,7 @@ def _get_manifest_problems(manifest):
         yield f"CHANGELOG.md: no heading for version {version}"
     if not (COPY / "static/description/icon.png").is_file():
         yield "static/description/icon.png is missing"
-    required = {re.split(r"[^\w.-]", line)[0] for line in (COPY / "requirements.txt").read_text().splitlines()} - {""}
+    required = _get_required()
     needed = set(manifest.get("external_dependencies", {}).get("python", ()))
     if required - OPTIONAL != needed:
         yield f"requirements.txt has {', '.join(required)}; __manifest__.py needs {', '.join(needed)}"
@@ -201,6 +216,6 @@ def _get_pin_problems(config):
     revisions = re.findall(r"repo: https://github\.com/[\w-]+/([\w-]+)\n\s+rev: v?(\S+)", config)
     found = {HOOKS.get(name, name): version for name, version in revisions}
     found |= dict(re.findall(r"([\w.-]+)==([\w.]+)", config))
-    for name in ("ruff", "pylint-odoo", "oca-odoo-pre-commit-hooks", "lxml"):
+    for name in ("ruff", "pylint-odoo", "oca-odoo-pre-commit-hooks", "check-jsonschema", "lxml"):
         if found.get(name) != pinned[name]:
             yield f"{name}: {found.get(name)} in .pre-commit-config.yaml, {pinned[name]} in dev/lint-requirements.txt"

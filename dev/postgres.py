@@ -5,24 +5,31 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from contextlib import contextmanager
 
 from .environment import DEV, SetupError, key, locked, run, say
 from .processes import LOOPBACK, free_port, running, wait_until
 
+NOBODY = 65534  # whose group is `nogroup` or `nobody`
 # PostgreSQL refuses to run as root. As root it runs as `nobody`, and keeps the right to pass through
 # folders that only root may enter (a clone below /root).
 AS_NOBODY = (
     "setpriv",
     "--pdeathsig=INT",
-    "--reuid=nobody",
-    "--regid=nogroup",
+    f"--reuid={NOBODY}",
+    f"--regid={NOBODY}",
     "--clear-groups",
     "--inh-caps=+dac_override",
     "--ambient-caps=+dac_override",
     "--securebits=+no_setuid_fixup",
 )
-
+# macOS has no C.UTF-8; PostgreSQL's own sorts alike
+LOCALE = (
+    ("--locale=C.UTF-8",)
+    if sys.platform == "linux"
+    else ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+)
 
 FILESTORE = DEV / "data" / "filestore"
 
@@ -86,7 +93,7 @@ class Postgres:
         shutil.rmtree(self.data, ignore_errors=True)
         self.data.mkdir(parents=True, mode=0o700)
         if self.prefix:
-            shutil.chown(self.data, "nobody", "nogroup")
+            os.chown(self.data, NOBODY, NOBODY)
         try:
             run(
                 [
@@ -97,7 +104,7 @@ class Postgres:
                     f"--username={self.user}",
                     "--auth=trust",
                     "--encoding=UTF8",
-                    "--locale=C.UTF-8",
+                    *LOCALE,
                     "--no-sync",
                 ],
                 "making a private cluster below .dev/",

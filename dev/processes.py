@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -24,7 +25,9 @@ def free_port():
 
 
 def _die_with_parent(stop_signal):
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, stop_signal)
+    # macOS has none
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, stop_signal)
 
 
 @contextmanager
