@@ -1,6 +1,8 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 
+# states of manufacturing orders and work orders
+STARTED = ("progress", "to_close", "done")
 FACTS = {
     "draft": "draft",
     "confirmed": "open",
@@ -42,6 +44,16 @@ class MrpProduction(models.Model):
         "Ordered As", compute="_compute_cloudprinter_specification", help="What Cloudprinter ordered, for the operator."
     )
 
+    cloudprinter_go_on = fields.Boolean(
+        "Goes On although Canceled at Cloudprinter", readonly=True, copy=False, tracking=True
+    )
+
+    @api.depends("cloudprinter_go_on")
+    def _compute_cloudprinter_stop(self):
+        decided = self.filtered("cloudprinter_go_on")
+        decided.cloudprinter_stop = False
+        super(MrpProduction, self - decided)._compute_cloudprinter_stop()
+
     @api.depends("cloudprinter_item_ids.name", "cloudprinter_item_ids.order_id.name")
     def _compute_cloudprinter_refs(self):
         for production in self:
@@ -70,12 +82,22 @@ class MrpProduction(models.Model):
         return super().create([self._cloudprinter_take_refs(vals, self.browse()) for vals in vals_list])
 
     def write(self, vals):
+        # all ways of starting and finishing meet here
+        if vals.get("state") in STARTED or vals.get("qty_producing"):
+            self._cloudprinter_check_stop()
         if "cloudprinter_item_ref" in vals or "cloudprinter_order_ref" in vals:
             for production in self:
                 super(MrpProduction, production).write(production._cloudprinter_take_refs(vals, production))
                 production._cloudprinter_carry_link()
             return True
         return super().write(vals)
+
+    @api.model
+    def _get_view(self, view_id=None, view_type="form", **options):
+        """Override of `base`: no button leads on with what Cloudprinter has canceled."""
+        arch, view = super()._get_view(view_id, view_type, **options)
+        self._cloudprinter_hide_what_leads_on(arch)
+        return arch, view
 
     def _cloudprinter_carry_link(self):
         """Link the item that was entered here to the other documents of the same thing, where they have none.
