@@ -20,7 +20,7 @@ class CloudprinterItemMixin(models.AbstractModel):
         compute="_compute_cloudprinter_ship_by",
         search="_search_cloudprinter_ship_by",
         compute_sudo=True,
-        help="The earliest shipping date of its Cloudprinter items, including reported delays.",
+        help="The earliest shipping date of its open Cloudprinter items, including reported delays.",
     )
     cloudprinter_reported = fields.Char(
         "Reported to Cloudprinter",
@@ -47,6 +47,9 @@ class CloudprinterItemMixin(models.AbstractModel):
     cloudprinter_reorder = fields.Text(
         "Reorder", compute="_compute_cloudprinter_reorder", compute_sudo=True, help="Why items are made again."
     )
+    cloudprinter_original_id = fields.Many2one(
+        "cloudprinter.item", "Reorder Of", compute="_compute_cloudprinter_reorder", compute_sudo=True
+    )
     cloudprinter_signal_ids = fields.Many2many(
         "cloudprinter.signal", string="Cloudprinter Signals", compute="_compute_cloudprinter_signal_ids"
     )
@@ -62,10 +65,10 @@ class CloudprinterItemMixin(models.AbstractModel):
         help="The files as checked against what was ordered.",
     )
 
-    @api.depends("cloudprinter_item_ids.promised_date")
+    @api.depends("cloudprinter_item_ids.promised_date", "cloudprinter_item_ids.derived")
     def _compute_cloudprinter_ship_by(self):
         for document in self:
-            items = document.cloudprinter_item_ids.filtered(lambda item: item.stage != "canceled")
+            items = document.cloudprinter_item_ids.filtered(lambda item: item.stage not in ("shipped", "canceled"))
             document.cloudprinter_ship_by = min(filter(None, items.mapped("promised_date")), default=False)
 
     def _search_cloudprinter_ship_by(self, operator, value):
@@ -134,6 +137,7 @@ class CloudprinterItemMixin(models.AbstractModel):
         for document in self:
             items = document.cloudprinter_item_ids.filtered("reorder_cause")
             document.cloudprinter_reorder = "\n".join(item._describe_reorder() for item in items) or False
+            document.cloudprinter_original_id = items.original_item_id[:1]
 
     # === stop === #
 

@@ -40,6 +40,11 @@ class MrpProduction(models.Model):
         copy=False,
         help="Cloudprinter's item id. Only needed without a sales order.",
     )
+    cloudprinter_quantities = fields.Text(
+        "Cloudprinter Items and Quantities",
+        compute="_compute_cloudprinter_quantities",
+        help="How many of each are made together.",
+    )
     cloudprinter_specification = fields.Text(
         "Ordered As", compute="_compute_cloudprinter_specification", help="What Cloudprinter ordered, for the operator."
     )
@@ -60,6 +65,14 @@ class MrpProduction(models.Model):
             items = production.cloudprinter_item_ids.sudo()
             production.cloudprinter_order_ref = ", ".join(sorted(set(items.order_id.mapped("name"))))
             production.cloudprinter_item_ref = items._get_ref()
+
+    @api.depends("cloudprinter_item_ids.name", "cloudprinter_item_ids.ordered_quantity")
+    def _compute_cloudprinter_quantities(self):
+        for production in self:
+            items = production.cloudprinter_item_ids.sudo()
+            production.cloudprinter_quantities = len(items) > 1 and "\n".join(
+                f"{item.name}: {item.ordered_quantity:g}" for item in items
+            )
 
     @api.depends("cloudprinter_item_ids.title", "cloudprinter_item_ids.specification")
     def _compute_cloudprinter_specification(self):

@@ -51,6 +51,7 @@ from . import test_stage
 from . import test_statement
 from . import test_statement_file
 from . import test_status
+from . import test_stop
 from . import test_testing
 from . import test_todos
 from . import test_tracking
