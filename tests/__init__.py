@@ -21,6 +21,7 @@ from . import test_going_live
 from . import test_http
 from . import test_incoming_screens
 from . import test_intake
+from . import test_item_screens
 from . import test_kept_links
 from . import test_javascript
 from . import test_languages
