@@ -34,7 +34,8 @@ USERS = {
     "anna": ("account.group_account_invoice", "account.group_account_readonly"),
 }
 LIST, KANBAN, FORM, PIVOT = (
-    ".o_list_view .o_data_row",
+    # phones show cards
+    ".o_list_view .o_data_row, .o_kanban_view .o_kanban_record",
     ".o_kanban_view .o_kanban_record",
     ".o_form_view .o_form_sheet, .o_form_view .app_settings_block",
     ".o_pivot",
@@ -73,7 +74,7 @@ SCREENS = (
         INCOMING,
         LIST,
         click=".o_facet_remove",
-        then=".o_list_view .o_data_row:nth-child(8)",
+        then=".o_list_view .o_data_row:nth-child(8), .o_kanban_view .o_kanban_record:nth-child(8)",
         published=True,
     ),
     Screen("incoming_waiting", "mia", INCOMING, FORM, WAITING),
@@ -169,6 +170,15 @@ SCREENS = (
         click=".o_statusbar_buttons button[name=action_cloudprinter_report]",
         then=".modal .o_list_view .o_data_row",
         published=True,
+    ),
+    Screen("productions", "olga", "mrp.mrp_production_action", LIST),
+    Screen("transfers", "paul", "/odoo/deliveries", LIST),
+    Screen(
+        "stopped_transfer",
+        "paul",
+        "/odoo/deliveries",
+        FORM,
+        ("stock.picking", [("move_ids.cloudprinter_item_id.attention", "=", "canceled_open")]),
     ),
     Screen("work_orders", "olga", "mrp.mrp_workorder_todo", LIST),
     Screen("tracking", "paul", "cloudprinter.stock_picking_action_tracking", LIST, published=True),
@@ -370,7 +380,7 @@ def main(address, only="", lang=""):
     missing = []
     with _browsing() as browser:
         for screen in SCREENS:
-            if only not in screen.name:
+            if not any(part in screen.name for part in only.split(",")):
                 continue
             if screen.user not in sessions:
                 sessions[screen.user] = _hire(admin, address, screen.user, USERS[screen.user], lang)
