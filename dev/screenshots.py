@@ -7,6 +7,7 @@ language are not published.
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -380,7 +381,7 @@ def main(address, only="", lang=""):
     missing = []
     with _browsing() as browser:
         for screen in SCREENS:
-            if not any(part in screen.name for part in only.split(",")):
+            if not re.search(only, screen.name):
                 continue
             if screen.user not in sessions:
                 sessions[screen.user] = _hire(admin, address, screen.user, USERS[screen.user], lang)
