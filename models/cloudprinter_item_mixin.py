@@ -162,8 +162,8 @@ class CloudprinterItemMixin(models.AbstractModel):
                 {"active_model": self._name, "active_id": stopped[0].id, "active_ids": stopped.ids},
             )
 
-    def action_cloudprinter_go_on(self):
-        """Record that these documents go on although their items are canceled at Cloudprinter."""
+    def _cloudprinter_go_on(self):
+        """Record that stopped documents go on, by the decision of a user."""
         self.filtered(lambda document: document.cloudprinter_stop == "all").cloudprinter_go_on = True
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 

@@ -112,6 +112,10 @@ class MrpProduction(models.Model):
         self._cloudprinter_hide_what_leads_on(arch)
         return arch, view
 
+    def action_cloudprinter_go_on(self):
+        """Go on with these orders although their items are canceled at Cloudprinter."""
+        return self._cloudprinter_go_on()
+
     def _cloudprinter_carry_link(self):
         """Link the item that was entered here to the other documents of the same thing, where they have none.
 

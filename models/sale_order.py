@@ -45,7 +45,8 @@ class SaleOrder(models.Model):
     def _inverse_cloudprinter_shipping_date(self):
         for sale in self:
             order = sale.cloudprinter_order_id.sudo()
-            if order.shipping_date == sale.cloudprinter_shipping_date:
+            # a new sales order does not know the date of its order
+            if sale.cloudprinter_shipping_date in (False, order.shipping_date):
                 continue
             if order.document_id or not order:
                 raise UserError(

@@ -154,6 +154,10 @@ class StockPicking(models.Model):
         self._cloudprinter_hide_what_leads_on(arch)
         return arch, view
 
+    def action_cloudprinter_go_on(self):
+        """Go on with these transfers although their items are canceled at Cloudprinter."""
+        return self._cloudprinter_go_on()
+
     def button_validate(self):
         self.filtered(lambda picking: picking.state != "done")._cloudprinter_check_stop()
         return super().button_validate()

@@ -254,7 +254,6 @@ class TestIncomingRights(IntakeCase):
             "cloudprinter.reject": {"action_reject"},
             "cloudprinter.intake": set(),
             "cloudprinter.item.mixin": {
-                "action_cloudprinter_go_on",
                 "action_cloudprinter_report",
                 "action_cloudprinter_view_items",
             },

@@ -52,14 +52,14 @@ registry.category("web_tour.tours").add("cloudprinter_item_cards", {
             run: "click",
         },
         {
-            trigger: ".o_kanban_group .o_kanban_record:contains(123456780001):contains(5 Poster)",
+            trigger: ".o_kanban_group .o_kanban_record:contains(123456780001):contains(Poster)",
         },
         {
             trigger: ".o_kanban_group .progress-bar.bg-warning",
             run: "click",
         },
         {
-            trigger: ".o_kanban_group_show .o_kanban_record:contains(123456780001)",
+            trigger: ".o_kanban_group .o_kanban_record:contains(123456780001)",
         },
     ],
 });
@@ -67,14 +67,14 @@ registry.category("web_tour.tours").add("cloudprinter_item_cards", {
 // On a phone there are cards instead of a list.
 const CARD = ".o_kanban_view .o_kanban_record";
 registry.category("web_tour.tours").add("cloudprinter_phone_items", {
-    steps: () => [{ trigger: `${CARD}:contains(123456780001):contains(years ago)` }],
+    steps: () => [{ trigger: `${CARD}:contains(123456780001):contains(days ago)` }],
 });
 registry.category("web_tour.tours").add("cloudprinter_phone_orders", {
-    steps: () => [{ trigger: `${CARD}:contains(123456780000):contains(years ago)` }],
+    steps: () => [{ trigger: `${CARD}:contains(123456780000):contains(days ago)` }],
 });
 registry.category("web_tour.tours").add("cloudprinter_phone_incoming", {
-    steps: () => [{ trigger: `${CARD}:contains(o1):contains(Needs Input):has(div[name=answer_date])` }],
+    steps: () => [{ trigger: `${CARD}:contains(o1):has(div[name=answer_date])` }],
 });
 registry.category("web_tour.tours").add("cloudprinter_phone_documents", {
-    steps: () => [{ trigger: `${CARD}:contains(123456780001):contains(years ago)` }],
+    steps: () => [{ trigger: `${CARD}:contains(123456780001):contains(days ago)` }],
 });
