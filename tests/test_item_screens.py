@@ -175,7 +175,7 @@ class TestScreensOnPhones(ScreenCase, IntakeCase):
             ("cloudprinter.cloudprinter_order_document_action", "cloudprinter_phone_incoming", self.manager),
             ("mrp.mrp_workorder_todo", "cloudprinter_phone_documents", self.operator),
             ("mrp.mrp_production_action", "cloudprinter_phone_documents", self.operator),
-            ("stock.stock_picking_action_picking_type", "cloudprinter_phone_documents", self.packer),
+            ("stock.action_picking_tree_all", "cloudprinter_phone_documents", self.packer),
         ):
             with self.subTest(action):
                 self.start_tour(f"/odoo/action-{action}", tour, login=user.login)

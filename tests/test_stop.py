@@ -159,7 +159,7 @@ class TestStopInTheBrowser(StopCase, HttpCase):
                 self.env.invalidate_all()
 
     def test_transfer_has_no_primary_button(self):
-        action = "stock.stock_picking_action_picking_type"
+        action = "stock.action_picking_tree_all"
         self.count_primary(self.picking, action, self.packer)
         self.production.sudo().button_mark_done()
         self.env.cr.flush()
@@ -180,7 +180,7 @@ class TestStopInTheBrowser(StopCase, HttpCase):
     def test_lists_and_cards(self):
         for action, tour, user in (
             ("mrp.mrp_production_action", "cloudprinter_stopped_list", self.operator),
-            ("stock.stock_picking_action_picking_type", "cloudprinter_stopped_list", self.packer),
+            ("stock.action_picking_tree_all", "cloudprinter_stopped_list", self.packer),
             ("mrp.mrp_workorder_todo", "cloudprinter_stopped_work_orders", self.operator),
         ):
             with self.subTest(action):
