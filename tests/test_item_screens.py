@@ -70,7 +70,8 @@ class TestItemScreens(CloudprinterCase):
             arch = etree.fromstring(record.with_user(user).get_view(view_type="form")["arch"])
             signals = arch.xpath("//field[@name='signal_ids' or @name='cloudprinter_signal_ids']")
             self.assertTrue([field for each in signals for field in each.xpath(".//field[@name='label']")], record)
-            self.assertFalse([field for each in signals for field in each.xpath(".//field[@name='type']")], record)
+            types = [field for each in signals for field in each.xpath(".//field[@name='type']")]
+            self.assertEqual({field.get("column_invisible") for field in types}, {"1"}, record)
         labels = self.env["cloudprinter.signal"].with_user(self.operator).browse(item.signal_ids.ids).mapped("label")
         self.assertEqual(labels, ["Confirmed"])
 

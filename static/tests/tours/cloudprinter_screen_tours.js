@@ -6,7 +6,7 @@ const isVisible = (element) => element.offsetParent !== null;
 registry.category("web_tour.tours").add("cloudprinter_item_form", {
     steps: () => [
         {
-            trigger: ".o_statusbar_status .o_arrow_button_current:contains(Confirmed)",
+            trigger: ".o_form_view .o_statusbar_status:has(.o_arrow_button_current:contains(Confirmed))",
             run: () => {
                 const chips = [...document.querySelectorAll(".o_statusbar_status .o_arrow_button")].filter(isVisible);
                 if (chips.length !== 5) {
@@ -73,7 +73,7 @@ registry.category("web_tour.tours").add("cloudprinter_phone_orders", {
     steps: () => [{ trigger: `${CARD}:contains(123456780000):contains(days ago)` }],
 });
 registry.category("web_tour.tours").add("cloudprinter_phone_incoming", {
-    steps: () => [{ trigger: `${CARD}:contains(o1):has(div[name=answer_date])` }],
+    steps: () => [{ trigger: `${CARD}:contains(123456780000):has(div[name=answer_date])` }],
 });
 registry.category("web_tour.tours").add("cloudprinter_phone_documents", {
     steps: () => [{ trigger: `${CARD}:contains(123456780001):contains(days ago)` }],
