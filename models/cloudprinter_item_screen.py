@@ -38,7 +38,7 @@ class CloudprinterItem(models.Model):
             item.stage_text = labels.get(item.stage)
             if item.reported_stage != item.stage and item.reported_stage != "new":
                 item.stage_text = self.env._(
-                    "%(stage)s, reported: %(reported)s",
+                    "%(stage)s, reported %(reported)s",
                     stage=labels.get(item.stage),
                     reported=labels[item.reported_stage],
                 )
@@ -65,11 +65,10 @@ class CloudprinterItem(models.Model):
         }
         return Domain.OR([domains[each] for each in value if each in domains])
 
-    @api.model
-    def _read_group_groupby(self, alias, groupby_spec, query):
-        """Override of `base` to group by what is urgent, for the bars over the columns of cards."""
-        if groupby_spec != "urgency":
-            return super()._read_group_groupby(alias, groupby_spec, query)
+    def _field_to_sql(self, alias, field_expr, query=None):
+        """Override of `base` to sort and count by what is urgent: what needs attention, what is late, the others."""
+        if field_expr != "urgency":
+            return super()._field_to_sql(alias, field_expr, query)
         return SQL(
             "CASE WHEN %(id)s = ANY(%(attention)s) THEN 'attention'"
             " WHEN %(promised)s < %(now)s AND %(stage)s NOT IN ('shipped', 'canceled') THEN 'late' END",

@@ -19,7 +19,7 @@ class TestItemScreens(CloudprinterCase):
         self.assertEqual(item.stage_text, "Confirmed")
         self.send()
         self.produce(item.production_ids)
-        self.assertEqual(item.stage_text, "Produced, reported: Confirmed")
+        self.assertEqual(item.stage_text, "Produced, reported Confirmed")
         self.send()
         self.assertEqual(item.stage_text, "Produced")
 
@@ -36,6 +36,7 @@ class TestItemScreens(CloudprinterCase):
         mine = [("id", "in", items.ids)]
         bar = {"field": "urgency", "colors": {"attention": "danger", "late": "warning"}}
         self.assertEqual(items.read_progress_bar(mine, "stage", bar), {"registered": {"attention": 1, "late": 1}})
+        self.assertEqual(items.search(mine, order="urgency, promised_date"), refused | late | fine, "as in the list")
         for value, expected in (("late", late), ("attention", refused), (False, fine)):
             self.assertEqual(items.search([*mine, ("urgency", "=", value)]), expected)
 
