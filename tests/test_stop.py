@@ -108,6 +108,21 @@ class TestStop(StopCase):
         self.production.sudo().button_mark_done()
         self.assertEqual(self.production.state, "done")
 
+    def test_what_the_question_costs(self):
+        """Documents without items pay at most the query for their items, which is needed for their stage too."""
+        unlinked = self.env["mrp.production"].create({"product_id": self.poster.id}).with_user(self.operator)
+        transfer = self.env["stock.picking"].create({"picking_type_id": self.warehouse.out_type_id.id})
+        linked = self.sell_one(self.poster, order="2", item="2").production_ids.with_user(self.operator)
+        for document, most in ((unlinked, 1), (transfer.with_user(self.packer), 0), (linked, 4)):
+            self.env.flush_all()
+            self.env.invalidate_all()
+            document.mapped("state")
+            if document._name == "stock.picking":
+                document.move_ids.mapped("state")
+            before = self.env.cr.sql_log_count
+            document._cloudprinter_check_stop()
+            self.assertLessEqual(self.env.cr.sql_log_count - before, most, document)
+
     def test_what_is_over_is_not_stopped(self):
         self.production.sudo().button_mark_done()
         self.env.cr.flush()
