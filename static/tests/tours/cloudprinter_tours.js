@@ -9,6 +9,10 @@ registry.category("web_tour.tours").add("cloudprinter_link_sale_order", {
             run: "edit 123456780000",
         },
         {
+            trigger: "div[name=cloudprinter_order_ref] input",
+            run: "press Tab",
+        },
+        {
             content: "The column of item ids has appeared",
             trigger: ".o_data_row td[name=cloudprinter_item_ref]",
             run: "click",
