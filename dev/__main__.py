@@ -44,7 +44,7 @@ def main():
     serve = commands.add_parser("serve", help="the demo, then leave Odoo running for a browser")
     serve.add_argument("--port", type=int, default=8069)
     screenshots = commands.add_parser("screenshots", help="take pictures of the main screens with the demo data")
-    screenshots.add_argument("--only", help="only those with this in their name, for example item")
+    screenshots.add_argument("--only", help="only those whose name matches, for example item or ^items$|sale")
     screenshots.add_argument("--lang", help="language of the screens, for example de_DE")
     commands.add_parser("translations", help="write i18n/cloudprinter.pot and bring i18n/*.po up to it")
     odoo_tests = commands.add_parser(

@@ -7,6 +7,7 @@ language are not published.
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -34,7 +35,8 @@ USERS = {
     "anna": ("account.group_account_invoice", "account.group_account_readonly"),
 }
 LIST, KANBAN, FORM, PIVOT = (
-    ".o_list_view .o_data_row",
+    # phones show cards
+    ".o_list_view .o_data_row, .o_kanban_view .o_kanban_record",
     ".o_kanban_view .o_kanban_record",
     ".o_form_view .o_form_sheet, .o_form_view .app_settings_block",
     ".o_pivot",
@@ -72,8 +74,8 @@ SCREENS = (
         "mia",
         INCOMING,
         LIST,
-        click=".o_facet_remove",
-        then=".o_list_view .o_data_row:nth-child(8)",
+        click=".o_facet_remove, .o_kanban_view",
+        then=".o_list_view .o_data_row:nth-child(8), .o_kanban_view .o_kanban_record",
         published=True,
     ),
     Screen("incoming_waiting", "mia", INCOMING, FORM, WAITING),
@@ -170,6 +172,15 @@ SCREENS = (
         then=".modal .o_list_view .o_data_row",
         published=True,
     ),
+    Screen("productions", "olga", "mrp.mrp_production_action", LIST),
+    Screen("transfers", "paul", "/odoo/deliveries", LIST),
+    Screen(
+        "stopped_transfer",
+        "paul",
+        "/odoo/deliveries",
+        FORM,
+        ("stock.picking", [("move_ids.cloudprinter_item_id.attention", "=", "canceled_open")]),
+    ),
     Screen("work_orders", "olga", "mrp.mrp_workorder_todo", LIST),
     Screen("tracking", "paul", "cloudprinter.stock_picking_action_tracking", LIST, published=True),
     Screen(
@@ -180,7 +191,7 @@ SCREENS = (
         click=".o_control_panel_main_buttons .btn-secondary",
         then=".modal .o_form_view",
     ),
-    Screen("kanban", "mia", ITEMS, LIST, click=".o_switch_view.o_kanban", then=KANBAN),
+    Screen("kanban", "mia", f"/odoo/action-{ITEMS}?view_type=kanban", KANBAN),
     Screen("analysis", "mia", "cloudprinter.cloudprinter_signal_action_analysis", PIVOT),
     Screen("lead_time", "mia", "cloudprinter.cloudprinter_lead_time_action", PIVOT),
     Screen("ledger", "anna", "cloudprinter.cloudprinter_ledger_action", LIST),
@@ -370,7 +381,7 @@ def main(address, only="", lang=""):
     missing = []
     with _browsing() as browser:
         for screen in SCREENS:
-            if only not in screen.name:
+            if not re.search(only, screen.name):
                 continue
             if screen.user not in sessions:
                 sessions[screen.user] = _hire(admin, address, screen.user, USERS[screen.user], lang)

@@ -17,6 +17,7 @@ from . import (
     cloudprinter_item_attention,
     cloudprinter_item_decision,
     cloudprinter_item_outbox,
+    cloudprinter_item_screen,
     cloudprinter_ledger,
     cloudprinter_ledger_entry,
     cloudprinter_ledger_export,

@@ -124,7 +124,7 @@ class CloudprinterChatter(models.AbstractModel):
 
         :rtype: Markup
         """
-        label = self.env._(SIGNAL_LABELS[signal.type])  # pylint: disable=gettext-variable
+        label = signal.with_env(self.env).label
         details = ", ".join(filter(None, (signal.tracking, signal.shipping_option, signal.cause)))
         values = {
             "signal": Markup("<b>%s</b>") % label,

@@ -320,7 +320,7 @@ class CloudprinterItem(models.Model):
             raise UserError(
                 self.env._(
                     "Cloudprinter has accepted %(signal)s for item %(item)s. No other signal can follow.",
-                    signal=ended.type,
+                    signal=ended.label,
                     item=ended.item_id.name,
                 )
             )

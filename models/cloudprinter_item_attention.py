@@ -239,15 +239,18 @@ class CloudprinterItem(models.Model):
         """Search one kind after the other: for all kinds at once, PostgreSQL would read every item."""
         if operator != "in":
             return NotImplemented
-        # not all users may read the documents that decide
-        items = self.sudo()
-        found = {
-            kind: self._search_kind(items, each) for kind, each in ATTENTION.items() if kind in value or False in value
-        }
+        found = self._find_attention(ATTENTION if False in value else value)
         domain = Domain("id", "in", [item_id for kind, ids in found.items() if kind in value for item_id in ids])
         if False in value:
             domain |= Domain("id", "not in", [item_id for ids in found.values() for item_id in ids])
         return domain
+
+    @api.model
+    def _find_attention(self, kinds):
+        """Return kind of attention → ids of the items."""
+        # not all users may read the documents that decide
+        items = self.sudo()
+        return {kind: list(self._search_kind(items, each)) for kind, each in ATTENTION.items() if kind in kinds}
 
     @api.model
     def _search_kind(self, items, attention):
@@ -315,12 +318,12 @@ class CloudprinterItem(models.Model):
     def _get_failures(self, failure_type):
         """Return the first signal that failed and Cloudprinter's answer, by item."""
         failed = self.signal_ids.filtered(lambda s: s.state == "error" and s.failure_type == failure_type).sorted("id")
-        return {s.item_id: f"{s.type}: {s.answer}" if s.answer else s.type for s in failed[::-1]}
+        return {s.item_id: f"{s.label}: {s.answer}" if s.answer else s.label for s in failed[::-1]}
 
     def _get_cancellation_dates(self):
         """Return when Cloudprinter accepted the cancellation, by item."""
         sent = self.signal_ids.filtered(lambda s: s.type == "ItemCanceled" and s.state == "sent")
-        return {s.item_id: format_datetime(self.env, s.sent_date) for s in sent}
+        return {s.item_id: format_datetime(self.env, s.sent_date, dt_format="short") for s in sent}
 
     def _get_failed_files(self, failure_type):
         """Return the types of the files that failed, by item."""

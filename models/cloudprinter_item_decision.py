@@ -202,7 +202,7 @@ class CloudprinterItem(models.Model):
         ending = self.sudo().signal_ids.filtered(lambda s: s.type in TERMINAL and s.state == "outgoing")[:1]
         if ending:
             raise UserError(
-                self.env._("%(signal)s is already queued. No other signal can follow.", signal=ending.display_name)
+                self.env._("%(signal)s is already queued. No other signal can follow.", signal=ending.label)
             )
         # the API accepts only ASCII digits
         hours = str(int(hours))
@@ -269,7 +269,7 @@ class CloudprinterItem(models.Model):
                 self.env._(
                     "Item %(item)s is already past %(signal)s and cannot go back.",
                     item=self.name,
-                    signal=signal_type,
+                    signal=rows._get_label(signal_type),
                 )
             )
         reported = self.company_id._cloudprinter_config()._cloudprinter_reported_types()

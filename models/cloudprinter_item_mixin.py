@@ -1,4 +1,8 @@
 from odoo import api, fields, models
+from odoo.exceptions import RedirectWarning
+
+# buttons of forms that lead on, beside the highlighted ones
+LEADS_ON = {"action_assign", "action_start", "button_mark_done", "button_plan", "button_validate", "do_unreserve"}
 
 
 class CloudprinterItemMixin(models.AbstractModel):
@@ -16,7 +20,7 @@ class CloudprinterItemMixin(models.AbstractModel):
         compute="_compute_cloudprinter_ship_by",
         search="_search_cloudprinter_ship_by",
         compute_sudo=True,
-        help="The earliest shipping date of its Cloudprinter items, including reported delays.",
+        help="The earliest shipping date of its open Cloudprinter items, including reported delays.",
     )
     cloudprinter_reported = fields.Char(
         "Reported to Cloudprinter",
@@ -28,13 +32,23 @@ class CloudprinterItemMixin(models.AbstractModel):
         "Cloudprinter: Needs Attention", compute="_compute_cloudprinter_attention", compute_sudo=True
     )
     cloudprinter_stop = fields.Selection(
-        [("some", "Some items are canceled"), ("all", "STOP: canceled at Cloudprinter")],
-        "Cloudprinter: Canceled Items",
-        compute="_compute_cloudprinter_attention",
+        [("some", "Some items are canceled"), ("all", "STOP")],
+        "Stop",
+        compute="_compute_cloudprinter_stop",
         compute_sudo=True,
+        help="Its items are canceled at Cloudprinter. Do not produce or ship.",
+    )
+    cloudprinter_consignor = fields.Char(
+        "Sender on Label",
+        compute="_compute_cloudprinter_consignor",
+        compute_sudo=True,
+        help="Cloudprinter's client. Your own name must not appear on or in the parcel.",
     )
     cloudprinter_reorder = fields.Text(
         "Reorder", compute="_compute_cloudprinter_reorder", compute_sudo=True, help="Why items are made again."
+    )
+    cloudprinter_original_id = fields.Many2one(
+        "cloudprinter.item", "Reorder Of", compute="_compute_cloudprinter_reorder", compute_sudo=True
     )
     cloudprinter_signal_ids = fields.Many2many(
         "cloudprinter.signal", string="Cloudprinter Signals", compute="_compute_cloudprinter_signal_ids"
@@ -51,10 +65,10 @@ class CloudprinterItemMixin(models.AbstractModel):
         help="The files as checked against what was ordered.",
     )
 
-    @api.depends("cloudprinter_item_ids.promised_date")
+    @api.depends("cloudprinter_item_ids.promised_date", "cloudprinter_item_ids.derived")
     def _compute_cloudprinter_ship_by(self):
         for document in self:
-            items = document.cloudprinter_item_ids.filtered(lambda item: item.stage != "canceled")
+            items = document.cloudprinter_item_ids.filtered(lambda item: item.stage not in ("shipped", "canceled"))
             document.cloudprinter_ship_by = min(filter(None, items.mapped("promised_date")), default=False)
 
     def _search_cloudprinter_ship_by(self, operator, value):
@@ -81,9 +95,21 @@ class CloudprinterItemMixin(models.AbstractModel):
         for document in self:
             items = document.cloudprinter_item_ids
             document.cloudprinter_attention = "\n".join(items._describe_attention()) or False
-            stops = {item.attention == "canceled_open" for item in items}
+
+    @api.depends("cloudprinter_item_ids.attention", "state")
+    def _compute_cloudprinter_stop(self):
+        for document in self:
+            stops = {item.attention == "canceled_open" for item in document.cloudprinter_item_ids}
+            if document.state in ("done", "cancel"):
+                stops = set()
             # of several items that are made together, the others go on
             document.cloudprinter_stop = True in stops and ("some" if False in stops else "all")
+
+    @api.depends("cloudprinter_item_ids.order_id.consignor")
+    def _compute_cloudprinter_consignor(self):
+        for document in self:
+            consignors = document.cloudprinter_item_ids.order_id.mapped("consignor")
+            document.cloudprinter_consignor = ", ".join(filter(None, consignors)) or False
 
     @api.depends("cloudprinter_item_ids.signal_ids")
     def _compute_cloudprinter_signal_ids(self):
@@ -111,6 +137,45 @@ class CloudprinterItemMixin(models.AbstractModel):
         for document in self:
             items = document.cloudprinter_item_ids.filtered("reorder_cause")
             document.cloudprinter_reorder = "\n".join(item._describe_reorder() for item in items) or False
+            document.cloudprinter_original_id = items.original_item_id[:1]
+
+    # === stop === #
+
+    def _cloudprinter_check_stop(self):
+        """Check that users do not start or finish what Cloudprinter has canceled, unless one decided to go on.
+
+        What scheduled actions and other add-ons do as superuser goes on.
+
+        :raises RedirectWarning: some of the documents are stopped; its button records the decision
+        """
+        if self.env.su or not self.sudo().cloudprinter_item_ids._filter_canceled():
+            return
+        stopped = self.filtered(lambda document: document.cloudprinter_stop == "all")
+        if stopped:
+            raise RedirectWarning(
+                self.env._(
+                    "STOP: Cloudprinter has canceled %(documents)s. Go on only if this was agreed with Cloudprinter.",
+                    documents=", ".join(stopped.mapped("display_name")),
+                ),
+                self.env.ref(f"cloudprinter.{self._table}_action_go_on").id,
+                self.env._("Go On Anyway"),
+                {"active_model": self._name, "active_id": stopped[0].id, "active_ids": stopped.ids},
+            )
+
+    def _cloudprinter_go_on(self):
+        """Record that stopped documents go on, by the decision of a user."""
+        self.filtered(lambda document: document.cloudprinter_stop == "all").cloudprinter_go_on = True
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    @api.model
+    def _cloudprinter_hide_what_leads_on(self, arch):
+        """Hide the buttons of a form that start, finish or lead there, while its document is stopped."""
+        for button in arch.xpath("/form/header//button"):
+            classes = (button.get("class") or "").split()
+            if button.get("name") in LEADS_ON or {"oe_highlight", "btn-primary"}.intersection(classes):
+                hidden = button.get("invisible")
+                stopped = "cloudprinter_stop == 'all'"
+                button.set("invisible", f"({hidden}) or {stopped}" if hidden else stopped)
 
     def action_cloudprinter_view_items(self):
         """Open the items of the documents."""

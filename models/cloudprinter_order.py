@@ -159,10 +159,10 @@ class CloudprinterOrder(models.Model):
         return self.sale_order_ids._get_records_action(name=self.env._("Sales Orders"))
 
     def action_open_productions(self):
-        return self.item_ids.production_ids._get_records_action(name=self.env._("Manufacturing Orders"))
+        return self.item_ids.action_open_productions()
 
     def action_open_pickings(self):
-        return self.item_ids.move_ids.picking_id._get_records_action(name=self.env._("Transfers"))
+        return self.item_ids.action_open_pickings()
 
     def action_open_documents(self):
         return self.document_ids._get_records_action(name=self.env._("Incoming Orders"))

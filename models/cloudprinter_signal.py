@@ -8,6 +8,7 @@ from .. import cloudsignal
 from ..rule.stage import TERMINAL
 from ..tools.rights import check_manager
 from ..tools.text import translate
+from .cloudprinter_chatter import SIGNAL_LABELS
 
 MILESTONES_ONLY = "type NOT IN ('ItemDelay', 'ItemError')"
 DETAILS = ("tracking", "shipping_option", "cause", "message", "delay")
@@ -40,6 +41,7 @@ class CloudprinterSignal(models.Model):
         required=True,
         readonly=True,
     )
+    label = fields.Char("Event", compute="_compute_label", help="What it says, in words.")
     event_date = fields.Datetime("Happened On", required=True, readonly=True, default=fields.Datetime.now)
     tracking = fields.Char()
     shipping_option = fields.Char()
@@ -146,6 +148,17 @@ class CloudprinterSignal(models.Model):
         for signal in self:
             signal.display_name = f"{signal.type} {signal.item_id.name}"
 
+    @api.depends("type")
+    @api.depends_context("lang")
+    def _compute_label(self):
+        for signal in self:
+            signal.label = self._get_label(signal.type)
+
+    @api.model
+    def _get_label(self, signal_type):
+        """Return a type in the user's words: who prints does not know the names of the API."""
+        return self.env._(SIGNAL_LABELS[signal_type])  # pylint: disable=gettext-variable
+
     @api.depends("state", "failure_type", "next_attempt_date")
     def _compute_waits_for(self):
         reasons = dict(self._fields["failure_type"]._description_selection(self.env))
@@ -157,14 +170,14 @@ class CloudprinterSignal(models.Model):
                 continue
             earlier = before.get(signal.id)
             if earlier:
-                signal.waits_for = self.env._("Waits for %(signal)s", signal=earlier)
+                signal.waits_for = self.env._("Waits for “%(signal)s”", signal=self._get_label(earlier))
             elif status[signal.sudo().company_id]:
                 signal.waits_for = status[signal.sudo().company_id]
             elif signal.attempt_count and signal.next_attempt_date and signal.failure_type:
                 signal.waits_for = self.env._(
                     "%(reason)s. Next attempt: %(date)s",
                     reason=reasons[signal.failure_type],
-                    date=format_datetime(self.env, signal.next_attempt_date),
+                    date=format_datetime(self.env, signal.next_attempt_date, dt_format="short"),
                 )
 
     def _get_earlier_in_queue(self):

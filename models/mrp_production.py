@@ -1,6 +1,8 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 
+# states of manufacturing orders and work orders
+STARTED = ("progress", "to_close", "done")
 FACTS = {
     "draft": "draft",
     "confirmed": "open",
@@ -38,9 +40,24 @@ class MrpProduction(models.Model):
         copy=False,
         help="Cloudprinter's item id. Only needed without a sales order.",
     )
+    cloudprinter_quantities = fields.Text(
+        "Cloudprinter Items and Quantities",
+        compute="_compute_cloudprinter_quantities",
+        help="How many of each are made together.",
+    )
     cloudprinter_specification = fields.Text(
         "Ordered As", compute="_compute_cloudprinter_specification", help="What Cloudprinter ordered, for the operator."
     )
+
+    cloudprinter_go_on = fields.Boolean(
+        "Goes On although Canceled at Cloudprinter", readonly=True, copy=False, tracking=True
+    )
+
+    @api.depends("cloudprinter_go_on")
+    def _compute_cloudprinter_stop(self):
+        decided = self.filtered("cloudprinter_go_on")
+        decided.cloudprinter_stop = False
+        super(MrpProduction, self - decided)._compute_cloudprinter_stop()
 
     @api.depends("cloudprinter_item_ids.name", "cloudprinter_item_ids.order_id.name")
     def _compute_cloudprinter_refs(self):
@@ -48,6 +65,14 @@ class MrpProduction(models.Model):
             items = production.cloudprinter_item_ids.sudo()
             production.cloudprinter_order_ref = ", ".join(sorted(set(items.order_id.mapped("name"))))
             production.cloudprinter_item_ref = items._get_ref()
+
+    @api.depends("cloudprinter_item_ids.name", "cloudprinter_item_ids.ordered_quantity")
+    def _compute_cloudprinter_quantities(self):
+        for production in self:
+            items = production.cloudprinter_item_ids.sudo()
+            production.cloudprinter_quantities = len(items) > 1 and "\n".join(
+                f"{item.name}: {item.ordered_quantity:g}" for item in items
+            )
 
     @api.depends("cloudprinter_item_ids.title", "cloudprinter_item_ids.specification")
     def _compute_cloudprinter_specification(self):
@@ -70,12 +95,26 @@ class MrpProduction(models.Model):
         return super().create([self._cloudprinter_take_refs(vals, self.browse()) for vals in vals_list])
 
     def write(self, vals):
+        # all ways of starting and finishing meet here
+        if vals.get("state") in STARTED or vals.get("qty_producing"):
+            self._cloudprinter_check_stop()
         if "cloudprinter_item_ref" in vals or "cloudprinter_order_ref" in vals:
             for production in self:
                 super(MrpProduction, production).write(production._cloudprinter_take_refs(vals, production))
                 production._cloudprinter_carry_link()
             return True
         return super().write(vals)
+
+    @api.model
+    def _get_view(self, view_id=None, view_type="form", **options):
+        """Override of `base`: no button leads on with what Cloudprinter has canceled."""
+        arch, view = super()._get_view(view_id, view_type, **options)
+        self._cloudprinter_hide_what_leads_on(arch)
+        return arch, view
+
+    def action_cloudprinter_go_on(self):
+        """Go on with these orders although their items are canceled at Cloudprinter."""
+        return self._cloudprinter_go_on()
 
     def _cloudprinter_carry_link(self):
         """Link the item that was entered here to the other documents of the same thing, where they have none.

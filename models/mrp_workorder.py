@@ -1,4 +1,6 @@
-from odoo import fields, models
+from odoo import api, fields, models
+
+from .mrp_production import STARTED
 
 
 class MrpWorkorder(models.Model):
@@ -7,3 +9,15 @@ class MrpWorkorder(models.Model):
 
     cloudprinter_item_ids = fields.Many2many(related="production_id.cloudprinter_item_ids", string="Cloudprinter Items")
     cloudprinter_item_ref = fields.Char(related="production_id.cloudprinter_item_ref", string="Cloudprinter Item")
+
+    @api.depends("production_id.cloudprinter_go_on")
+    def _compute_cloudprinter_stop(self):
+        decided = self.filtered(lambda workorder: workorder.production_id.cloudprinter_go_on)
+        decided.cloudprinter_stop = False
+        super(MrpWorkorder, self - decided)._compute_cloudprinter_stop()
+
+    def write(self, vals):
+        # all ways of starting and finishing meet here
+        if vals.get("state") in STARTED:
+            self.production_id._cloudprinter_check_stop()
+        return super().write(vals)

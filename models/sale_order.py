@@ -16,6 +16,13 @@ class SaleOrder(models.Model):
         copy=False,
         help="Cloudprinter's order id. Enter it here, and the item ids on the lines.",
     )
+    cloudprinter_shipping_date = fields.Datetime(
+        "Cloudprinter: Ship By",
+        compute="_compute_cloudprinter_shipping_date",
+        inverse="_inverse_cloudprinter_shipping_date",
+        help="When Cloudprinter wants the order shipped.",
+    )
+    cloudprinter_is_received = fields.Boolean(compute="_compute_cloudprinter_shipping_date")
     cloudprinter_item_ids = fields.One2many(related="cloudprinter_order_id.item_ids", string="Cloudprinter Items")
 
     # finds orders entered manually with only Cloudprinter's id as the customer reference
@@ -27,6 +34,27 @@ class SaleOrder(models.Model):
     def _compute_cloudprinter_order_ref(self):
         for order in self:
             order.cloudprinter_order_ref = order.cloudprinter_order_id.sudo().name
+
+    @api.depends("cloudprinter_order_id.shipping_date", "cloudprinter_order_id.document_id")
+    def _compute_cloudprinter_shipping_date(self):
+        for sale in self:
+            order = sale.cloudprinter_order_id.sudo()
+            sale.cloudprinter_shipping_date = order.shipping_date
+            sale.cloudprinter_is_received = bool(order.document_id)
+
+    def _inverse_cloudprinter_shipping_date(self):
+        for sale in self:
+            order = sale.cloudprinter_order_id.sudo()
+            # a new sales order does not know the date of its order
+            if sale.cloudprinter_shipping_date in (False, order.shipping_date):
+                continue
+            if order.document_id or not order:
+                raise UserError(
+                    self.env._(
+                        "The ship-by date can be entered only with an order id, if Cloudprinter did not give it."
+                    )
+                )
+            order.shipping_date = sale.cloudprinter_shipping_date
 
     @api.constrains("cloudprinter_order_id")
     def _check_cloudprinter_order_id(self):

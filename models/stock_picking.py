@@ -37,12 +37,6 @@ class StockPicking(models.Model):
     cloudprinter_item_ref = fields.Char(
         "Cloudprinter Item", compute="_compute_cloudprinter_order_ref", compute_sudo=True
     )
-    cloudprinter_consignor = fields.Char(
-        "Sender on Label",
-        compute="_compute_cloudprinter_order_ref",
-        compute_sudo=True,
-        help="Cloudprinter's client. Your own name must not appear on or in the parcel.",
-    )
     cloudprinter_customs = fields.Char(
         "Customs Value and Weight", compute="_compute_cloudprinter_order_ref", compute_sudo=True
     )
@@ -58,6 +52,10 @@ class StockPicking(models.Model):
     )
     cloudprinter_shipping_option = fields.Char(
         "Shipping Option", copy=False, help="Sent to Cloudprinter instead of the carrier's shipping option."
+    )
+
+    cloudprinter_go_on = fields.Boolean(
+        "Goes On although Canceled at Cloudprinter", readonly=True, copy=False, tracking=True
     )
 
     def _auto_init(self):
@@ -85,7 +83,6 @@ class StockPicking(models.Model):
 
     @api.depends(
         "cloudprinter_item_ids.name",
-        "cloudprinter_item_ids.order_id.consignor",
         "cloudprinter_item_ids.order_id.customs",
     )
     def _compute_cloudprinter_order_ref(self):
@@ -93,8 +90,14 @@ class StockPicking(models.Model):
             items = picking.cloudprinter_item_ids
             picking.cloudprinter_order_ref = ", ".join(items.order_id.mapped("name")) or False
             picking.cloudprinter_item_ref = items._get_ref()
-            picking.cloudprinter_consignor = ", ".join(filter(None, items.order_id.mapped("consignor"))) or False
             picking.cloudprinter_customs = ", ".join(filter(None, items.order_id.mapped("customs"))) or False
+
+    @api.depends("cloudprinter_go_on", "picking_type_code")
+    def _compute_cloudprinter_stop(self):
+        # what comes back is always received
+        others = self.filtered(lambda picking: picking.cloudprinter_go_on or picking.picking_type_code == "incoming")
+        others.cloudprinter_stop = False
+        super(StockPicking, self - others)._compute_cloudprinter_stop()
 
     @api.depends("cloudprinter_item_ids.order_id.file_ids")
     def _compute_cloudprinter_has_label(self):
@@ -143,6 +146,21 @@ class StockPicking(models.Model):
             )
         )
         return [("id", "in" if True in value else "not in", waiting.subselect("res_id"))]
+
+    @api.model
+    def _get_view(self, view_id=None, view_type="form", **options):
+        """Override of `base`: no button leads on with what Cloudprinter has canceled."""
+        arch, view = super()._get_view(view_id, view_type, **options)
+        self._cloudprinter_hide_what_leads_on(arch)
+        return arch, view
+
+    def action_cloudprinter_go_on(self):
+        """Go on with these transfers although their items are canceled at Cloudprinter."""
+        return self._cloudprinter_go_on()
+
+    def button_validate(self):
+        self.filtered(lambda picking: picking.state != "done")._cloudprinter_check_stop()
+        return super().button_validate()
 
     @api.model
     def get_empty_list_help(self, help_message):

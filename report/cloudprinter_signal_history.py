@@ -8,6 +8,7 @@ from odoo.tools import format_datetime, format_time
 from .. import cloudsignal
 from ..ledger import Store, verify
 from ..models.cloudprinter_ledger_entry import read_private
+from ..rule.stage import STAGE_OF, rank
 
 SHORT = 16  # digits of a hash, enough to compare
 
@@ -49,14 +50,15 @@ class CloudprinterOrder(models.Model):
         ]
         number, entry_hash = store.get_heads(company.ids).get(company.id, (0, ""))
         names = self._get_names(store, check, entries, signals)
+        facts = self._get_signal_facts(entries, check.deleted)
         company._cloudprinter_translate(check)
         return {
             "problems": check.problems,
             "head": f"{number}:{entry_hash}" if number else "",
             "is_part": signals != self.signal_ids,
-            "signals": self._get_signal_facts(entries, check.deleted),
+            "signals": facts,
             "names": names,
-            "verdicts": {item.id: self._get_verdict(signals & item.signal_ids) for item in signals.item_id},
+            "verdicts": {item.id: self._get_verdict(signals & item.signal_ids, facts) for item in signals.item_id},
         }
 
     def _get_signal_facts(self, entries, deleted):
@@ -125,8 +127,22 @@ class CloudprinterOrder(models.Model):
             return ""
         return read_private(entry).get("name") or self.env._("(erased)")
 
-    def _get_verdict(self, signals):
-        """Return in one sentence what became of the signals of an item."""
+    def _get_verdict(self, signals, facts):
+        """Return how far an item came, and what became of its signals: a sentence for each."""
+        return " ".join(filter(None, (self._get_furthest(signals, facts), self._get_outcome(signals))))
+
+    def _get_furthest(self, signals, facts):
+        """Return the last milestone that was accepted, by whom and when."""
+        accepted = signals.filtered(lambda signal: signal.type in STAGE_OF and signal.sent_date)
+        signal = max(accepted, key=lambda signal: rank(signal.type), default=None)
+        return signal and self.env._(
+            "%(event)s, accepted by %(who)s on %(date)s.",
+            event=signal.label,
+            who=facts.get(signal.id, {}).get("url") or "Cloudprinter",
+            date=self.company_id._cloudprinter_format_on_paper(signal.sent_date),
+        )
+
+    def _get_outcome(self, signals):
         live = signals.filtered(lambda signal: signal.state != "canceled")
         if live and set(live.mapped("state")) == {"sent"}:
             return self.env._("All %(count)s signals were accepted.", count=len(live))

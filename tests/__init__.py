@@ -21,6 +21,7 @@ from . import test_going_live
 from . import test_http
 from . import test_incoming_screens
 from . import test_intake
+from . import test_item_screens
 from . import test_kept_links
 from . import test_javascript
 from . import test_languages
@@ -51,6 +52,7 @@ from . import test_stage
 from . import test_statement
 from . import test_statement_file
 from . import test_status
+from . import test_stop
 from . import test_testing
 from . import test_todos
 from . import test_tracking

@@ -118,7 +118,7 @@ class TestCanceled(TransferCase):
         self.assert_outbox(item, ALL_BUT_PACKED)
 
     def test_posted_is_final(self):
-        """Once the cancellation is posted nothing more is due, and users who continue are warned."""
+        """Once the cancellation is posted nothing more is due, also if users decide to go on."""
         item = self.sell_one(self.poster)
         self.give_cause(item)
         self.send()
@@ -126,8 +126,10 @@ class TestCanceled(TransferCase):
         self.assert_received(item, told)
         self.assertEqual((item.stage, item.attention), ("canceled", "canceled_open"))
         self.assertEqual(self.env["cloudprinter.item"].search([("attention", "=", "canceled_open")]), item)
+        item.production_ids.with_user(self.operator).action_cloudprinter_go_on()
         self.produce(item.production_ids)
         self.assertEqual(item.attention, "canceled_open", "the delivery is open")
+        self.get_open(item).with_user(self.packer).action_cloudprinter_go_on()
         self.deliver(self.get_open(item))
         self.assertFalse(item.attention)
         self.assert_outbox(item, told)

@@ -83,7 +83,7 @@ class TestDocuments(CloudprinterCase):
         item = self.sell_one()
         self.server.misbehave(times=1, status=400, body="Unknown item")
         self.send()
-        self.assert_banner(item.production_ids, "Refused by Cloudprinter", "ItemRegistered", user=self.operator)
+        self.assert_banner(item.production_ids, "Refused by Cloudprinter", "Confirmed", user=self.operator)
         self.assertFalse(item.production_ids.cloudprinter_stop)
 
     def test_red_while_a_canceled_item_is_still_made(self):

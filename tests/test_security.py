@@ -253,6 +253,10 @@ class TestIncomingRights(IntakeCase):
             "cloudprinter.order.import.line": {"action_open"},
             "cloudprinter.reject": {"action_reject"},
             "cloudprinter.intake": set(),
+            "cloudprinter.item.mixin": {
+                "action_cloudprinter_report",
+                "action_cloudprinter_view_items",
+            },
             "cloudprinter.ledger.check": {"action_check"},
             "cloudprinter.ledger.entry": {"action_erase", "create", "unlink", "write"},
             "cloudprinter.ledger.head": {"create", "unlink", "write"},

@@ -22,8 +22,8 @@ class TestWaitsFor(DeliveryCase):
         registered = item.signal_ids
         started, produced = self.queue_signals(item, "ItemProduce", "ItemProduced")
         self.assertFalse(registered.waits_for)
-        self.assertEqual(started.waits_for, "Waits for ItemRegistered")
-        self.assertEqual(produced.with_user(self.operator).waits_for, "Waits for ItemRegistered")
+        self.assertEqual(started.waits_for, "Waits for “Confirmed”")
+        self.assertEqual(produced.with_user(self.operator).waits_for, "Waits for “Confirmed”")
 
     def test_company_that_is_held(self):
         self.company.cloudprinter_hold = True

@@ -10,7 +10,7 @@ from random import Random
 
 import psycopg2
 
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, RedirectWarning, UserError
 
 from .oracle import find_problems
 from .shop import prepare, start_story  # noqa: F401  (`prepare` is run by name)
@@ -79,7 +79,7 @@ def run(env, seed, steps):
             if together and position < len(steps) - 1:
                 continue
             env.cr.commit()
-        except (Impossible, UserError, AccessError, psycopg2.Error, AssertionError):
+        except (Impossible, UserError, RedirectWarning, AccessError, psycopg2.Error, AssertionError):
             env.cr.rollback()
             env.invalidate_all()
             story, pending = saved.copy(), 0

@@ -5,15 +5,17 @@ import { registry } from "@web/core/registry";
 import { standardFieldProps } from "@web/views/fields/standard_field_props";
 
 const SIZE = { width: 256, height: 320 };
+// formats that browsers show without help
+const IMAGES = ["jpeg", "jpg", "png"];
 
 /**
- * Shows the first page of an attached PDF file. The browser renders it, and asks the server only for the parts of the
+ * Shows the first page of an attached PDF file, or an attached picture. The browser renders it, and asks the server only for the parts of the
  * file that it needs: on the server, the file would have to be read in Odoo's own process.
  */
 export class FirstPageField extends Component {
     static template = xml`
         <div class="o_cloudprinter_first_page">
-            <img t-if="state.image" class="img-thumbnail" t-att-src="state.image" t-att-alt="label"/>
+            <img t-if="state.image" class="img-thumbnail" style="max-height: 320px" t-att-src="state.image" t-att-alt="label"/>
         </div>`;
     static props = { ...standardFieldProps };
 
@@ -31,7 +33,9 @@ export class FirstPageField extends Component {
         }
         this.attachmentId = attachment?.id;
         this.state.image = false;
-        if (attachment) {
+        if (IMAGES.includes((props.record.data.format || "").toLowerCase())) {
+            this.state.image = attachment && `/web/content/${attachment.id}`;
+        } else if (attachment) {
             // the rest of the form does not wait
             this.renderPage(attachment.id);
         }
@@ -53,4 +57,5 @@ registry.category("fields").add("cloudprinter_first_page", {
     component: FirstPageField,
     displayName: _t("First Page"),
     supportedTypes: ["many2one"],
+    fieldDependencies: [{ name: "format", type: "char" }],
 });

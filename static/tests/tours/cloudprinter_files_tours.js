@@ -43,7 +43,7 @@ registry.category("web_tour.tours").add("cloudprinter_failed_files", {
             run: "click",
         },
         {
-            trigger: "div[name=file_ids] td[name=state]:contains(Failed)",
+            trigger: "div[name=file_ids] .o_kanban_record div[name=state]:contains(Failed)",
         },
         {
             trigger: ".o_statusbar_buttons button[name=action_next_step]:contains(Cancel the Item)",

@@ -4,17 +4,13 @@ import { registry } from "@web/core/registry";
 registry.category("web_tour.tours").add("cloudprinter_link_sale_order", {
     steps: () => [
         {
-            content: "The order id is typed beside the customer's reference",
-            trigger: ".nav-link[name=other_information]",
-            run: "click",
-        },
-        {
+            content: "The order id is typed on the first page",
             trigger: "div[name=cloudprinter_order_ref] input",
             run: "edit 123456780000",
         },
         {
-            trigger: ".nav-link[name=order_lines]",
-            run: "click",
+            trigger: "div[name=cloudprinter_order_ref] input",
+            run: "press Tab",
         },
         {
             content: "The column of item ids has appeared",
@@ -174,7 +170,7 @@ registry.category("web_tour.tours").add("cloudprinter_operator", {
             run: "click",
         },
         {
-            trigger: "div[name=cloudprinter_signal_ids] .o_data_row:contains(ItemDelay)",
+            trigger: "div[name=cloudprinter_signal_ids] .o_data_row:contains(Delayed)",
         },
     ],
 });

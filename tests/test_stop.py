@@ -1,0 +1,203 @@
+"""STOP: what Cloudprinter has canceled is not started or finished, unless a user decided so."""
+
+from lxml import etree
+
+from odoo import Command
+from odoo.exceptions import RedirectWarning
+from odoo.tests import HttpCase, tagged
+
+from .common import CloudprinterCase
+
+
+class StopCase(CloudprinterCase):
+    """Given: an item that is made in two work orders and was then canceled at Cloudprinter."""
+
+    def setUp(self):
+        super().setUp()
+        self.item = self.sell_one(self.poster)
+        self.production = self.item.production_ids.with_user(self.operator)
+        self.picking = self.item.move_ids.picking_id.with_user(self.packer)
+        self.cancel(self.item)
+
+    def cancel(self, item):
+        item.with_user(self.manager).report_cancel("CancelUserRequest", "Not needed any more")
+        self.send()
+
+    def make(self, state):
+        """Bring the manufacturing order into a state, as Odoo does without users."""
+        production = self.production.sudo()
+        if state == "draft":
+            production.state = "draft"
+        elif state == "progress":
+            production.action_start()
+        elif state == "to_close":
+            production.qty_producing = production.product_qty
+            production.workorder_ids.button_finish()
+        self.env.cr.flush()
+        self.assertEqual(production.state, state)
+
+    def assert_stopped(self, act):
+        with self.assertRaises(RedirectWarning) as caught:
+            act()
+        self.env.invalidate_all()
+        return caught.exception.args
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestStop(StopCase):
+    def test_no_way_to_start_or_finish(self):
+        workorder = self.production.workorder_ids[0]
+        productions = self.production.with_context(active_model="mrp.production", active_ids=self.production.ids)
+        workorders = workorder.with_context(active_model="mrp.workorder", active_ids=workorder.ids)
+        pickings = self.picking.with_context(active_model="stock.picking", active_ids=self.picking.ids)
+
+        def run(action, records):
+            return records.env["ir.actions.server"].browse(records.env.ref(action).id).run()
+
+        self.picking.sudo().move_ids.write({"quantity": 5, "picked": True})
+        for act in (
+            workorder.button_start,
+            workorder.button_finish,
+            workorder.action_mark_as_done,
+            lambda: workorder.set_state("progress"),
+            lambda: workorder.set_state("done"),
+            lambda: workorder.write({"state": "progress"}),
+            lambda: run("mrp.action_start_workorders", workorders),
+            self.production.action_start,
+            self.production.button_mark_done,
+            lambda: self.production.write({"state": "progress"}),
+            lambda: self.production.write({"qty_producing": 1}),
+            lambda: run("mrp.action_production_order_mark_done", productions),
+            self.picking.button_validate,
+            lambda: run("stock.action_validate_picking", pickings),
+        ):
+            self.assert_stopped(act)
+        self.assertEqual(self.production.state, "confirmed")
+        self.assertNotIn("progress", self.production.workorder_ids.mapped("state"))
+        self.assertNotEqual(self.picking.state, "done")
+
+    def test_user_decides_to_go_on(self):
+        """The question names the document; its button records who decided, and the work is done as usual."""
+        message, action, _label, context = self.assert_stopped(self.production.button_mark_done)
+        self.assertIn(self.production.name, message)
+        self.env["ir.actions.server"].with_user(self.operator).with_context(**context).browse(action).run()
+        self.env.cr.flush()
+        self.assertFalse(self.production.cloudprinter_stop)
+        self.assertFalse(self.production.workorder_ids[0].cloudprinter_stop)
+        changes = self.production.sudo().message_ids.tracking_value_ids.field_id.mapped("name")
+        self.assertIn("cloudprinter_go_on", changes)
+        self.produce(self.production)
+        self.assertEqual(self.production.state, "done")
+
+        self.assertEqual(self.picking.cloudprinter_stop, "all", "the delivery is a decision of its own")
+        self.picking.action_cloudprinter_go_on()
+        self.deliver(self.picking)
+        self.assertEqual(self.picking.state, "done")
+        self.assert_received(self.item, ["ItemRegistered", "ItemCanceled"])
+
+    def test_only_what_is_stopped_needs_a_decision(self):
+        other = self.sell_one(self.poster, order="2", item="other").production_ids.with_user(self.operator)
+        other.action_cloudprinter_go_on()
+        self.assertFalse(other.cloudprinter_go_on)
+        self.assert_stopped((self.production | other).button_mark_done)
+        self.produce(other)
+        self.assertEqual(other.state, "done")
+
+    def test_scheduled_actions_and_other_modules_go_on(self):
+        self.production.sudo().workorder_ids[0].button_start()
+        self.production.sudo().button_mark_done()
+        self.assertEqual(self.production.state, "done")
+
+    def test_what_the_question_costs(self):
+        """Documents without items pay at most the query for their items, which is needed for their stage too."""
+        unlinked = self.env["mrp.production"].create({"product_id": self.poster.id}).with_user(self.operator)
+        transfer = self.env["stock.picking"].create({"picking_type_id": self.warehouse.out_type_id.id})
+        linked = self.sell_one(self.poster, order="2", item="2").production_ids.with_user(self.operator)
+        for document, most in ((unlinked, 1), (transfer.with_user(self.packer), 0), (linked, 4)):
+            self.env.flush_all()
+            self.env.invalidate_all()
+            document.mapped("state")
+            if document._name == "stock.picking":
+                document.move_ids.mapped("state")
+            before = self.env.cr.sql_log_count
+            document._cloudprinter_check_stop()
+            self.assertLessEqual(self.env.cr.sql_log_count - before, most, document)
+
+    def test_what_is_over_is_not_stopped(self):
+        self.production.sudo().button_mark_done()
+        self.env.cr.flush()
+        self.assertEqual(self.item.attention, "canceled_open", "the delivery is open")
+        self.assertFalse(self.production.cloudprinter_stop)
+        self.assertEqual(self.picking.cloudprinter_stop, "all")
+
+    def test_gang_run_goes_on(self):
+        """Only some of its items are canceled."""
+        other = self.sell_one(self.poster, order="2", item="other")
+        self.production.sudo().cloudprinter_item_ids = [Command.link(other.id)]
+        self.assertEqual(self.production.cloudprinter_stop, "some")
+        self.production.workorder_ids[0].button_start()
+        self.assertEqual(self.production.state, "progress")
+
+    def test_primary_buttons_of_other_modules_are_hidden_too(self):
+        for document, action in ((self.production, "button_plan"), (self.picking, "action_assign")):
+            view = self.env["ir.ui.view"].browse(document.get_view(view_type="form")["id"])
+            self.env["ir.ui.view"].create(
+                {
+                    "name": "other module",
+                    "model": document._name,
+                    "inherit_id": view.id,
+                    "arch": f"""<header position="inside">
+                        <button name="{action}" type="object" string="Other" class="oe_highlight"/>
+                    </header>""",
+                }
+            )
+            arch = etree.fromstring(document.get_view(view_type="form")["arch"])
+            primary = arch.xpath("/form/header//button[contains(@class, 'highlight') or contains(@class, 'primary')]")
+            self.assertGreater(len(primary), 1)
+            for button in primary:
+                self.assertIn("cloudprinter_stop == 'all'", button.get("invisible"))
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestStopInTheBrowser(StopCase, HttpCase):
+    def count_primary(self, document, action, user, tour="cloudprinter_stopped_form"):
+        self.env.cr.flush()
+        self.start_tour(f"/odoo/action-{action}/{document.id}", tour, login=user.login)
+
+    def test_manufacturing_order_has_no_primary_button(self):
+        for state in ("draft", "confirmed", "progress", "to_close"):
+            with self.subTest(state), self.env.cr.savepoint() as savepoint:
+                if state != "confirmed":
+                    self.make(state)
+                self.count_primary(self.production, "mrp.mrp_production_action", self.operator)
+                savepoint.rollback()
+                self.env.invalidate_all()
+
+    def test_transfer_has_no_primary_button(self):
+        action = "stock.action_picking_tree_all"
+        self.count_primary(self.picking, action, self.packer)
+        self.production.sudo().button_mark_done()
+        self.env.cr.flush()
+        self.assertEqual(self.picking.state, "assigned")
+        self.count_primary(self.picking, action, self.packer)
+        self.picking.sudo().do_unreserve()
+        self.count_primary(self.picking, action, self.packer)
+
+    def test_work_order_has_no_primary_button(self):
+        workorder = self.production.workorder_ids[0]
+        self.count_primary(workorder, "mrp.mrp_workorder_todo", self.operator)
+
+    def test_operator_goes_on_by_decision(self):
+        """One click and its confirmation more than for other orders, and the usual buttons are back."""
+        self.count_primary(self.production, "mrp.mrp_production_action", self.operator, "cloudprinter_go_on")
+        self.assertTrue(self.production.cloudprinter_go_on)
+
+    def test_lists_and_cards(self):
+        for action, tour, user in (
+            ("mrp.mrp_production_action", "cloudprinter_stopped_list", self.operator),
+            ("stock.action_picking_tree_all", "cloudprinter_stopped_list", self.packer),
+            ("mrp.mrp_workorder_todo", "cloudprinter_stopped_work_orders", self.operator),
+        ):
+            with self.subTest(action):
+                self.start_tour(f"/odoo/action-{action}", tour, login=user.login)
+        self.assertTrue(self.production.cloudprinter_go_on, "decided in the dialog of the work order's status")
