@@ -49,6 +49,7 @@
         "views/stock_picking_views.xml",
         "report/cloudprinter_lead_time_views.xml",
         "report/cloudprinter_ledger.xml",
+        "report/cloudprinter_scorecard_views.xml",
         "report/cloudprinter_signal_history.xml",
         "report/cloudprinter_signal_views.xml",
         "report/mrp_report_templates.xml",

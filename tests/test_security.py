@@ -269,6 +269,7 @@ class TestIncomingRights(IntakeCase):
             "cloudprinter.overrule": {"action_overrule"},
             "cloudprinter.file.upload": {"action_upload"},
             "cloudprinter.balance": set(),
+            "cloudprinter.scorecard": set(),
             "cloudprinter.closing": {
                 "action_close",
                 "action_open_changes",
