@@ -47,6 +47,8 @@
         "views/sale_order_views.xml",
         "views/stock_picking_tracking_views.xml",
         "views/stock_picking_views.xml",
+        # its buttons open actions of the other views
+        "views/cloudprinter_overview_views.xml",
         "report/cloudprinter_lead_time_views.xml",
         "report/cloudprinter_ledger.xml",
         "report/cloudprinter_scorecard_views.xml",
