@@ -118,24 +118,23 @@ class CloudprinterOverview(models.Model):
         return counts
 
     def _prepare_bars(self, counts):
-        """Return the bars of the graph, each with its number below the day."""
+        """Return the bars of the graph: day of the week, day of the month and number fit below each, on phones too."""
         today = fields.Date.context_today(self)
-        days = [format_date(self.env, today + timedelta(days=day), date_format="EEE d") for day in range(1, DAYS)]
-        labels = {
-            0: self.env._("Late"),
-            1: self.env._("Today"),
-            **dict(enumerate(days, 2)),
-            DAYS + 1: self.env._("Later"),
-        }
+        labels = {0: (self.env._("Late"), ""), 1: (self.env._("Today"), ""), DAYS + 1: (self.env._("Later"), "")}
+        for position in range(2, DAYS + 1):
+            day = today + timedelta(days=position - 1)
+            labels[position] = (format_date(self.env, day, date_format="EEE"), str(day.day))
+        bars = [*range(DAYS + 2)]
         if None in counts:
-            labels[None] = self.env._("No Date")
+            labels[None] = (self.env._("No Date"), "")
+            bars.append(None)
         return [
             {
-                "label": [label, str(counts.get(position, 0))],
+                "label": [*labels[position], str(counts.get(position, 0))],
                 "value": counts.get(position, 0),
                 "type": "past" if position == 0 else "future",
             }
-            for position, label in labels.items()
+            for position in bars
         ]
 
     # === other numbers === #

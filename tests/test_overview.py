@@ -120,19 +120,19 @@ class TestOverview(OverviewCase):
         self.assertEqual(
             [bar["label"] for bar in bars],
             [
-                ["Late", "1"],
-                ["Today", "1"],
-                ["Tue 3", "2"],
-                ["Wed 4", "0"],
-                ["Thu 5", "0"],
-                ["Fri 6", "0"],
-                ["Sat 7", "0"],
-                ["Sun 8", "1"],
-                ["Later", "1"],
-                ["No Date", "1"],
+                ["Late", "", "1"],
+                ["Today", "", "1"],
+                ["Tue", "3", "2"],
+                ["Wed", "4", "0"],
+                ["Thu", "5", "0"],
+                ["Fri", "6", "0"],
+                ["Sat", "7", "0"],
+                ["Sun", "8", "1"],
+                ["Later", "", "1"],
+                ["No Date", "", "1"],
             ],
         )
-        self.assertEqual([bar["label"][1] for bar in bars], [str(bar["value"]) for bar in bars])
+        self.assertEqual([bar["label"][-1] for bar in bars], [str(bar["value"]) for bar in bars])
         self.assertEqual({bar["type"] for bar in bars[1:]}, {"future"})
 
     def test_attention(self):
