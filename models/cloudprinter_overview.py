@@ -177,10 +177,9 @@ class CloudprinterOverview(models.Model):
     def _compute_on_time(self):
         shares = self._count("cloudprinter.lead.time", self._get_domain("on_time"), "on_time:avg")
         for overview in self:
-            [share] = shares.get(overview.id, [None])
-            overview.has_shipped = share is not None
+            overview.has_shipped = overview.id in shares
             # 100 only if nothing was late
-            overview.on_time = int(share or 0)
+            overview.on_time = int(*shares.get(overview.id, [0]))
 
     # === sending === #
 

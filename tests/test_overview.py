@@ -82,7 +82,7 @@ class TestOverview(OverviewCase):
     def test_what_need_not_be_shipped(self):
         """Shipped and canceled items, and test orders, which are still listed where they need a user."""
         test = self.promise("2026-03-01", is_test=True)
-        self.promise("2026-03-01", "canceled").cancel_cause = "CancelMiscError"
+        self.promise("2026-03-01", "canceled").report_cancel("CancelMiscError", "No")
         shipped = self.promise("2026-03-01", "shipped")
         self.env.flush_all()
         self.env.cr.execute("UPDATE cloudprinter_item SET stage = 'shipped' WHERE id = %s", [shipped.id])
@@ -219,7 +219,7 @@ class TestOverview(OverviewCase):
         self.accept("o1", "o2", "o3")
         overview = self.get_overview()
         fields_of_view = [name for name, field in overview._fields.items() if field.compute and not field.related]
-        overview.env["res.users"].has_group("base.group_user")
+        overview.env.user.has_group("base.group_user")
         with self.assertQueryCount(75):
             overview.read(fields_of_view)
 
@@ -238,7 +238,7 @@ class TestOverviewAccess(OverviewCase):
         self.assertIn(menu.id, self.env["ir.ui.menu"].with_user(self.manager)._visible_menu_ids())
 
     def test_app_opens_with_the_overview(self):
-        menus = self.env["ir.ui.menu"].with_user(self.manager).load_menus(debug=False)
+        menus = self.env["ir.ui.menu"].with_user(self.manager).load_web_menus(False)
         app = menus[self.env.ref("cloudprinter.cloudprinter_menu").id]
         self.assertEqual(app["actionID"], self.env.ref("cloudprinter.cloudprinter_overview_action").id)
         self.assertLessEqual(len(app["children"]), 5, "more would be folded at 1024 px")

@@ -5,7 +5,7 @@ import statistics
 from ..environment import say
 from .measure import spread
 
-ITEMS = 100_000  # of a year, two in an order; the newest tenth is open
+ITEMS = 100_000  # of a hundred days, two in an order; those of the last ten days are open
 MS = 150
 REPETITIONS = 15
 # all shipped items have four accepted signals, open ones the first; the last hundred are queued, some are refused
@@ -13,7 +13,7 @@ FILL = """
     INSERT INTO cloudprinter_order (name, company_id, accepted_date, shipping_date)
          SELECT lpad(n::text, 10, '0') || '00', 1, day, day + interval '5 days'
            FROM generate_series(1, {items} / 2) n,
-                LATERAL (SELECT now() AT TIME ZONE 'UTC' - interval '365 days' * (1 - 2.0 * n / {items}) AS day) d;
+                LATERAL (SELECT now() AT TIME ZONE 'UTC' - interval '100 days' * (1 - 2.0 * n / {items}) AS day) d;
     INSERT INTO cloudprinter_item
                 (name, order_id, company_id, product_id, quantity, accepted_date, promised_date, stage, facts,
                  shipped_date)

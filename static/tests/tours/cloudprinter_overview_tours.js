@@ -58,8 +58,9 @@ registry.category("web_tour.tours").add("cloudprinter_checklist", {
             run: "edit 13b37bb1ed6d3403e158abe719b4f6d0",
         },
         {
-            trigger: ".o_form_button_save",
+            trigger: ".o_form_button_save:enabled",
             run: "click",
+            expectUnloadPage: true,
         },
         {
             trigger: ".o_breadcrumb .o_back_button, .breadcrumb-item a:contains(Overview)",
@@ -125,7 +126,8 @@ registry.category("web_tour.tours").add("cloudprinter_checklist_manager", {
             trigger: "[name=checklist]:not(:has(a:contains(Enter Key), a:contains(Change Address)))",
         },
         {
-            trigger: ".o_cloudprinter_overview [name=late]",
+            content: "There is nothing to count yet",
+            trigger: ".o_cloudprinter_overview:not(:has([name=late]))",
         },
     ],
 });
