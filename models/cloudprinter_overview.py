@@ -12,7 +12,7 @@ from odoo.tools.safe_eval import safe_eval
 
 from .cloudprinter_order_document import ANSWER_WITHIN, OPEN
 
-DAYS = 7  # in the graph, with today
+DAYS = 5  # in the graph, with today; the labels of more would not fit on phones
 ON_TIME_DAYS = 30
 DRAIN_AT_LEAST = 20  # signals; what is sent in seconds needs no progress bar
 NOT_EXPECTED = ("changed", "canceled")  # these documents were answered before they changed
@@ -118,23 +118,22 @@ class CloudprinterOverview(models.Model):
         return counts
 
     def _prepare_bars(self, counts):
-        """Return the bars of the graph: day of the week, day of the month and number fit below each, on phones too."""
+        """Return the bars of the graph. Below each are two short words and its number, which fits on phones too."""
         today = fields.Date.context_today(self)
-        labels = {0: (self.env._("Late"), ""), 1: (self.env._("Today"), ""), DAYS + 1: (self.env._("Later"), "")}
+        labels = {0: self.env._("Late"), 1: self.env._("Today")}
         for position in range(2, DAYS + 1):
             day = today + timedelta(days=position - 1)
-            labels[position] = (format_date(self.env, day, date_format="EEE"), str(day.day))
-        bars = [*range(DAYS + 2)]
+            labels[position] = f"{format_date(self.env, day, date_format='EEE')} {day.day}"
+        labels[DAYS + 1] = self.env._("Later")
         if None in counts:
-            labels[None] = (self.env._("No Date"), "")
-            bars.append(None)
+            labels[None] = self.env._("No Date")
         return [
             {
-                "label": [*labels[position], str(counts.get(position, 0))],
+                "label": [*[*label.split(" ", 1), ""][:2], str(counts.get(position, 0))],
                 "value": counts.get(position, 0),
                 "type": "past" if position == 0 else "future",
             }
-            for position in bars
+            for position, label in labels.items()
         ]
 
     # === other numbers === #
