@@ -48,6 +48,8 @@ class CloudprinterScorecard(models.Model):
         aggregator="avg",
         help="From the incoming order to its acceptance. Cloudprinter expects 15 at most.",
     )
+    shipped_date = fields.Datetime("Shipped On", readonly=True)
+    promised_date = fields.Datetime("Ship By", readonly=True)
     ship_days = fields.Float("Days to Ship", readonly=True, aggregator="avg", help="From registered to shipped.")
     on_time = fields.Float(
         "On Time (%)", readonly=True, aggregator="avg", help="Of those with a ship-by date. 100 if shipped by then."
@@ -73,6 +75,8 @@ class CloudprinterScorecard(models.Model):
                    COALESCE(item.product_id, line.product_id) AS product_id,
                    COALESCE(document.received_date, "order".accepted_date, item.create_date) AS date,
                    EXTRACT(EPOCH FROM registered.event_date - document.received_date)::float8 / 60 AS accept_minutes,
+                   shipped.event_date AS shipped_date,
+                   item.promised_date,
                    EXTRACT(EPOCH FROM shipped.event_date - registered.event_date)::float8 / 86400 AS ship_days,
                    100.0 * (shipped.event_date <= item.promised_date)::int AS on_time,
                    (item.stage = 'canceled')::int AS canceled,
