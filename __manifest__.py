@@ -47,8 +47,11 @@
         "views/sale_order_views.xml",
         "views/stock_picking_tracking_views.xml",
         "views/stock_picking_views.xml",
+        # its buttons open actions of the other views
+        "views/cloudprinter_overview_views.xml",
         "report/cloudprinter_lead_time_views.xml",
         "report/cloudprinter_ledger.xml",
+        "report/cloudprinter_scorecard_views.xml",
         "report/cloudprinter_signal_history.xml",
         "report/cloudprinter_signal_views.xml",
         "report/mrp_report_templates.xml",

@@ -33,7 +33,10 @@ USERS = {
     "paul": ("stock.group_stock_user", "stock.group_tracking_lot"),
     "mia": ("mrp.group_mrp_manager", "stock.group_stock_user", "sales_team.group_sale_manager"),
     "anna": ("account.group_account_invoice", "account.group_account_readonly"),
+    "nora": ("cloudprinter.group_manager", "base.group_system"),
 }
+# they belong to a company in which nothing has been done yet
+NEW = ("nora",)
 LIST, KANBAN, FORM, PIVOT = (
     # phones show cards
     ".o_list_view .o_data_row, .o_kanban_view .o_kanban_record",
@@ -54,6 +57,7 @@ class Screen(NamedTuple):
     published: bool = False  # wide, into static/description/
 
 
+OVERVIEW = "cloudprinter.cloudprinter_overview_action"
 ITEMS, SIGNALS = "cloudprinter.cloudprinter_item_action", "cloudprinter.cloudprinter_signal_action"
 INCOMING = "cloudprinter.cloudprinter_order_document_action"
 WAITING = ("cloudprinter.order.document", [("failure_type", "=", "unmatched")])
@@ -62,6 +66,8 @@ WRONG = ("cloudprinter.order.file", [("check_state", "=", "wrong")])
 BILLED = ("cloudprinter.order", [("amount_invoiced", ">", 0)])
 CANCELED_OPEN = ("cloudprinter.item", [("attention", "=", "canceled_open")])
 SCREENS = (
+    Screen("overview", "mia", OVERVIEW, ".o_cloudprinter_overview canvas"),
+    Screen("overview_first_run", "nora", OVERVIEW, ".o_cloudprinter_overview [name=checklist]"),
     Screen("items", "mia", ITEMS, LIST, published=True),
     Screen("item", "mia", ITEMS, FORM, ("cloudprinter.item", [("attention", "=", "missing_tracking")]), published=True),
     Screen("item_canceled", "mia", ITEMS, FORM, CANCELED_OPEN),
@@ -193,7 +199,10 @@ SCREENS = (
     ),
     Screen("kanban", "mia", f"/odoo/action-{ITEMS}?view_type=kanban", KANBAN),
     Screen("analysis", "mia", "cloudprinter.cloudprinter_signal_action_analysis", PIVOT),
-    Screen("lead_time", "mia", "cloudprinter.cloudprinter_lead_time_action", PIVOT),
+    Screen("lead_time", "mia", "cloudprinter.cloudprinter_lead_time_action", ".o_graph_view canvas"),
+    Screen("scorecard", "mia", "cloudprinter.cloudprinter_scorecard_action", PIVOT),
+    Screen("scorecard_canceled", "mia", "cloudprinter.cloudprinter_scorecard_action_canceled", ".o_graph_view canvas"),
+    Screen("scorecard_reordered", "mia", "cloudprinter.cloudprinter_scorecard_action_reordered", PIVOT),
     Screen("ledger", "anna", "cloudprinter.cloudprinter_ledger_action", LIST),
     Screen("reconcile", "anna", "cloudprinter.cloudprinter_order_reconcile_action", LIST, published=True),
     Screen("month_end_order", "anna", "cloudprinter.cloudprinter_order_reconcile_action", FORM, BILLED),
@@ -344,6 +353,9 @@ def _hire(admin, address, login, groups, lang):
     values = {"login": login, "name": login.capitalize(), "password": f"{login}{login}", "group_ids": [[6, 0, ids]]}
     if lang:
         values["lang"] = lang
+    if login in NEW:
+        company = admin.create("res.company", {"name": "New Shop"})
+        values.update(company_id=company, company_ids=[[6, 0, [company]]])
     admin.create("res.users", values)
     return Session(address, DATABASE, login, f"{login}{login}")
 

@@ -30,6 +30,8 @@ from . import (
     cloudprinter_order_document_line,
     cloudprinter_order_file,
     cloudprinter_order_file_check,
+    cloudprinter_overview,
+    cloudprinter_overview_checklist,
     cloudprinter_product_mapping,
     cloudprinter_product_mapping_check,
     cloudprinter_request,

@@ -128,6 +128,9 @@ class CloudprinterItem(models.Model):
     _name_uniq = models.Constraint(
         "unique (order_id, name)", "An item with this Cloudprinter id already exists in this order."
     )
+    _changed_idx = models.Index("(id) WHERE changed_by_update")
+    # what is to be shipped, among years of items; Odoo's `not in` also asks for items without a stage
+    _open_idx = models.Index("(company_id, promised_date) WHERE stage IS NULL OR stage NOT IN ('shipped', 'canceled')")
 
     # === stage === #
 

@@ -152,7 +152,8 @@ ATTENTION = {
     ),
     "delivery_canceled": Attention(
         "The delivery was canceled, but the item is still being made",
-        DELIVERY_CANCELED & NOT_CANCELED & BEING_MADE,
+        # what was shipped has a delivery that is done
+        DELIVERY_CANCELED & OPEN & BEING_MADE,
         _lt("Cancel the Item"),
         _cancel,
     ),

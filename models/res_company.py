@@ -102,6 +102,11 @@ class ResCompany(models.Model):
         groups=ADMINISTRATORS, copy=False, readonly=True, help="Answers up to this attempt are ignored."
     )
 
+    cloudprinter_tested_key = fields.Char(
+        groups=ADMINISTRATORS, copy=False, readonly=True, help="Identifies the key that passed the connection test."
+    )
+    cloudprinter_checklist_hidden = fields.Boolean("Hide the Checklist", groups=ADMINISTRATORS, copy=False)
+
     # a digest, since PostgreSQL quotes what is indexed in its errors
     _cloudprinter_order_api_key_uniq = models.UniqueIndex(
         "(md5(cloudprinter_order_api_key)) WHERE cloudprinter_order_api_key IS NOT NULL",

@@ -1,1 +1,1 @@
-from . import cloudprinter_lead_time, cloudprinter_signal_history
+from . import cloudprinter_lead_time, cloudprinter_scorecard, cloudprinter_signal_history

@@ -29,6 +29,9 @@ class CloudprinterLeadTime(models.Model):
     promised_date = fields.Datetime("Ship By", readonly=True)
     lead_days = fields.Float("Days", readonly=True, aggregator="avg", help="From registered to shipped.")
     late = fields.Integer("Shipped Late", readonly=True, help="1 if shipped after the ship-by date.")
+    on_time = fields.Float(
+        "On Time (%)", readonly=True, aggregator="avg", help="Of those with a ship-by date. 100 if shipped by then."
+    )
 
     @property
     def _table_query(self):
@@ -44,7 +47,8 @@ class CloudprinterLeadTime(models.Model):
                    shipped.event_date AS shipped_date,
                    item.promised_date,
                    EXTRACT(EPOCH FROM shipped.event_date - registered.event_date)::float8 / 86400 AS lead_days,
-                   COALESCE(shipped.event_date > item.promised_date, FALSE)::int AS late
+                   COALESCE(shipped.event_date > item.promised_date, FALSE)::int AS late,
+                   100.0 * (shipped.event_date <= item.promised_date)::int AS on_time
               FROM cloudprinter_signal shipped
               JOIN cloudprinter_signal registered
                 ON registered.item_id = shipped.item_id

@@ -35,6 +35,7 @@ from . import test_manufacturing
 from . import test_net_amounts
 from . import test_order_document
 from . import test_order_import
+from . import test_overview
 from . import test_outbox
 from . import test_packing
 from . import test_poster

@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from lxml import etree
+
 from odoo.fields import Domain
 from odoo.tests import tagged
 from odoo.tools import SQL
@@ -46,6 +48,17 @@ class TestLeadTime(CloudprinterCase):
             sorted((product, *rest[1:]) for product, *rest in groups),
             sorted([(self.book, 2.5, 0, 2), (self.poster, 2.5, 1, 1)]),
         )
+
+    def test_share_that_is_on_time(self):
+        """Of those with a ship-by date; averages of weeks or products are not added up."""
+        start, end = datetime(2026, 3, 2), datetime(2026, 3, 4)
+        rows = self.get_lead_time(self.env["cloudprinter.item"])
+        for name, promised in (("1", end), ("2", end + timedelta(days=1)), ("3", end - timedelta(days=1)), ("4", None)):
+            rows += self.ship(name, start, end, promised=promised)
+        [[share]] = rows._read_group([("id", "in", rows.ids)], aggregates=["on_time:avg"])
+        self.assertAlmostEqual(share, 200 / 3)
+        arch = self.env["cloudprinter.lead.time"].with_user(self.manager).get_view(view_type="graph")["arch"]
+        self.assertIn('stacked="0"', arch)
 
     def test_what_is_left_out(self):
         start, end = datetime(2026, 3, 2), datetime(2026, 3, 4)
@@ -100,3 +113,129 @@ class TestLeadTime(CloudprinterCase):
             """,
             {"company": self.company.id, "product": self.book.id, "n": count, "types": ALL_BUT_PACKED},
         )
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestScorecard(CloudprinterCase):
+    ORDERED = datetime(2026, 3, 2, 8)
+
+    def order(self, name, product=None, item=None, **values):
+        """Create an item of an order that came in; return it."""
+        order = self.env["cloudprinter.order"].create({"name": name, **values})
+        item = self.env["cloudprinter.item"].create(
+            {"name": name, "order_id": order.id, "product_id": (product or self.book).id, **(item or {})}
+        )
+        self.env["cloudprinter.order.document"].create(
+            {
+                "name": name,
+                "company_id": self.company.id,
+                "order_id": order.id,
+                "format": "json",
+                "digest": name,
+                "received_date": self.ORDERED,
+                "state": "done",
+            }
+        )
+        return item
+
+    def report(self, item, signal_type, after, **values):
+        """Insert a signal about what happened so long after the order came in."""
+        if signal_type == "ItemShipped":
+            values = {"tracking": "1A", "shipping_option": "GLS", **values}
+        signals = self.env["cloudprinter.signal"]
+        return signals._insert([item._prepare_report(signal_type, event_date=self.ORDERED + after, **values)])
+
+    def get_row(self, item):
+        self.env.flush_all()
+        self.env.invalidate_all()
+        return self.env["cloudprinter.scorecard"].with_user(self.manager).search([("item_id", "=", item.id)])
+
+    def read_totals(self, groupby, *aggregates, domain=()):
+        self.env.flush_all()
+        scorecard = self.env["cloudprinter.scorecard"].with_user(self.manager)
+        domain = [("order_id.name", "=like", "s%"), *domain]
+        return {key: values for key, *values in scorecard._read_group(domain, [groupby], aggregates)}
+
+    def test_minutes_to_accept_and_days_to_ship(self):
+        item = self.order("s1", shipping_date=self.ORDERED + timedelta(days=2))
+        row = self.get_row(item)
+        self.assertEqual((row.date, row.product_id, row.on_time), (self.ORDERED, self.book, 0))
+        self.report(item, "ItemRegistered", timedelta(minutes=12))
+        self.report(item, "ItemShipped", timedelta(days=1, minutes=12))
+        row = self.get_row(item)
+        self.assertEqual((row.accept_minutes, row.ship_days, row.on_time), (12, 1, 100))
+        late = self.order("s2", self.poster, shipping_date=self.ORDERED + timedelta(days=2))
+        self.report(late, "ItemRegistered", timedelta(minutes=20))
+        self.report(late, "ItemShipped", timedelta(days=3, minutes=20))
+        totals = self.read_totals("product_id", "accept_minutes:avg", "ship_days:avg", "on_time:avg")
+        self.assertEqual(totals, {self.book: [12, 1, 100], self.poster: [20, 3, 0]})
+
+    def test_nothing_observed_is_no_number(self):
+        """What has not happened yet, or was reported before Odoo, does not count as zero."""
+        done, before = self.order("s1"), self.order("s2")
+        self.report(done, "ItemRegistered", timedelta(minutes=10))
+        self.report(before, "ItemRegistered", timedelta(minutes=99))._update({"origin": "before"})
+        self.report(before, "ItemShipped", timedelta(days=9))._update({"origin": "before"})
+        totals = self.read_totals("company_id", "accept_minutes:avg", "ship_days:avg", "on_time:avg", "__count")
+        self.assertEqual(totals, {self.company: [10, False, False, 2]})
+
+    def test_test_orders(self):
+        self.assertFalse(self.get_row(self.order("s1", is_test=True)))
+
+    def test_canceled_by_cause(self):
+        for name, cause in (("s1", "CancelPageCount"), ("s2", "CancelPageCount"), ("s3", "CancelMiscError")):
+            self.order(name).with_user(self.manager).report_cancel(cause, "No")
+        self.order("s4")
+        totals = self.read_totals("cancel_cause", "canceled:sum", domain=[("canceled", "=", 1)])
+        self.assertEqual(totals, {"CancelPageCount": [2], "CancelMiscError": [1]})
+        self.assertEqual(self.read_totals("company_id", "canceled:sum")[self.company], [3])
+
+    def test_reorders_and_what_they_cost(self):
+        """The client's words do not make another cause of it; the cost is that of the product, in this company."""
+        other = self.env["res.company"].create({"name": "Other Shop"})
+        self.book.standard_price, self.poster.standard_price = 4, 1.5
+        self.book.with_company(other).standard_price = 99
+        self.order("s1", item={"quantity": 2, "reorder_cause": "Item damaged: the corner is bent"})
+        self.order("s2", self.poster, item={"quantity": 10, "reorder_cause": "Item damaged"})
+        self.order("s3", item={"quantity": 1, "reorder_cause": "Lost"})
+        self.order("s4", item={"quantity": 50})
+        self.assertEqual(
+            self.read_totals("reorder_cause", "reordered:sum", "reorder_cost:sum", domain=[("reordered", "=", 1)]),
+            {"Item damaged": [2, 2 * 4 + 10 * 1.5], "Lost": [1, 4]},
+        )
+        self.assertEqual(
+            self.read_totals("product_id", "reordered:sum", "reorder_cost:sum"),
+            {self.book: [2, 12], self.poster: [1, 15]},
+        )
+        typed = self.order("s5", is_reorder=True)
+        self.assertEqual(self.get_row(typed).reordered, 1, "typed by hand, without a cause")
+
+    def test_item_of_a_sales_order(self):
+        """Product and quantity are those of its line."""
+        item = self.sell_one(self.poster, quantity=3)
+        item.write({"product_id": False, "quantity": 0})
+        item.order_id.is_reorder = True
+        self.poster.standard_price = 2
+        row = self.get_row(item)
+        self.assertEqual((row.product_id, row.reorder_cost), (self.poster, 6))
+
+    def test_other_companies(self):
+        stranger = self.given_stranger("mrp.group_mrp_manager")
+        self.order("s1")
+        self.assertFalse(self.env["cloudprinter.scorecard"].with_user(stranger).search([]))
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestLedgerList(CloudprinterCase):
+    def test_by_number(self):
+        """Signals that wait are on top; then the last accepted, whatever was recorded last."""
+        items = self.accept("o1", "o2", "o3")
+        for item, number in zip(items, (1, False, 2)):
+            if number:
+                item.signal_ids._update({"state": "sent", "number": number, "sent_date": "2026-03-02"})
+        action = self.env.ref("cloudprinter.cloudprinter_ledger_action")
+        view_id, view_type = action._get_action_dict()["views"][0]
+        arch = etree.fromstring(self.env["cloudprinter.signal"].get_view(view_id, view_type)["arch"])
+        domain = [("item_id", "in", items.ids)]
+        found = self.env["cloudprinter.signal"].search(domain, order=arch.get("default_order"))
+        self.assertEqual(found.item_id, items[1] | items[2] | items[0])

@@ -273,6 +273,8 @@ class TestIncomingRights(IntakeCase):
             "cloudprinter.overrule": {"action_overrule"},
             "cloudprinter.file.upload": {"action_upload"},
             "cloudprinter.balance": set(),
+            "cloudprinter.overview": {"action_hide_checklist", "action_open", "action_release"},
+            "cloudprinter.scorecard": set(),
             "cloudprinter.closing": {
                 "action_close",
                 "action_open_changes",

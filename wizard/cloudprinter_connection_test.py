@@ -50,6 +50,8 @@ class CloudprinterConnectionTest(models.TransientModel):
             verdict = "failed"
         else:
             verdict = "passed" if accepted or key_is_proven else "unclear"
+        if verdict == "passed":
+            config.cloudprinter_tested_key = config._cloudprinter_key_fingerprint()
         self.write(
             {
                 "verdict": verdict,

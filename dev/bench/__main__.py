@@ -19,6 +19,7 @@ from .check import measure_check
 from .clicks import measure_clicks
 from .drain import Broken, measure_backlog, measure_memory
 from .endpoint import listening
+from .floor import measure_floor
 from .intake import measure_intake
 from .latency import measure_latency
 from .ledger import measure_ledger
@@ -38,6 +39,7 @@ MEASURE = {
     "i": measure_people,
     "j": measure_check,
     "k": measure_month_end,
+    "l": measure_floor,
 }
 
 

@@ -351,6 +351,28 @@ def time_items_list(env):
     return items.search_count([]), seconds
 
 
+# === the floor === #
+
+
+def make_product(env):
+    return env["product.product"].create({"name": "Book", "is_storable": True}).id
+
+
+def time_overview(env):
+    """Return milliseconds in which a manager's client reads the overview."""
+    overviews = env["cloudprinter.overview"].with_user(env.ref("base.user_admin"))
+    arch = etree.fromstring(overviews.get_view(view_type="kanban")["arch"])
+    names = {node.get("name") for node in arch.iter("field")}
+    env.invalidate_all()
+    gc.collect()
+    start = time.perf_counter()
+    page = overviews.web_search_read([], dict.fromkeys(names, {}), limit=80)
+    milliseconds = 1000 * (time.perf_counter() - start)
+    [row] = page["records"]
+    assert row["open_count"] and row["late_count"] and row["has_shipped"], row
+    return milliseconds
+
+
 # === a large ledger === #
 
 

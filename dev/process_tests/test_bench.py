@@ -1,5 +1,6 @@
 """What `make bench` measures works; the durations are not checked."""
 
+from ..bench.floor import FILL
 from ..demo import MILESTONES
 from .common import KEY, ProcessCase
 
@@ -33,3 +34,8 @@ class TestBench(ProcessCase):
         self.in_odoo("configure_orders", KEY)
         for first, confirm in ((1, False), (3, True)):
             self.assertEqual(len(self.in_odoo("time_import", first, 2, confirm)), 2)
+
+    def test_floor(self):
+        product = self.in_odoo("make_product")
+        self.query(FILL.format(items=200, product=product))
+        self.assertGreater(self.in_odoo("time_overview"), 0)

@@ -28,6 +28,10 @@ registry.category("web_tour.tours").add("cloudprinter_failed_files", {
             trigger: ".o_list_view:not(:has(.o_data_row:contains(o1)))",
         },
         {
+            trigger: "[data-menu-xmlid='cloudprinter.cloudprinter_menu_orders']",
+            run: "click",
+        },
+        {
             trigger: "[data-menu-xmlid='cloudprinter.cloudprinter_item_menu']",
             run: "click",
         },
