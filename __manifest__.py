@@ -5,7 +5,7 @@
     "category": "Supply Chain/Manufacturing",
     "author": "Cloudprinter add-on developers",
     "license": "LGPL-3",
-    "depends": ["sale_mrp", "stock_delivery"],
+    "depends": ["barcodes", "sale_mrp", "stock_delivery"],
     "external_dependencies": {"python": ["xmltodict"]},
     "data": [
         "security/cloudprinter_groups.xml",
@@ -27,6 +27,7 @@
         "wizard/cloudprinter_statement_import_views.xml",
         "wizard/cloudprinter_tracking_import_views.xml",
         "report/cloudprinter_closing_templates.xml",
+        "report/cloudprinter_code_templates.xml",
         "views/account_move_views.xml",
         "views/cloudprinter_carrier_mapping_views.xml",
         "views/cloudprinter_closing_views.xml",

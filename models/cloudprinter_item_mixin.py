@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from ..tools.barcode import draw_bars, draw_qr
+
 
 class CloudprinterItemMixin(models.AbstractModel):
     """Shows the Cloudprinter items of a document of Odoo.
@@ -111,6 +113,14 @@ class CloudprinterItemMixin(models.AbstractModel):
         for document in self:
             items = document.cloudprinter_item_ids.filtered("reorder_cause")
             document.cloudprinter_reorder = "\n".join(item._describe_reorder() for item in items) or False
+
+    def _cloudprinter_draw(self, text):
+        """Return a code with its width and height in mm, for the name of a document on its paper.
+
+        Odoo draws such a code with a library that few machines have; without it the paper could not be printed.
+        """
+        bars, width = draw_bars(text)
+        return (bars, width, 12) if bars else (draw_qr(text), 20, 20)
 
     def action_cloudprinter_view_items(self):
         """Open the items of the documents."""
