@@ -24,6 +24,7 @@
         "wizard/cloudprinter_reject_views.xml",
         "wizard/cloudprinter_release_views.xml",
         "wizard/cloudprinter_report_views.xml",
+        "wizard/cloudprinter_scan_views.xml",
         "wizard/cloudprinter_statement_import_views.xml",
         "wizard/cloudprinter_tracking_import_views.xml",
         "report/cloudprinter_closing_templates.xml",
@@ -57,6 +58,7 @@
         "report/stock_report_templates.xml",
         "views/account_menus.xml",
         "views/cloudprinter_menus.xml",
+        "views/cloudprinter_scan_menus.xml",
     ],
     "demo": ["demo/cloudprinter_demo.xml"],
     "assets": {

@@ -44,6 +44,7 @@ from . import test_reject
 from . import test_report
 from . import test_reports
 from . import test_seal
+from . import test_scan
 from . import test_search
 from . import test_secrets
 from . import test_security
