@@ -5,7 +5,7 @@
     "category": "Supply Chain/Manufacturing",
     "author": "Cloudprinter add-on developers",
     "license": "LGPL-3",
-    "depends": ["sale_mrp", "stock_delivery"],
+    "depends": ["barcodes", "sale_mrp", "stock_delivery"],
     "external_dependencies": {"python": ["xmltodict"]},
     "data": [
         "security/cloudprinter_groups.xml",
@@ -24,9 +24,11 @@
         "wizard/cloudprinter_reject_views.xml",
         "wizard/cloudprinter_release_views.xml",
         "wizard/cloudprinter_report_views.xml",
+        "wizard/cloudprinter_scan_views.xml",
         "wizard/cloudprinter_statement_import_views.xml",
         "wizard/cloudprinter_tracking_import_views.xml",
         "report/cloudprinter_closing_templates.xml",
+        "report/cloudprinter_code_templates.xml",
         "views/account_move_views.xml",
         "views/cloudprinter_carrier_mapping_views.xml",
         "views/cloudprinter_closing_views.xml",
@@ -59,6 +61,7 @@
         "report/stock_report_templates.xml",
         "views/account_menus.xml",
         "views/cloudprinter_menus.xml",
+        "views/cloudprinter_scan_menus.xml",
     ],
     "demo": ["demo/cloudprinter_demo.xml"],
     "assets": {

@@ -50,7 +50,14 @@ STABLE_PACKAGES = ("fonts-font-awesome",)
 # OCA's queue of jobs, and the modules it needs to load
 QUEUE_JOB = ("odoo-addon-queue-job==19.0.2.4.0.1", "openupgradelib==3.13.7")
 # programs that tests start, each with its Debian package
-PROGRAMS = {"wkhtmltopdf": "wkhtmltopdf", "pdfinfo": "poppler-utils", "pdffonts": "poppler-utils", "qpdf": "qpdf"}
+PROGRAMS = {
+    "wkhtmltopdf": "wkhtmltopdf",
+    "pdfinfo": "poppler-utils",
+    "pdffonts": "poppler-utils",
+    "pdftoppm": "poppler-utils",
+    "qpdf": "qpdf",
+    "zbarimg": "zbar-tools",
+}
 # those that Odoo's tests look for, the last ones on macOS
 BROWSERS = (
     "google-chrome",
@@ -398,7 +405,7 @@ def ensure_browser():
 
 
 def ensure_programs():
-    """Provide the programs that the tests start: the one with which Odoo prints, and other readers of PDF files."""
+    """Provide the programs that the tests start: the one with which Odoo prints, and readers of PDF files and codes."""
     missing = {package for program, package in PROGRAMS.items() if not shutil.which(program)}
     if missing:
         ensure_debian(sorted(missing), "The tests need them.")

@@ -52,6 +52,7 @@ class Screen(NamedTuple):
     action: str  # its external id, or a path
     ready: str  # CSS selector to wait for
     record: tuple = ()  # model and domain: the first record found is opened as a form
+    scan: tuple = ()  # model and domain: the name of the first record found is typed into the page *Scan*
     click: str = ""  # CSS selector to click then
     then: str = ""  # CSS selector to wait for after the click
     published: bool = False  # wide, into static/description/
@@ -65,6 +66,10 @@ CHANGED = ("cloudprinter.order.document", [("failure_type", "=", "changed")])
 WRONG = ("cloudprinter.order.file", [("check_state", "=", "wrong")])
 BILLED = ("cloudprinter.order", [("amount_invoiced", ">", 0)])
 CANCELED_OPEN = ("cloudprinter.item", [("attention", "=", "canceled_open")])
+SCAN, CODE = "cloudprinter.cloudprinter_scan_action", ".o_field_widget[name=code] input"
+STEP = "div[name=steps] button"
+MADE = [("production_ids.workorder_ids.state", "=", "progress"), ("stage", "=", "in_production")]
+SEVERAL = [("item_ids", "any", [("name", "=like", "%2"), ("stage", "=", "registered")])]
 SCREENS = (
     Screen("overview", "mia", OVERVIEW, ".o_cloudprinter_overview canvas"),
     Screen("overview_first_run", "nora", OVERVIEW, ".o_cloudprinter_overview [name=checklist]"),
@@ -188,6 +193,12 @@ SCREENS = (
         ("stock.picking", [("move_ids.cloudprinter_item_id.attention", "=", "canceled_open")]),
     ),
     Screen("work_orders", "olga", "mrp.mrp_workorder_todo", LIST),
+    Screen("scan", "olga", SCAN, CODE),
+    Screen("scan_work", "olga", SCAN, CODE, scan=("cloudprinter.item", MADE), then=STEP),
+    Screen("scan_stop", "olga", SCAN, CODE, scan=CANCELED_OPEN, then=".alert-danger .display-2"),
+    Screen("scan_item", "paul", SCAN, CODE, scan=("cloudprinter.item", [("stage", "=", "produced")]), then=STEP),
+    Screen("scan_packing", "paul", SCAN, CODE, scan=("cloudprinter.order", SEVERAL), then="div[name=checklist] li"),
+    Screen("scan_choice", "olga", SCAN, CODE, scan=("cloudprinter.order", SEVERAL), then=".o_kanban_record"),
     Screen("tracking", "paul", "cloudprinter.stock_picking_action_tracking", LIST, published=True),
     Screen(
         "tracking_import",
@@ -290,6 +301,12 @@ class Browser:
     def click(self, selector):
         self.run(f"document.querySelector({json.dumps(selector)}).click()")
 
+    def enter(self, selector, text):
+        field = f"document.querySelector({json.dumps(selector)})"
+        self.run(f"{field}.focus()")
+        self.tell("Input.insertText", text=text)
+        self.run(f"{field}.dispatchEvent(new Event('change', {{bubbles: true}}))")
+
     def resize(self, width):
         self.tell("Emulation.setDeviceMetricsOverride", width=width, height=HEIGHT, deviceScaleFactor=1, mobile=False)
 
@@ -360,19 +377,25 @@ def _hire(admin, address, login, groups, lang):
     return Session(address, DATABASE, login, f"{login}{login}")
 
 
+def _get_first(admin, screen, model, domain):
+    rows = admin.search(model, domain, "display_name", limit=1)
+    if not rows:
+        raise SetupError(f"{screen.name}: the demo data have no {model} with {domain}")
+    return rows[0]
+
+
 def _take(browser, screen, admin, sessions, lang):
     browser.login(sessions[screen.user])
     path = screen.action if screen.action.startswith("/") else f"/odoo/action-{screen.action}"
     if screen.record:
-        model, domain = screen.record
-        rows = admin.search(model, domain, "id", limit=1)
-        if not rows:
-            raise SetupError(f"{screen.name}: the demo data have no {model} with {domain}")
-        path += f"/{rows[0]['id']}"
+        path += f"/{_get_first(admin, screen, *screen.record)['id']}"
     for width in WIDTHS:
         browser.resize(width)
         browser.open(sessions[screen.user].address + path)
         browser.wait_for(screen.ready)
+        if screen.scan:
+            browser.enter(screen.ready, _get_first(admin, screen, *screen.scan)["display_name"])
+            browser.wait_for(screen.then)
         if screen.click:
             browser.wait_for(screen.click)
             browser.click(screen.click)

@@ -1,8 +1,9 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
 from ..cloudsignal import CANCEL_CAUSES
 from ..rule.stage import STAGE_OF, TERMINAL, get_milestones, rank
+from ..tools.barcode import draw_bars, draw_qr
 from ..tools.rights import check_manager
 from .cloudprinter_signal import REPORTED_ELSEWHERE
 
@@ -12,11 +13,57 @@ class CloudprinterItem(models.Model):
 
     _inherit = "cloudprinter.item"
 
+    headline = fields.Char("Product and Quantity", compute="_compute_headline", compute_sudo=True)
+
     # === display === #
+
+    @api.depends_context("cloudprinter_with_order")
+    def _compute_display_name(self):
+        """Override of `base` to name the order where a user chooses among items: two orders may have the same id."""
+        if not self.env.context.get("cloudprinter_with_order"):
+            return super()._compute_display_name()
+        for item in self:
+            item.display_name = self.env._("%(item)s, order %(order)s", item=item.name, order=item.order_id.name)
 
     def _get_ref(self):
         """Return the item's id, or the number of items: the ids of a gang run would be too many to show."""
         return self.env._("%(count)s items", count=len(self)) if len(self) > 1 else self.name
+
+    def _get_product(self):
+        """Return the product that is ordered, made or planned, in this order."""
+        self.ensure_one()
+        return self.sale_line_ids[:1].product_id or self.product_id or self.production_ids[:1].product_id
+
+    def _describe(self):
+        """Return how many of which product the item is, for example "10 × Poster"."""
+        self.ensure_one()
+        quantity = self._get_ordered_and_left()[0]
+        return " × ".join(filter(None, (quantity and f"{quantity:.10g}", self._get_product().display_name)))
+
+    @api.depends("product_id", "quantity")
+    def _compute_headline(self):
+        for item in self:
+            item.headline = item._describe()
+
+    def _get_codes(self):
+        """Return what papers print of each item: its id as a code, and what it is.
+
+        :rtype: list[dict]
+        """
+        return [
+            {
+                "label": self.env._("Item"),
+                "name": item.name,
+                "text": item._describe(),
+                "marks": [
+                    mark for mark, is_set in (("TEST", item.is_test), ("CANCELED", item.stage == "canceled")) if is_set
+                ],
+                "qr": draw_qr(item.name),
+                # the codes of a gang run stand side by side
+                "bars": draw_bars(item.name) if len(self) == 1 else ("", 0),
+            }
+            for item in self
+        ]
 
     def _describe_reorder(self):
         """Return why the item is made again, in the words of Cloudprinter and its client, and which item it repeats."""
@@ -39,6 +86,12 @@ class CloudprinterItem(models.Model):
         return {**action, "domain": [("id", "in", self.ids)], "context": {}}
 
     # === next steps === #
+
+    def action_scan(self):
+        """Open the page *Scan* with this item at hand."""
+        self.ensure_one()
+        self.check_access("read")
+        return self.env["cloudprinter.scan"]._open(self)
 
     def action_report(self):
         """Open the dialog for reporting by hand."""

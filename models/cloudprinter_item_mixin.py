@@ -4,6 +4,8 @@ from odoo.exceptions import RedirectWarning
 # buttons of forms that lead on, beside the highlighted ones
 LEADS_ON = {"action_assign", "action_start", "button_mark_done", "button_plan", "button_validate", "do_unreserve"}
 
+from ..tools.barcode import draw_bars, draw_qr
+
 
 class CloudprinterItemMixin(models.AbstractModel):
     """Shows the Cloudprinter items of a document of Odoo.
@@ -176,6 +178,14 @@ class CloudprinterItemMixin(models.AbstractModel):
                 hidden = button.get("invisible")
                 stopped = "cloudprinter_stop == 'all'"
                 button.set("invisible", f"({hidden}) or {stopped}" if hidden else stopped)
+
+    def _cloudprinter_draw(self, text):
+        """Return a code with its width and height in mm, for the name of a document on its paper.
+
+        Odoo draws such a code with a library that few machines have; without it the paper could not be printed.
+        """
+        bars, width = draw_bars(text)
+        return (bars, width, 12) if bars else (draw_qr(text), 20, 20)
 
     def action_cloudprinter_view_items(self):
         """Open the items of the documents."""

@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import clean_context
 
+from ..tools.barcode import draw_bars, draw_qr
 from ..tools.rights import check_values
 
 # Only code that holds this object changes what a document of Cloudprinter gave.
@@ -143,6 +144,13 @@ class CloudprinterOrder(models.Model):
                     given.name,
                 )
             )
+
+    def _get_codes(self):
+        """Return what papers print of each order: its id as a code."""
+        return [
+            {"label": self.env._("Order"), "name": order.name, "qr": draw_qr(order.name), "bars": draw_bars(order.name)}
+            for order in self
+        ]
 
     def _get_live_sale(self):
         """Return the sales order that was not canceled, or none."""

@@ -38,6 +38,7 @@ from . import test_order_import
 from . import test_overview
 from . import test_outbox
 from . import test_packing
+from . import test_papers
 from . import test_poster
 from . import test_preflight
 from . import test_queue
@@ -45,6 +46,7 @@ from . import test_reject
 from . import test_report
 from . import test_reports
 from . import test_seal
+from . import test_scan
 from . import test_search
 from . import test_secrets
 from . import test_security

@@ -370,6 +370,7 @@ class TestCompanies(AccessCase):
             ("cloudprinter.tracking.import", self.packer),
             ("cloudprinter.link", self.manager),
             ("cloudprinter.discard", self.manager),
+            ("cloudprinter.scan", self.operator),
         ):
             dialog = self.env[model].with_user(user).create({})
             self.env.invalidate_all()

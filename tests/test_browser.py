@@ -114,6 +114,26 @@ class TestBrowser(CloudprinterCase, HttpCase):
         self.start_tour(url, "cloudprinter_import_tracking", login=self.packer.login)
         self.assertEqual(self.get_outbox(items, type="ItemShipped").tracking, "CODE1")
 
+    def test_operator_scans(self):
+        sale = self.sell((self.poster, 5, "123456780001"), (self.poster, 2, "123456780002"))
+        first = sale.cloudprinter_item_ids.sorted("name")[0]
+        # for work orders that take less than a second, Odoo reads analytic lines
+        self.operator.group_ids += self.env.ref("analytic.group_analytic_accounting")
+        self.start_tour(
+            "/odoo/action-mrp.mrp_production_action", "cloudprinter_scan_operator", login=self.operator.login
+        )
+        self.assertEqual(first.stage, "produced")
+        self.assert_outbox(first, ["ItemRegistered", "ItemProduce", "ItemProduced"])
+
+    def test_packer_scans_and_ships(self):
+        self.keep_in_stock(self.book | self.poster)
+        picking = self.sell((self.book, 1, "123456780001"), (self.poster, 2, "123456780002")).picking_ids
+        other = self.sell((self.book, 1, "999900000001"), order="999900000000").picking_ids
+        url = "/odoo/action-cloudprinter.stock_picking_action_tracking"
+        self.start_tour(url, "cloudprinter_scan_packer", login=self.packer.login)
+        self.assertEqual((picking.state, picking.carrier_tracking_ref), ("done", "00340434"))
+        self.assertEqual(other.state, "assigned")
+
     def test_manager_links_an_order_in_progress(self):
         self.manager.group_ids += self.env.ref("sales_team.group_sale_salesman_all_leads")
         sale = self.sell((self.book, 5, None), order=False, client_order_ref="123456780000")

@@ -13,30 +13,53 @@ ITEM = "123456780001"
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestSearch(CloudprinterCase):
     def get_search(self, action):
-        """Return the search view of an action that a menu opens."""
-        action = self.env.ref(action)
-        model = self.env[action.res_model].with_user(self.manager)
+        """Return the model of an action, and the search view that it opens."""
+        model = self.env[action.res_model]
         return model, etree.fromstring(model.get_view(action.search_view_id.id, "search")["arch"])
 
+    def get_actions(self):
+        """Return the actions that open a list of documents or records with items from a menu."""
+        menus = self.env["ir.ui.menu"].sudo().with_context({"ir.ui.menu.full_list": True}).search([])
+        actions = {menu.action for menu in menus if menu.action and menu.action._name == "ir.actions.act_window"}
+        return sorted(
+            (action for action in actions if action.res_model in self.documents and "list" in action.view_mode),
+            key=lambda action: action.id,
+        )
+
     def test_scanned_ids(self):
+        """In every list that a menu opens."""
         item = self.sell_one(self.poster)
-        for action, documents in {
-            "mrp.mrp_production_action": item.production_ids,
-            "mrp.mrp_workorder_todo": item.production_ids.workorder_ids,
-            "mrp.action_mrp_workorder_workcenter": item.production_ids.workorder_ids,
-            "stock.action_picking_tree_outgoing": item.move_ids.picking_id,
-            "cloudprinter.stock_picking_action_tracking": item.move_ids.picking_id,
-        }.items():
+        self.documents = {
+            "mrp.production": item.production_ids,
+            "mrp.workorder": item.production_ids.workorder_ids,
+            "stock.picking": item.move_ids.picking_id,
+            "cloudprinter.item": item,
+            "cloudprinter.order": item.order_id,
+            "cloudprinter.signal": item.signal_ids,
+        }
+        actions = self.get_actions()
+        # opened by the overview and by code
+        for name in (
+            "stock.action_picking_tree_outgoing",
+            "stock.action_picking_tree_internal",
+            "stock.stock_picking_action_picking_type",
+            "mrp.action_mrp_workorder_workcenter",
+            "mrp.mrp_production_action_picking_deshboard",
+        ):
+            actions.append(self.env.ref(name))
+        self.assertEqual({action.res_model for action in actions}, set(self.documents))
+        for action in actions:
             model, search = self.get_search(action)
             domain = search.find(".//field").get("filter_domain")
             for scanned in (ITEM, ORDER):
-                with self.subTest(action, scanned=scanned):
-                    found = model.sudo().search(safe_eval(domain, {"self": scanned}))
-                    self.assertEqual(found, documents)
+                with self.subTest(action=action.xml_id, scanned=scanned):
+                    self.assertTrue(domain)
+                    found = model.search(safe_eval(domain, {"self": scanned}))
+                    self.assertEqual(found, self.documents[model._name])
 
     def test_filters_of_work_orders(self):
         """Both of Odoo's search views of work orders have them: the menus use different ones."""
         for action in ("mrp.mrp_workorder_todo", "mrp.action_mrp_workorder_workcenter"):
-            _model, search = self.get_search(action)
+            _model, search = self.get_search(self.env.ref(action))
             for name in ("cloudprinter", "cloudprinter_attention", "cloudprinter_late"):
                 self.assertTrue(search.findall(f".//filter[@name='{name}']"), (action, name))

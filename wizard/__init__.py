@@ -14,6 +14,7 @@ from . import (
     cloudprinter_overrule,
     cloudprinter_reject,
     cloudprinter_release,
+    cloudprinter_scan,
     cloudprinter_statement_import,
     cloudprinter_statement_import_column,
     cloudprinter_tracking_import,
