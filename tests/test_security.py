@@ -253,6 +253,8 @@ class TestIncomingRights(IntakeCase):
             "cloudprinter.order.import.line": {"action_open"},
             "cloudprinter.reject": {"action_reject"},
             "cloudprinter.intake": set(),
+            "cloudprinter.certification": {"action_print"},
+            "cloudprinter.certification.line": set(),
             "cloudprinter.ledger.check": {"action_check"},
             "cloudprinter.ledger.entry": {"action_erase", "create", "unlink", "write"},
             "cloudprinter.ledger.head": {"create", "unlink", "write"},
