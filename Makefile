@@ -4,11 +4,11 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.dev/cache/python
 # Otherwise each Odoo process would compile Odoo again, which doubles its start time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lint test simulate preflight walk faults installations bench demo serve screenshots translations odoo-tests clean
+.PHONY: help setup lint test simulate preflight walk faults installations contract bench demo serve screenshots translations odoo-tests clean
 help:
 	@$(PYTHON) -m dev --help
 
-setup lint test simulate preflight walk faults installations bench demo serve screenshots translations odoo-tests:
+setup lint test simulate preflight walk faults installations contract bench demo serve screenshots translations odoo-tests:
 	@$(PYTHON) -m dev $@ $(ARGS)
 
 clean:

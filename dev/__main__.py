@@ -39,6 +39,7 @@ def main():
         "installations", help="run the tests of upgrading, uninstalling, a large database, and others' add-ons"
     )
     installations.add_argument("--only", default="", help="only those with this in their name, for example Upgrade")
+    commands.add_parser("contract", help="compare the descriptions of both APIs with the code, by foreign tools")
     commands.add_parser("bench", help="measure, and print one table; its options: --help", add_help=False)
     commands.add_parser("demo", help="run the main job and print what the endpoint received")
     serve = commands.add_parser("serve", help="the demo, then leave Odoo running for a browser")
@@ -73,52 +74,61 @@ def main():
                 environment.ensure_programs()
             postgres = stack.enter_context(Postgres(python).running(durable=options.command == "bench"))
             server = OdooServer(python, odoo, environment.ensure_addons(), postgres)
-            if options.command == "screenshots":
-                from .screenshots import run_screenshots
-
-                template = ensure_template(server, "demo_template", options=["--with-demo"])
-                return run_screenshots(server, template, options.only, options.lang)
-            template = ensure_template(server)
-            if options.command == "lint":
-                from .lint import run_lint
-
-                demo_template = ensure_template(server, "demo_template", options=["--with-demo"])
-                return run_lint(server, odoo, {False: template, True: demo_template})
-            if options.command == "test":
-                from .test import run_tests
-
-                return run_tests(server, template, options.tags, options.only, options.coverage)
-            if options.command == "translations":
-                from .translations import run_translations
-
-                return run_translations(server, template)
-            if options.command == "odoo-tests":
-                from .odoo_tests import run_odoo_tests
-
-                return run_odoo_tests(server, template, options.modules)
-            if options.command == "walk":
-                from .walk.run import run_walk
-
-                return run_walk(server, template, options.steps, options.seed)
-            if options.command in ("faults", "installations"):
-                from .test import run_process_tests
-
-                folder = {"faults": "dev/fault_tests", "installations": "dev/installation_tests"}[options.command]
-                return run_process_tests(server, template, folder, options.only)
-            if options.command == "bench":
-                return bench.run_bench(server, template, arguments)
-            if options.command in ("demo", "serve"):
-                from .demo import run_demo
-
-                return run_demo(server, template, port=getattr(options, "port", None))
-            say("Ready.")
-            return 0
+            return run_command(options, arguments, server, odoo)
     except SetupError as error:
         print(f"\n{error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
+
+
+def run_command(options, arguments, server, odoo):
+    """Run a command that needs Odoo; return the exit code."""
+    if options.command == "screenshots":
+        from .screenshots import run_screenshots
+
+        template = ensure_template(server, "demo_template", options=["--with-demo"])
+        return run_screenshots(server, template, options.only, options.lang)
+    template = ensure_template(server)
+    if options.command == "lint":
+        from .lint import run_lint
+
+        demo_template = ensure_template(server, "demo_template", options=["--with-demo"])
+        return run_lint(server, odoo, {False: template, True: demo_template})
+    if options.command == "test":
+        from .test import run_tests
+
+        return run_tests(server, template, options.tags, options.only, options.coverage)
+    if options.command == "translations":
+        from .translations import run_translations
+
+        return run_translations(server, template)
+    if options.command == "odoo-tests":
+        from .odoo_tests import run_odoo_tests
+
+        return run_odoo_tests(server, template, options.modules)
+    if options.command == "walk":
+        from .walk.run import run_walk
+
+        return run_walk(server, template, options.steps, options.seed)
+    if options.command in ("faults", "installations"):
+        from .test import run_process_tests
+
+        folder = {"faults": "dev/fault_tests", "installations": "dev/installation_tests"}[options.command]
+        return run_process_tests(server, template, folder, options.only)
+    if options.command == "contract":
+        from .contract import run_contract
+
+        return run_contract(server, template, environment.ensure_contract_tools())
+    if options.command == "bench":
+        return bench.run_bench(server, template, arguments)
+    if options.command in ("demo", "serve"):
+        from .demo import run_demo
+
+        return run_demo(server, template, port=getattr(options, "port", None))
+    say("Ready.")
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """A strict stand-in for Cloudprinter's CloudSignal API v2.0, on loopback, for tests and demos.
 
     python -m dev.cloudsignal_server --port 8070 --key demo
+    python -m dev.cloudsignal_server --status 503 --retry-after 60 --times 3
 
 It is written from the API documentation alone and imports nothing of the add-on, so that each tests the other.
+docs/stand-in.md describes it.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import ssl
 import sys
 import threading
 import time
+import unicodedata
 from contextlib import suppress
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,6 +43,7 @@ CAUSES = {
         "UserRequest ValidateError"
     ).split()
 }
+TEXT_AT_MOST = 2000  # characters
 JUNK = b"\x00\xff\xfe<<{{ not json \x80"
 
 
@@ -55,20 +59,30 @@ def find_fault(signal):
         return "type: missing or unknown"
     required, optional = KEYS[kind]
     for key in sorted(COMMON | required):
-        if not isinstance(signal.get(key), str) or not signal[key].strip():
-            return f"{key}: required, a text that is not empty"
+        if key not in signal:
+            return f"{key}: required"
     for key, value in signal.items():
         if key not in COMMON | required | optional:
             return f"{key}: not a key of {kind}"
-        if not isinstance(value, str):
-            return f"{key}: not a text"
+        if not is_text(value):
+            return f"{key}: not a line of text with 1 to {TEXT_AT_MOST} characters"
     if not is_date(signal["datetime"]):
         return "datetime: not a date like 2016-01-20 13:00:00 GMT"
-    if not re.fullmatch("[0-9]+", signal.get("delay", "0")):
-        return "delay: not a number of hours"
+    if not re.fullmatch("(?!0+$)[0-9]{1,4}", signal.get("delay", "1")):
+        return "delay: not a number of hours from 1 to 9999"
     if kind == "ItemCanceled" and signal.get("cause", "CancelMiscError") not in CAUSES:
         return "cause: not a cancellation cause"
     return None
+
+
+def is_text(value):
+    """Return whether a value is one line with something to see. The documentation says only "string"."""
+    return (
+        isinstance(value, str)
+        and bool(value.strip())
+        and len(value) <= TEXT_AT_MOST
+        and not any(unicodedata.category(character) in ("Cc", "Cs") for character in value)
+    )
 
 
 def is_date(text):
@@ -454,21 +468,48 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return
 
-    do_CONNECT = do_DELETE = do_GET = do_HEAD = do_OPTIONS = do_PATCH = do_POST = do_PUT = answer
+    def __getattr__(self, name):
+        # any method gets an answer, also those that are not invented yet
+        if name.startswith("do_"):
+            return self.answer
+        raise AttributeError(name)
 
     def log_message(self, *args):
         pass
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="python -m dev.cloudsignal_server", description=__doc__)
+def parse_options(arguments=None):
+    parser = argparse.ArgumentParser(
+        prog="python -m dev.cloudsignal_server",
+        description="A strict stand-in for Cloudprinter's CloudSignal API v2.0, on loopback.",
+    )
     parser.add_argument("--port", type=int, default=8070)
-    parser.add_argument("--key", default="demo")
-    options = parser.parse_args()
+    parser.add_argument("--key", default="demo", help="the only key that is accepted")
+    faults = parser.add_argument_group("misbehaviour", "Without these options, what is right is accepted.")
+    faults.add_argument("--status", type=int, help="answer this; unless it is 200, nothing is accepted")
+    faults.add_argument("--retry-after", help="with this header: seconds or a date")
+    faults.add_argument("--delay", type=float, default=0.0, help="answer after so many seconds")
+    faults.add_argument(
+        "--cut",
+        choices=("before", "after", "head", "body"),
+        help="end the connection before or after accepting, or within head or body of the answer",
+    )
+    faults.add_argument("--garbage", action="store_true", help="answer 200 with something that is not JSON")
+    faults.add_argument("--drip", action="store_true", help="send the answer byte by byte, one a second")
+    faults.add_argument("--redirect", metavar="URL", help="answer 302 to this address")
+    faults.add_argument("--times", type=int, help="misbehave for so many requests, then no more; default: for all")
+    return parser.parse_args(arguments)
+
+
+def main():
+    options = vars(parse_options())
+    port, key = options.pop("port"), options.pop("key")
     ended = threading.Event()
     for number in (signals.SIGINT, signals.SIGTERM):
         signals.signal(number, lambda *_: ended.set())
-    with CloudSignalServer(options.key, options.port, log=lambda line: print(line, flush=True)) as server:
+    with CloudSignalServer(key, port, log=lambda line: print(line, flush=True)) as server:
+        if any(value for name, value in options.items() if name != "times"):
+            server.misbehave(**options)
         print(f"Listening at {server.url}", flush=True)
         ended.wait()
 

@@ -23,8 +23,11 @@ ROOT = Path(__file__).resolve().parent.parent
 DEV = ROOT / ".dev"
 REQUIREMENTS = ROOT / "dev" / "requirements.txt"
 LINT_REQUIREMENTS = ROOT / "dev" / "lint-requirements.txt"
+CONTRACT_REQUIREMENTS = ROOT / "dev" / "contract-requirements.txt"
 VENV = DEV / "venv"
 LINT_VENV = DEV / "lint-venv"
+CONTRACT_VENV = DEV / "contract-venv"
+PRISM = DEV / "prism"
 PYTHON = VENV / "bin" / "python"
 ADDONS = DEV / "addons"
 
@@ -204,6 +207,32 @@ def ensure_lint_tools():
     """Create an environment with the tools of `make lint`; return the folder of their programs."""
     _make_venv(LINT_VENV, LINT_REQUIREMENTS)
     return LINT_VENV / "bin"
+
+
+def ensure_contract_tools():
+    """Create an environment with the tools of `make contract`; return its interpreter.
+
+    Node.js comes as a Python package, so that it needs no other. Prism is installed in the folder `PRISM`.
+    """
+    _make_venv(CONTRACT_VENV, CONTRACT_REQUIREMENTS)
+    programs = CONTRACT_VENV / "bin"
+    sources = [ROOT / "dev" / "contract" / name for name in ("package.json", "package-lock.json")]
+    with made_from(PRISM, CONTRACT_REQUIREMENTS.read_text(), *(path.read_text() for path in sources)) as needed:
+        if needed:
+            PRISM.mkdir(parents=True)
+            for path in sources:
+                shutil.copy(path, PRISM)
+            variables = {
+                "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+                "npm_config_cache": str(DEV / "cache/npm"),
+            }
+            run(
+                [programs / "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+                "installing Prism in .dev/prism",
+                cwd=PRISM,
+                env={**os.environ, **variables},
+            )
+    return programs / "python"
 
 
 def _make_venv(folder, requirements):

@@ -259,6 +259,14 @@ SCREENS = (
         then=".modal .o_form_view",
     ),
     Screen("settings", "admin", "cloudprinter.res_config_settings_action", FORM, published=True),
+    Screen(
+        "certification",
+        "admin",
+        "cloudprinter.res_config_settings_action",
+        FORM,
+        click="button[name=action_cloudprinter_certification]",
+        then=".modal .o_form_view",
+    ),
 )
 
 

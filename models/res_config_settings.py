@@ -84,5 +84,8 @@ class ResConfigSettings(models.TransientModel):
     def action_cloudprinter_export_ledger(self):
         return self.env["cloudprinter.signal"].action_export_ledger()
 
+    def action_cloudprinter_certification(self):
+        return self.env["cloudprinter.certification"]._open()
+
     def action_cloudprinter_release(self):
         return self.company_id.action_cloudprinter_release()

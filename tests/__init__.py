@@ -4,6 +4,7 @@ from . import test_attacks
 from . import test_billing
 from . import test_browser
 from . import test_canceled_documents
+from . import test_certification
 from . import test_chatter
 from . import test_circuit
 from . import test_cloudsignal

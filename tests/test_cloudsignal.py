@@ -366,6 +366,10 @@ class TestStandIn(BaseCase):
             (400, "items[1].item", {**bundle, "items": [registered, {**second, "item": ""}]}, {}),
             (400, "items[0].apikey", {**bundle, "items": [good, second]}, {}),
             (400, "items[0].signal", {**bundle, "items": ["ItemProduced"]}, {}),
+            (400, "item", {**good, "item": "1\n"}, {}),
+            (400, "item", {**good, "item": 2001 * "1"}, {}),
+            *((400, "delay", {**good, "type": "ItemDelay", "delay": delay}, {}) for delay in ("0", "24h", "12345", "")),
+            *((405, "POST", good, {"method": method}) for method in ("TRACE", "QUERY")),
         ]
         with CloudSignalServer(KEY) as server:
             for status, words, body, options in cases:

@@ -257,6 +257,8 @@ class TestIncomingRights(IntakeCase):
                 "action_cloudprinter_report",
                 "action_cloudprinter_view_items",
             },
+            "cloudprinter.certification": {"action_print"},
+            "cloudprinter.certification.line": set(),
             "cloudprinter.ledger.check": {"action_check"},
             "cloudprinter.ledger.entry": {"action_erase", "create", "unlink", "write"},
             "cloudprinter.ledger.head": {"create", "unlink", "write"},

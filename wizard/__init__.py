@@ -1,5 +1,7 @@
 from . import (
     base_module_uninstall,
+    cloudprinter_certification,
+    cloudprinter_certification_line,
     cloudprinter_connection_test,
     cloudprinter_discard,
     cloudprinter_file_upload,
