@@ -1,6 +1,7 @@
 from . import (
     base_module_uninstall,
     cloudprinter_connection_test,
+    cloudprinter_dialog,
     cloudprinter_discard,
     cloudprinter_file_upload,
     cloudprinter_ledger_check,
