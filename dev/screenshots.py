@@ -171,12 +171,68 @@ SCREENS = (
         published=True,
     ),
     Screen("work_orders", "olga", "mrp.mrp_workorder_todo", LIST),
-    Screen("tracking", "paul", "cloudprinter.stock_picking_action_tracking", LIST, published=True),
+    Screen("tracking", "paul", "cloudprinter.stock_picking_action_tracking", f"{LIST}, {KANBAN}", published=True),
+    Screen(
+        "tracking_code",
+        "paul",
+        "/odoo/deliveries",
+        FORM,
+        ("stock.picking", [("move_ids.cloudprinter_item_id.attention", "=", "missing_tracking")]),
+        click=".alert button[name=action_cloudprinter_enter_tracking]",
+        then=".modal .o_form_view",
+    ),
+    Screen(
+        "delay",
+        "olga",
+        "mrp.mrp_workorder_todo",
+        FORM,
+        ("mrp.workorder", [("cloudprinter_item_ids.stage", "in", ("registered", "in_production"))]),
+        click=".o_statusbar_buttons button[name=action_cloudprinter_report]",
+        then=".modal .o_form_view",
+    ),
+    Screen(
+        "report_manually",
+        "mia",
+        ITEMS,
+        FORM,
+        ("cloudprinter.item", [("stage", "=", "registered"), ("attention", "=", False)]),
+        click="button[name=action_report]:nth-of-type(2)",
+        then=".modal .o_form_view",
+    ),
+    Screen(
+        "missing_option",
+        "mia",
+        ITEMS,
+        FORM,
+        ("cloudprinter.item", [("attention", "=", "missing_option")]),
+        click=".o_statusbar_buttons button[name=action_next_step]",
+        then=".modal .o_form_view",
+    ),
+    Screen(
+        "discard",
+        "mia",
+        SIGNALS,
+        FORM,
+        ("cloudprinter.signal", [("state", "=", "error")]),
+        click="button[name=action_open_discard]",
+        then=".modal .o_form_view",
+    ),
+    Screen(
+        "file_overrule",
+        "mia",
+        "cloudprinter.cloudprinter_order_file_action",
+        FORM,
+        WRONG,
+        click=".o_statusbar_buttons button[name=action_overrule]",
+        then=".modal .o_form_view",
+    ),
+    Screen("connection_test", "admin", "cloudprinter.cloudprinter_connection_test_action", ".o_form_view"),
+    Screen("ledger_check", "anna", "cloudprinter.cloudprinter_ledger_check_action", ".o_form_view"),
     Screen(
         "tracking_import",
         "paul",
         "cloudprinter.stock_picking_action_tracking",
-        LIST,
+        f"{LIST}, {KANBAN}",
         click=".o_control_panel_main_buttons .btn-secondary",
         then=".modal .o_form_view",
     ),
@@ -370,7 +426,7 @@ def main(address, only="", lang=""):
     missing = []
     with _browsing() as browser:
         for screen in SCREENS:
-            if only not in screen.name:
+            if not any(part in screen.name for part in only.split(",")):
                 continue
             if screen.user not in sessions:
                 sessions[screen.user] = _hire(admin, address, screen.user, USERS[screen.user], lang)
