@@ -7,6 +7,11 @@ const more = {
     trigger: ".o_statusbar_buttons button[title=More]",
     run: "click",
 };
+// On phones, the choices are in a sheet outside the dialog, where steps may only start with "body".
+const choose = (label) => ({
+    trigger: `body .o_select_menu_item:contains(${label})`,
+    run: "click",
+});
 const nothingIsRed = {
     content: "Nothing is red before the first click",
     trigger: ".modal .o_form_view:not(:has(.o_field_invalid))",
@@ -32,10 +37,7 @@ tours.add("cloudprinter_delay", {
             trigger: ".modal div[name=reason] input",
             run: "click",
         },
-        {
-            trigger: ".o_select_menu_item:contains(Machine breakdown)",
-            run: "click",
-        },
+        choose("Machine breakdown"),
         {
             content: "The text follows the reason, and a sentence says what Cloudprinter is told",
             trigger: ".modal div[name=preview]:contains(will be ready on):contains(“Machine breakdown”)",
@@ -103,10 +105,7 @@ tours.add("cloudprinter_cancel_item", {
             trigger: ".modal div[name=cause] input",
             run: "click",
         },
-        {
-            trigger: ".o_select_menu_item:contains(Requested by the customer)",
-            run: "click",
-        },
+        choose("Requested by the customer"),
         {
             trigger: ".modal div[name=preview]:contains(will not be delivered):contains(cannot be undone)",
         },
