@@ -362,10 +362,10 @@ class CloudprinterItem(models.Model):
         return _cancel(self, **context)
 
     def _open_last_delivery(self):
-        """Return the action that opens the last delivery, or the dialog for its details if it is no transfer."""
+        """Open the dialog for the tracking code of the last delivery, or of the item if it is no transfer."""
         picking = self._get_last_delivery()[0]
         if picking:
-            return picking._get_records_action()
+            return picking.action_cloudprinter_enter_tracking()
         return self.with_context(default_kind="shipped").action_report()
 
     def action_next_step(self):

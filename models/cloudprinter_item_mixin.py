@@ -95,7 +95,8 @@ class CloudprinterItemMixin(models.AbstractModel):
     @api.depends("cloudprinter_item_ids.attention", "cloudprinter_item_ids.order_id.is_test")
     def _compute_cloudprinter_attention(self):
         for document in self:
-            items = document.cloudprinter_item_ids
+            # the details are of saved items
+            items = document.cloudprinter_item_ids._origin
             document.cloudprinter_attention = "\n".join(items._describe_attention()) or False
 
     @api.depends("cloudprinter_item_ids.attention", "state")

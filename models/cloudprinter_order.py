@@ -88,7 +88,7 @@ class CloudprinterOrder(models.Model):
     @api.depends("item_ids")
     def _compute_document_counts(self):
         # all who read the order may see the counts; Odoo checks the access to the documents when they are opened
-        items = self.sudo().item_ids
+        items = self._origin.sudo().item_ids
         items_of = items.grouped("order_id")
         for order in self:
             mine = items_of.get(order._origin, items.browse())

@@ -579,8 +579,8 @@ class CloudprinterSignal(models.Model):
         signals = self.filtered(lambda signal: signal.state in ("waiting", "outgoing", "error"))
         if not signals:
             raise UserError(self.env._("There is nothing to discard."))
-        discard = self.env["cloudprinter.discard"].create({"signal_ids": [Command.set(signals.ids)]})
-        return discard._get_records_action(name=self.env._("Discard Signals"), target="new")
+        name = self.env._("Discard Signals") if len(signals) > 1 else self.env._("Discard %s", signals.display_name)
+        return self.env["cloudprinter.discard"]._open_dialog(name, signal_ids=[Command.set(signals.ids)])
 
     def action_export_ledger(self):
         """Download all signals, attempts and answers of the user's companies as a zip.

@@ -50,6 +50,12 @@ class StockPicking(models.Model):
         compute_sudo=True,
         help="Shipped, but not reported to Cloudprinter until the tracking reference or carrier is entered.",
     )
+    # what is there already is neither asked for nor replaced by typing
+    cloudprinter_has_tracking = fields.Boolean(compute="_compute_cloudprinter_has_tracking", compute_sudo=True)
+    cloudprinter_has_option = fields.Boolean(compute="_compute_cloudprinter_has_tracking", compute_sudo=True)
+    cloudprinter_same_tracking = fields.Char(
+        "Same Code As", compute="_compute_cloudprinter_same_tracking", help="Other deliveries with this tracking code."
+    )
     cloudprinter_shipping_option = fields.Char(
         "Shipping Option", copy=False, help="Sent to Cloudprinter instead of the carrier's shipping option."
     )
@@ -119,13 +125,34 @@ class StockPicking(models.Model):
 
     @api.depends("carrier_tracking_ref", "carrier_id", "cloudprinter_shipping_option")
     def _compute_cloudprinter_waits_for_tracking(self):
-        # the fields it depends on have already updated the signals
-        reporting = self.filtered("cloudprinter_reports_tracking")
+        # the fields it depends on have already updated the signals; what is not saved has not
+        reporting = self._origin.filtered("cloudprinter_reports_tracking")
         waiting = reporting and self.search(
             [("id", "in", reporting.ids), ("cloudprinter_waits_for_tracking", "=", True)]
         )
-        waiting.cloudprinter_waits_for_tracking = True
-        (self - waiting).cloudprinter_waits_for_tracking = False
+        for picking in self:
+            picking.cloudprinter_waits_for_tracking = picking._origin in waiting
+
+    @api.depends("carrier_tracking_ref", "carrier_id", "cloudprinter_shipping_option")
+    def _compute_cloudprinter_has_tracking(self):
+        for picking in self:
+            saved = picking._origin
+            order = saved.cloudprinter_item_ids.order_id[:1]
+            details = self.env["cloudprinter.signal"]._prepare_shipping(saved, order) if saved else {}
+            picking.cloudprinter_has_tracking = bool(saved.carrier_tracking_ref)
+            picking.cloudprinter_has_option = bool(details.get("shipping_option"))
+
+    @api.depends("carrier_tracking_ref")
+    def _compute_cloudprinter_same_tracking(self):
+        codes = {get_first_code(picking.carrier_tracking_ref) for picking in self} - {""}
+        others = self.browse()
+        if codes:
+            domain = [("carrier_tracking_ref", "in", list(codes)), ("picking_type_code", "=", "outgoing")]
+            others = self.search_fetch(domain, ["name", "carrier_tracking_ref"])
+        for picking in self:
+            code = get_first_code(picking.carrier_tracking_ref)
+            same = (others - picking._origin).filtered(lambda other: other.carrier_tracking_ref == code)  # noqa: B023
+            picking.cloudprinter_same_tracking = ", ".join(same.mapped("name")) or False
 
     def _search_cloudprinter_waits_for_tracking(self, operator, value):
         if operator != "in":
@@ -179,12 +206,56 @@ class StockPicking(models.Model):
         return vals_list
 
     def write(self, vals):
+        if self.env.context.get("cloudprinter_tracking_list") and "carrier_tracking_ref" in vals:
+            self._cloudprinter_check_has_no_tracking(vals["carrier_tracking_ref"])
         res = super().write(vals)
         if vals.keys().isdisjoint(("carrier_tracking_ref", "carrier_id", "cloudprinter_shipping_option")):
             return res
         if self.env.context.get("cloudprinter_tracking") is not DEFER_SIGNALS:
             self._cloudprinter_update_signals()
         return res
+
+    def _cloudprinter_check_has_no_tracking(self, code):
+        """Check that no other code is replaced where codes are only typed and scanned, one after the other."""
+        for picking in self:
+            if picking.carrier_tracking_ref and picking.carrier_tracking_ref != code:
+                raise UserError(
+                    self.env._(
+                        "%(delivery)s already has the code %(code)s. Change it on the delivery.",
+                        delivery=picking.name,
+                        code=picking.carrier_tracking_ref,
+                    )
+                )
+
+    def action_cloudprinter_enter_tracking(self):
+        """Open the dialog of one field in which the tracking code is typed or scanned, or else the carrier."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Carrier of %s", self.name)
+            if self.carrier_tracking_ref
+            else self.env._("Tracking Code of %s", self.name),
+            "res_model": self._name,
+            "res_id": self.id,
+            "views": [(self.env.ref("cloudprinter.stock_picking_view_form_tracking").id, "form")],
+            "view_mode": "form",
+            "target": "new",
+            "context": {"cloudprinter_tracking_list": True, "dialog_size": "medium"},
+        }
+
+    def action_cloudprinter_tracking_entered(self):
+        """Close the dialog, and say which other delivery has the same code: a scanner leaves no time to read it."""
+        close = {"type": "ir.actions.act_window_close"}
+        if not self.cloudprinter_same_tracking:
+            return close
+        message = self.env._(
+            "The code %(code)s of %(delivery)s is also on %(others)s.",
+            code=self.carrier_tracking_ref,
+            delivery=self.name,
+            others=self.cloudprinter_same_tracking,
+        )
+        params = {"type": "warning", "sticky": True, "message": message, "next": close}
+        return {"type": "ir.actions.client", "tag": "display_notification", "params": params}
 
     def _cloudprinter_update_signals(self):
         reporting = self.filtered("cloudprinter_reports_tracking")

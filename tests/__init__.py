@@ -13,6 +13,7 @@ from . import test_companies
 from . import test_connection
 from . import test_delivery_machine
 from . import test_delivery_table
+from . import test_dialogs
 from . import test_documents
 from . import test_evidence
 from . import test_download

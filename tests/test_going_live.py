@@ -3,6 +3,7 @@
 import base64
 
 from freezegun import freeze_time
+from lxml import html
 
 from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
@@ -443,9 +444,29 @@ class TestRelease(GoingLiveCase):
         self.assertEqual((wizard.signal_count, wizard.item_count), (4, 2))
         self.assertEqual((wizard.choice, wizard.date), ("before", self.key_date))
         self.assertIn("Already Reported", wizard.summary)
-        with Form(wizard) as form:
-            form.choice = "all"
-            self.assertNotIn('<td class="text-end">2</td><td class="text-end">2</td>', form.summary)
+
+    def test_what_is_shown_follows_the_choice(self):
+        """Recorded, already reported and sent now, as the dialog counts them whatever is clicked."""
+        self.sell_old()
+        self.sell_old((-2, self.make_all))
+        form = Form(self.open_release())
+        for choice, days, expected in (
+            ("before", 0, (4, 4, 0)),
+            ("all", 0, (4, 0, 4)),
+            ("before", 0, (4, 4, 0)),
+            ("before", -10, (4, 0, 4)),
+            ("before", 1, (4, 4, 0)),
+        ):
+            with self.subTest(choice=choice, days=days):
+                form.choice = choice
+                if choice == "before":
+                    form.date = fields.Datetime.add(self.key_date, days=days)
+                self.assertEqual((form.signal_count, form.item_count), (4, 2))
+                rows = html.fromstring(form.summary).xpath("//tbody/tr")
+                cells = [[int(cell.text or 0) for cell in row.xpath("td")[1:4]] for row in rows]
+                self.assertEqual(tuple(map(sum, zip(*cells))), expected)
+        form.save().action_release()
+        self.assertEqual(len(self.get_before(self.env["cloudprinter.item"].search([]))), 4)
 
     def test_send_all(self):
         item = self.sell_old((-2, self.make_all), (3, self.deliver_all))

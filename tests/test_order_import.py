@@ -107,10 +107,16 @@ class TestOrderImport(IntakeCase):
     def test_user_does_not_wait_for_many(self):
         """Orders that are not made in time are stored, and the worker makes them."""
         with patch.object(dialog, "SECONDS", -1):
-            line = self.import_files(self.document())
-        self.assertEqual((line.result, line.document_id.sudo().state), ("received", "received"))
+            lines = self.import_files(self.document(), self.document(id="2", items__0__product="calendar_a3"), b"")
+        wizard, documents = lines.import_id, lines.document_id.sudo()
+        self.assertEqual(lines.mapped("result"), ["received", "received", "refused"])
+        self.assertEqual((wizard.processed_count, wizard.line_count), (1, 3))
         self.run_worker()
-        self.assertEqual(line.document_id.sudo().state, "done")
+        self.assertEqual(documents.mapped("state"), ["done", "waiting"])
+        self.assertEqual(wizard.action_refresh()["res_id"], wizard.id)
+        self.assertEqual(lines.mapped("result"), ["done", "waiting", "refused"])
+        self.assertIn("calendar_a3", lines[1].problem)
+        self.assertEqual((wizard.processed_count, wizard.line_count), (3, 3))
 
     # === companies === #
 

@@ -1,10 +1,12 @@
 """The dialog for manual reports, and decisions about items."""
 
 from ast import literal_eval
+from datetime import timedelta
 
+from freezegun import freeze_time
 from lxml import etree
 
-from odoo import Command
+from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
@@ -19,8 +21,7 @@ class DialogCase(CloudprinterCase):
         action = (
             records.action_report() if records._name == "cloudprinter.item" else records.action_cloudprinter_report()
         )
-        report = self.env[action["res_model"]].with_user(user or self.manager).browse(action["res_id"])
-        return Form(report)
+        return Form.from_action(self.env(user=user or self.manager), action)
 
     def choose(self, form, **values):
         """Fill in the dialog, press its button and return the button's result."""
@@ -35,10 +36,12 @@ class DialogCase(CloudprinterCase):
                     line.is_chosen = False
 
     def get_problem(self, form):
-        """Return why the first item cannot be ticked."""
-        with form.line_ids.edit(0) as line:
-            self.assertFalse(line.is_chosen)
-            return line.problem
+        """Return why the only item cannot be reported."""
+        self.assertTrue(form.is_single)
+        return form.problem
+
+    def in_hours(self, hours):
+        return fields.Datetime.now() + timedelta(hours=hours)
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
@@ -47,9 +50,8 @@ class TestDelay(DialogCase):
         item = self.sell_one()
         form = self.open(item.production_ids, "delay", self.operator)
         form.reason = "Machine breakdown"
-        form.hours = 48
-        self.assertIn("ItemDelay  123456780001", form.preview)
-        self.assertIn("cause: Machine breakdown", form.preview)
+        form.ready_date = self.in_hours(48)
+        self.assertRegex(form.preview, "^Item 123456780001 will be ready on .*: “Machine breakdown”.$")
         answer = self.choose(form)
         self.assertIn("123456780001", answer["params"]["message"])
         delay = self.get_outbox(item, type="ItemDelay")
@@ -73,7 +75,9 @@ class TestDelay(DialogCase):
 
     def test_many_orders_at_once(self):
         sale = self.sell(*[(self.book, 1, f"12345678000{n}") for n in range(1, 4)])
-        self.choose(self.open(sale.mrp_production_ids, "delay", self.operator), reason="Public holiday", hours=72)
+        form = self.open(sale.mrp_production_ids, "delay", self.operator)
+        self.assertFalse(form.is_single)
+        self.choose(form, reason="Public holiday", ready_date=self.in_hours(72))
         self.assertEqual(self.get_outbox(sale.cloudprinter_item_ids, type="ItemDelay").mapped("delay"), ["72"] * 3)
 
     def test_what_is_over_cannot_be_ticked(self):
@@ -83,8 +87,63 @@ class TestDelay(DialogCase):
         self.send()
         form = self.open(item, "delay", self.operator)
         self.assertIn("final", self.get_problem(form))
+        with self.assertRaisesRegex(UserError, "final"):
+            form.save().action_report()
+
+    def test_what_cannot_be_reported_is_left_out(self):
+        sale = self.sell((self.book, 5, "123456780001"), (self.poster, 2, "123456780002"))
+        book, poster = sale.cloudprinter_item_ids.sorted("name")
+        book.with_user(self.manager).report_cancel("CancelUserRequest", "Not needed any more")
+        self.env.cr.flush()
+        form = self.open(sale.mrp_production_ids, "delay", self.operator)
+        self.assertTrue(form.has_problems)
+        form.reason = "Public holiday"
+        self.assertIn("Item 123456780002 ", form.preview)
+        self.untick(form, poster)
+        self.assertEqual(form.preview, "Nothing: no item is selected.")
         with self.assertRaisesRegex(UserError, "Select at least one"):
-            self.choose(form, reason="Public holiday")
+            self.choose(form)
+
+    def test_hours_are_counted_from_now_and_rounded_up(self):
+        item = self.sell_one()
+        for minutes, hours in ((1, "1"), (60, "1"), (61, "2"), (24 * 60, "24")):
+            with self.subTest(minutes=minutes), freeze_time("2027-03-01 10:20:30"):
+                date = self.in_hours(minutes / 60)
+                self.choose(self.open(item, "delay"), reason="High workload", ready_date=date)
+                self.assertEqual(self.get_outbox(item, type="ItemDelay")[-1].delay, hours)
+                self.assertEqual(item.promised_date, date, "what the user entered, not full hours")
+
+    def test_proposed_date(self):
+        """A full hour, one day after what was promised, or after now."""
+        item = self.sell_one()
+        for promised, expected in (
+            (False, "2027-03-02 11:00:00"),
+            ("2027-02-01 10:00:00", "2027-03-02 11:00:00"),
+            ("2027-03-05 16:00:00", "2027-03-06 16:00:00"),
+        ):
+            with self.subTest(promised), freeze_time("2027-03-01 10:20:30"):
+                item.promised_date = promised
+                self.assertEqual(self.open(item, "delay").ready_date, fields.Datetime.to_datetime(expected))
+
+    def test_date_is_over(self):
+        form = self.open(self.sell_one(), "delay", self.operator)
+        form.reason = "High workload"
+        form.ready_date = self.in_hours(-1)
+        with self.assertRaisesRegex(UserError, "in the future"):
+            form.save().action_report()
+
+    def test_work_order(self):
+        """It is reported from the form of a work order, and from several in the list."""
+        sale = self.sell((self.poster, 1, "123456780001"), (self.poster, 2, "123456780002"))
+        workorder, other = (production.workorder_ids[:1] for production in sale.mrp_production_ids)
+        self.choose(self.open(workorder, "delay", self.operator), reason="Machine breakdown")
+        item = workorder.cloudprinter_item_ids
+        self.assertEqual(self.get_outbox(sale.cloudprinter_item_ids, type="ItemDelay").item_id, item)
+        action = self.env.ref("cloudprinter.mrp_workorder_action_report").with_user(self.operator)
+        context = {"active_model": "mrp.workorder", "active_ids": (workorder | other).ids}
+        form = Form.from_action(self.env(user=self.operator), action.with_context(**context).run())
+        self.choose(form, reason="Public holiday")
+        self.assertEqual(len(self.get_outbox(sale.cloudprinter_item_ids, type="ItemDelay")), 3)
 
     def test_nothing_follows_a_queued_cancellation(self):
         """Cloudprinter receives the cancellation first and would refuse the delay."""
@@ -105,7 +164,7 @@ class TestDelay(DialogCase):
         form = self.open(item, "delay", self.operator)
         self.produce(item.production_ids)
         self.deliver(item.move_ids.picking_id)
-        with self.assertRaisesRegex(UserError, "already queued"):
+        with self.assertRaisesRegex(UserError, "ItemShipped is sent first"):
             self.choose(form, reason="Public holiday")
 
     def test_a_reason_is_needed(self):
@@ -269,8 +328,7 @@ class TestCancel(DialogCase):
         item = sale.cloudprinter_item_ids
         self.assertEqual(item.attention, "delivery_canceled")
         action = item.with_user(self.manager).action_next_step()
-        form = Form(self.env[action["res_model"]].with_user(self.manager).browse(action["res_id"]))
-        self.choose(form, cause="CancelUserRequest")
+        self.choose(Form.from_action(self.env(user=self.manager), action), cause="CancelUserRequest")
         self.assertEqual(item.production_ids.state, "cancel")
         self.assertEqual(self.get_outbox(item, type="ItemCanceled").state, "outgoing")
 
@@ -300,7 +358,7 @@ class TestByHand(DialogCase):
         item = self.make_test_order()
         for step in ("registered", "in_production", "produced", "packed"):
             self.choose(self.open(item, "step"), step=step)
-        self.choose(self.open(item, "shipped"), tracking="TEST", shipping_option="TEST")
+        self.choose(self.open(item, "step"), step="shipped", tracking="TEST", shipping_option="TEST")
         self.send()
         self.assert_received(item, ["ItemRegistered", "ItemProduce", "ItemProduced", "ItemPacked", "ItemShipped"])
         self.assertEqual(set(item.signal_ids.mapped("origin")), {"manual"})
@@ -319,6 +377,8 @@ class TestByHand(DialogCase):
         form = self.open(item, "step")
         form.step = "in_production"
         self.assertIn("already been reported", self.get_problem(form))
+        form.step = "shipped"
+        self.assertFalse(form.problem, "another step may be chosen")
         with self.assertRaisesRegex(UserError, "already past"):
             item.with_user(self.manager).report_step("ItemProduce")
 
@@ -436,7 +496,7 @@ class TestDecide(DialogCase):
     def test_discard_with_a_reason(self):
         item = self.refuse()
         action = item.with_user(self.manager).action_discard()
-        form = Form(self.env[action["res_model"]].with_user(self.manager).browse(action["res_id"]))
+        form = Form.from_action(self.env(user=self.manager), action)
         with self.assertRaises(AssertionError):
             form.save()
         form.reason = "Agreed on the phone"
@@ -477,7 +537,10 @@ class TestDecide(DialogCase):
         item = self.sell_one()
         self.deliver(item.move_ids.picking_id, tracking=False)
         action = item.with_user(self.packer).action_next_step()
-        self.assertEqual((action["res_model"], action["res_id"]), ("stock.picking", item.move_ids.picking_id.id))
+        form = Form.from_action(self.env(user=self.packer), action)
+        form.carrier_tracking_ref = "1A2B3C"
+        form.save().action_cloudprinter_tracking_entered()
+        self.assertEqual(self.get_outbox(item, type="ItemShipped").tracking, "1A2B3C")
 
     def test_nothing_to_decide(self):
         item = self.accept(ORDER)

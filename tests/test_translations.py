@@ -85,11 +85,12 @@ class TestGermanShop(LanguageCase):
         """The proposed message is what Cloudprinter's client reads."""
         item = self.sell_one()
         action = self.as_person(item, self.manager).with_context(default_kind="cancel").action_report()
-        dialog = self.as_person(self.env["cloudprinter.report"], self.manager).browse(action["res_id"])
+        dialog = self.as_person(self.env["cloudprinter.report"], self.manager).with_context(action["context"])
         causes = dict(dialog.fields_get(["cause"])["cause"]["selection"])
         self.assertEqual(causes["CancelPageCount"], "Falsche Seitenzahl des Buchblocks")
-        with Form(dialog) as form:
-            form.cause = "CancelPageCount"
+        form = Form(dialog)
+        form.cause = "CancelPageCount"
+        dialog = form.save()
         self.assertEqual(dialog.message, "Wrong page count of the book block")
         dialog.action_report()
         self.send()

@@ -3,6 +3,7 @@ from . import (
     cloudprinter_certification,
     cloudprinter_certification_line,
     cloudprinter_connection_test,
+    cloudprinter_dialog,
     cloudprinter_discard,
     cloudprinter_file_upload,
     cloudprinter_ledger_check,

@@ -16,6 +16,7 @@ class CloudprinterFileUpload(models.TransientModel):
     """Dialog in which a user uploads a print file that was not fetched, or a corrected one, to have it checked."""
 
     _name = "cloudprinter.file.upload"
+    _inherit = ["cloudprinter.dialog"]
     _description = "Upload a Print File"
 
     item_id = fields.Many2one("cloudprinter.item", required=True, readonly=True)
@@ -34,8 +35,7 @@ class CloudprinterFileUpload(models.TransientModel):
     def _open(self, item):
         """Open the dialog for an item."""
         missing = item.file_ids.filtered(lambda file: file.state != "fetched" or file.check_state == "wrong")
-        dialog = self.create({"item_id": item.id, "file_id": missing[:1].id})
-        return dialog._get_records_action(name=self.env._("Upload a Print File"), target="new")
+        return self._open_dialog(self.env._("Upload File"), item_id=item.id, file_id=missing[:1].id)
 
     def action_upload(self):
         """Attach the file to the item and check it, then show what was found."""

@@ -52,7 +52,9 @@ class CloudprinterLink(models.TransientModel):
         return wizard._show()
 
     def _show(self):
-        return self._get_records_action(name=self.env._("Link to Cloudprinter"), target="new")
+        # wide, for whole ids
+        size = {"dialog_size": "extra-large"}
+        return self._get_records_action(name=self.env._("Link to Cloudprinter"), target="new", context=size)
 
     @api.model
     def _prepare_lines(self, documents):

@@ -14,7 +14,8 @@ from ..tools.text import translate
 _logger = logging.getLogger(__name__)
 
 FILES_AT_MOST = 100
-SECONDS = 20  # of processing while the user waits; a worker processes the rest
+SECONDS = 2  # of processing while the user waits; a worker processes the rest
+RESULTS = {"done": "done", "kept": "done", "checking": "done", "waiting": "waiting"}
 FILES_STAY = timedelta(hours=1)  # after a dialog was closed without importing
 
 
@@ -30,6 +31,14 @@ class CloudprinterOrderImport(models.TransientModel):
 
     attachment_ids = fields.Many2many("ir.attachment", string="Order Documents", help="JSON or XML, one order each.")
     line_ids = fields.One2many("cloudprinter.order.import.line", "import_id", "What Happened", readonly=True)
+    processed_count = fields.Integer("Processed", compute="_compute_counts")
+    line_count = fields.Integer(compute="_compute_counts")
+
+    @api.depends("line_ids.result")
+    def _compute_counts(self):
+        for wizard in self:
+            wizard.line_count = len(wizard.line_ids)
+            wizard.processed_count = len(wizard.line_ids.filtered(lambda line: line.result != "received"))
 
     def action_import(self):
         """Import each file separately and show the results."""
@@ -51,6 +60,17 @@ class CloudprinterOrderImport(models.TransientModel):
             file.invalidate_recordset(["raw"])
         self.line_ids.create(vals_list)
         files.unlink()
+        return self._show()
+
+    def action_refresh(self):
+        """Show what the worker has done meanwhile."""
+        self.ensure_one()
+        check_manager(self.env)
+        for line in self.line_ids.filtered(lambda line: line.result == "received"):
+            line.write(self._describe_result(line.document_id))
+        return self._show()
+
+    def _show(self):
         return self._get_records_action(name=self.env._("Import Orders"), target="new")
 
     def action_close(self):
@@ -105,15 +125,12 @@ class CloudprinterOrderImport(models.TransientModel):
         if is_new and is_in_time:
             stored._delay()
             stored._import()
-        result = {"done": "done", "kept": "done", "checking": "done", "waiting": "waiting"}.get(
-            stored.state, "received"
-        )
-        return {
-            "order_ref": stored.name,
-            "document_id": stored.id,
-            "result": result if is_new else "known",
-            "problem": stored.problem,
-        }
+        values = {"order_ref": stored.name, "document_id": stored.id, **self._describe_result(stored)}
+        return values if is_new else {**values, "result": "known"}
+
+    @api.model
+    def _describe_result(self, document):
+        return {"result": RESULTS.get(document.state, "received"), "problem": document.problem}
 
     @api.autovacuum
     def _gc_files(self):

@@ -1,4 +1,4 @@
-from odoo import api, fields, models
+from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 
 from ..tools.rights import check_manager
@@ -8,6 +8,7 @@ class CloudprinterOverrule(models.TransientModel):
     """Dialog in which a user enters why files are printed in spite of what was found in them."""
 
     _name = "cloudprinter.overrule"
+    _inherit = ["cloudprinter.dialog"]
     _description = "Print Files All the Same"
 
     file_ids = fields.Many2many("cloudprinter.order.file", string="Files", readonly=True)
@@ -16,8 +17,7 @@ class CloudprinterOverrule(models.TransientModel):
     @api.model
     def _open(self, files):
         """Open the dialog for files."""
-        dialog = self.create({"file_ids": files.ids})
-        return dialog._get_records_action(name=self.env._("Print Files All the Same"), target="new")
+        return self._open_dialog(self.env._("Print All the Same"), file_ids=[Command.set(files.ids)])
 
     def action_overrule(self):
         """Accept the files with the entered reason."""

@@ -14,6 +14,7 @@ class CloudprinterReject(models.TransientModel):
     """
 
     _name = "cloudprinter.reject"
+    _inherit = ["cloudprinter.dialog"]
     _description = "Reject a Cloudprinter Order"
 
     document_id = fields.Many2one("cloudprinter.order.document", readonly=True)
@@ -43,9 +44,9 @@ class CloudprinterReject(models.TransientModel):
             "order_id": order.id,
             "cause": cause or ((order or document).is_test and "CancelTestOrder"),
         }
-        wizard = self.create({**values, "message": message} if message else values)
-        name = self.env._("Reject Order %s", (order or document).name)
-        return wizard._get_records_action(name=name, target="new")
+        if message:
+            values["message"] = message
+        return self._open_dialog(self.env._("Reject Order %s", (order or document).name), **values)
 
     def action_reject(self):
         """Report the open items as canceled and cancel their open documents."""

@@ -93,7 +93,8 @@ class CloudprinterRelease(models.TransientModel):
             .sudo()
             .search_fetch(
                 [
-                    ("company_id", "in", self.company_ids._cloudprinter_held().ids),
+                    # in a dialog that is not saved, they are copies of the records
+                    ("company_id", "in", self.company_ids._origin._cloudprinter_held().ids),
                     ("state", "in", ("outgoing", "waiting")),
                 ],
                 ["item_id", "type", "state", "event_date", "attempt_count", "correction_of_id", "res_model", "res_id"],

@@ -127,7 +127,9 @@ class CloudprinterTrackingImport(models.TransientModel):
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     def _show(self):
-        return self._get_records_action(name=self.env._("Import Tracking Codes"), target="new")
+        # wide, for whole ids
+        size = {"dialog_size": "extra-large"}
+        return self._get_records_action(name=self.env._("Import Tracking Codes"), target="new", context=size)
 
     # === matching === #
 

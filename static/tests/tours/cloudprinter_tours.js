@@ -152,7 +152,7 @@ registry.category("web_tour.tours").add("cloudprinter_operator", {
         },
         {
             content: "What will be sent is shown",
-            trigger: ".modal div[name=preview]:contains(cause: Machine breakdown)",
+            trigger: ".modal div[name=preview]:contains(will be ready on):contains(“Machine breakdown”)",
         },
         {
             trigger: ".modal button[name=action_report]:contains(Report)",
@@ -183,7 +183,7 @@ registry.category("web_tour.tours").add("cloudprinter_cancel_one", {
             run: "click",
         },
         {
-            trigger: ".modal .alert:contains(cannot be undone)",
+            trigger: ".modal div[name=preview]:contains(cannot be undone)",
         },
         {
             content: "Untick the second item",
