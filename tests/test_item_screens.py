@@ -122,7 +122,7 @@ class TestItemScreens(CloudprinterCase):
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestReceivedOrder(IntakeCase):
     def test_date_that_cloudprinter_gave_is_not_typed(self):
-        sale = self.take_in().sale_order_id.with_user(self.salesman)
+        sale = self.import_orders().sale_order_id.with_user(self.salesman)
         self.assertTrue(sale.cloudprinter_is_received)
         with self.assertRaises(UserError):
             sale.cloudprinter_shipping_date = "2020-01-01 10:00:00"
@@ -170,7 +170,7 @@ class TestScreensOnPhones(ScreenCase, IntakeCase):
 
     def test_cards(self):
         document = self.receive(items__2__product="calendar_a3")
-        document._take_in()
+        document._import()
         for action, tour, user in (
             ("cloudprinter.cloudprinter_item_action", "cloudprinter_phone_items", self.manager),
             ("cloudprinter.cloudprinter_order_action", "cloudprinter_phone_orders", self.manager),
