@@ -1,7 +1,7 @@
 {
     "name": "Cloudprinter",
     "summary": "Report production to Cloudprinter.com by working in Odoo as usual",
-    "version": "19.0.1.2.0",
+    "version": "19.0.2.0.0",
     "category": "Supply Chain/Manufacturing",
     "author": "Cloudprinter add-on developers",
     "license": "LGPL-3",

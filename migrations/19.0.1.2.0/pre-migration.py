@@ -38,30 +38,6 @@ def migrate(cr, version):
     cr.execute(
         "UPDATE cloudprinter_signal SET released = true WHERE type = 'ItemShipped' AND state IN ('outgoing', 'error')"
     )
-    _rename_cron(cr)
-
-
-def _rename_cron(cr):
-    """Give the scheduled action for incoming orders its new names. It is not updated with the data."""
-    cr.execute(
-        """
-        UPDATE ir_model_data
-           SET name = replace(name, 'ir_cron_take_in', 'ir_cron_import_orders')
-         WHERE module = 'cloudprinter' AND name IN ('ir_cron_take_in', 'ir_cron_take_in_ir_actions_server')
-        """
-    )
-    cr.execute(
-        """
-        UPDATE ir_act_server
-           SET code = 'model._cron_import_orders()', name = jsonb_build_object('en_US', 'Cloudprinter: import orders')
-         WHERE code = 'model._cron_take_in()'
-     RETURNING id
-        """
-    )
-    cr.execute(
-        "UPDATE ir_cron SET cron_name = 'Cloudprinter: import orders' WHERE ir_actions_server_id = ANY(%s)",
-        [[action_id for [action_id] in cr.fetchall()]],
-    )
 
 
 def _migrate_documents(cr):
