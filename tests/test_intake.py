@@ -216,7 +216,9 @@ class TestIntake(IntakeCase):
 
     def test_other_content_needs_a_decision(self):
         first = self.import_orders()
-        second = self.import_orders(shipping_date="2016-07-20 08:00:00", items__1__count="12", addresses__0__city="Elsewhere")
+        second = self.import_orders(
+            shipping_date="2016-07-20 08:00:00", items__1__count="12", addresses__0__city="Elsewhere"
+        )
         self.assertNotEqual(second, first)
         self.assertEqual((second.state, second.failure_type), ("waiting", "changed"))
         self.assertIn(f"items[{POSTER}].count: 5 → 12", second.problem)
@@ -337,7 +339,9 @@ class TestIntake(IntakeCase):
         self.assertIn("customer", self.import_orders(id="98").problem)
 
     def test_region_that_odoo_does_not_know_is_printed(self):
-        document = self.import_orders(addresses__0__country="NL", addresses__0__state="Veluwe", addresses__0__city="Ede")
+        document = self.import_orders(
+            addresses__0__country="NL", addresses__0__state="Veluwe", addresses__0__city="Ede"
+        )
         self.assertEqual(document.sale_order_id.partner_shipping_id.city, "Ede, Veluwe")
 
     def test_unforeseen_error_is_tried_again_and_waits_in_the_end(self):

@@ -106,7 +106,9 @@ class TestWaitingOrder(IntakeCase):
                 self.assertEqual((address.country_id.code, address.state_id.code), expected)
 
     def test_country_and_state_are_chosen(self):
-        document = self.import_orders(addresses__0__country="Amerika", addresses__0__state="Neu York").with_user(self.manager)
+        document = self.import_orders(addresses__0__country="Amerika", addresses__0__state="Neu York").with_user(
+            self.manager
+        )
         self.assertRegex(document.problem, "(?i)Choose the country of the delivery address .“amerika”.")
         with Form(document) as form:
             form.country_id = self.env.ref("base.us")

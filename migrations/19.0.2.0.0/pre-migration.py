@@ -30,5 +30,7 @@ def migrate(cr, version):
         cr.execute("UPDATE ir_cron SET cron_name = %s WHERE ir_actions_server_id = ANY(%s)", [label, ids])
     if column_exists(cr, "cloudprinter_signal", "to_tell"):
         cr.execute("ALTER TABLE cloudprinter_signal RENAME COLUMN to_tell TO to_log")
-        cr.execute("UPDATE ir_model_fields SET name = 'to_log' WHERE model = 'cloudprinter.signal' AND name = 'to_tell'")
+        cr.execute(
+            "UPDATE ir_model_fields SET name = 'to_log' WHERE model = 'cloudprinter.signal' AND name = 'to_tell'"
+        )
         cr.execute("DROP INDEX IF EXISTS cloudprinter_signal__untold_idx")
