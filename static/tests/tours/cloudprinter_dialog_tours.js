@@ -1,12 +1,16 @@
 import { registry } from "@web/core/registry";
 
 const tours = registry.category("web_tour.tours");
-// On phones, Odoo folds all buttons but the first.
-const more = {
-    isActive: ["mobile"],
-    trigger: ".o_statusbar_buttons button[title=More]",
-    run: "click",
-};
+const act = (name) => [
+    {
+        trigger: ".o_cp_action_menus button:has(.fa-cog)",
+        run: "click",
+    },
+    {
+        trigger: `.o-dropdown-item:contains(${name})`,
+        run: "click",
+    },
+];
 // On phones, the choices are in a sheet outside the dialog, where steps may only start with "body".
 const choose = (label) => ({
     trigger: `body .o_select_menu_item:contains(${label})`,
@@ -59,11 +63,7 @@ tours.add("cloudprinter_report_manually", {
         {
             trigger: ".o_form_view .o_statusbar_status",
         },
-        more,
-        {
-            trigger: "button[name=action_report]:contains(Report Manually)",
-            run: "click",
-        },
+        ...act("Report Manually"),
         {
             trigger: ".modal .modal-title:contains(Report Manually)",
         },
@@ -92,11 +92,7 @@ tours.add("cloudprinter_cancel_item", {
         {
             trigger: ".o_form_view .o_statusbar_status",
         },
-        more,
-        {
-            trigger: "button[name=action_report]:contains(Cancel Item)",
-            run: "click",
-        },
+        ...act("Cancel Item"),
         {
             trigger: ".modal .modal-title:contains(Cancel Item)",
         },
