@@ -71,7 +71,7 @@ STEP = "div[name=steps] button"
 MADE = [("production_ids.workorder_ids.state", "=", "progress"), ("stage", "=", "in_production")]
 SEVERAL = [("item_ids", "any", [("name", "=like", "%2"), ("stage", "=", "registered")])]
 SCREENS = (
-    Screen("overview", "mia", OVERVIEW, ".o_cloudprinter_overview canvas"),
+    Screen("overview", "mia", OVERVIEW, ".o_cloudprinter_overview canvas", published=True),
     Screen("overview_first_run", "nora", OVERVIEW, ".o_cloudprinter_overview [name=checklist]"),
     Screen("items", "mia", ITEMS, LIST, published=True),
     Screen("item", "mia", ITEMS, FORM, ("cloudprinter.item", [("attention", "=", "missing_tracking")]), published=True),
@@ -197,7 +197,15 @@ SCREENS = (
     Screen("scan_work", "olga", SCAN, CODE, scan=("cloudprinter.item", MADE), then=STEP),
     Screen("scan_stop", "olga", SCAN, CODE, scan=CANCELED_OPEN, then=".alert-danger .display-2"),
     Screen("scan_item", "paul", SCAN, CODE, scan=("cloudprinter.item", [("stage", "=", "produced")]), then=STEP),
-    Screen("scan_packing", "paul", SCAN, CODE, scan=("cloudprinter.order", SEVERAL), then="div[name=checklist] li"),
+    Screen(
+        "scan_packing",
+        "paul",
+        SCAN,
+        CODE,
+        scan=("cloudprinter.order", SEVERAL),
+        then="div[name=checklist] li",
+        published=True,
+    ),
     Screen("scan_choice", "olga", SCAN, CODE, scan=("cloudprinter.order", SEVERAL), then=".o_kanban_record"),
     Screen("tracking", "paul", "cloudprinter.stock_picking_action_tracking", f"{LIST}, {KANBAN}", published=True),
     Screen(
