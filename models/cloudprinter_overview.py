@@ -66,7 +66,7 @@ class CloudprinterOverview(models.Model):
     queued_count = fields.Integer("Queued", compute="_compute_sending")
     refused_count = fields.Integer("Refused", compute="_compute_sending")
     last_accepted = fields.Datetime("Last Accepted", compute="_compute_sending")
-    drain_done = fields.Integer("Sent", compute="_compute_sending", help="Since the oldest queued signal was recorded.")
+    drain_done = fields.Integer("Sent", compute="_compute_sending", help="Since the oldest queued signal was queued.")
     drain_all = fields.Integer("To Send", compute="_compute_sending")
 
     # === items === #
@@ -231,13 +231,13 @@ class CloudprinterOverview(models.Model):
             overview.drain_all = overview.drain_done + status["outgoing"] if is_draining else 0
 
     def _count_sent(self):
-        """Count the signals that were accepted since the oldest queued one was recorded.
+        """Count the signals that were accepted since the oldest queued one was queued.
 
         Accepted signals are numbered without gaps, so only the newest of them are read.
         """
         signals = self.env["cloudprinter.signal"].sudo()
         mine = [("company_id", "=", self.id)]
-        [[since]] = signals._read_group([*mine, ("state", "=", "outgoing")], aggregates=["create_date:min"])
+        [[since]] = signals._read_group([*mine, ("state", "=", "outgoing")], aggregates=["write_date:min"])
         accepted = [*mine, ("number", ">", 0)]
         last = signals.search_fetch(accepted, ["number"], order="number desc", limit=1)
         before = signals.search_fetch([*accepted, ("sent_date", "<", since)], ["number"], order="number desc", limit=1)

@@ -12,8 +12,11 @@ PRIVATE = (".internal", ".lan", ".local", ".localhost", ".test")
 
 def _is_public(url):
     """Return whether Cloudprinter can post to this address."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
     try:
         is_global = ip_address(host).is_global
     except ValueError:
@@ -68,7 +71,7 @@ class CloudprinterOverview(models.Model):
             )
             overview.address = company.get_base_url()
             overview.has_address = _is_public(overview.address)
-            overview.has_order_key = bool(config.cloudprinter_order_api_key)
+            overview.has_order_key = bool((company | config).filtered("cloudprinter_order_api_key"))
             overview.customer = customer.display_name
             overview.has_customer = bool(customer and (customer.property_product_pricelist or not has_pricelists))
             [overview.products_done] = mapped.get(overview.id, [0])

@@ -29,11 +29,13 @@ class CloudprinterScorecard(models.Model):
             "reorder_cause",
             "stage",
         ],
-        "cloudprinter.order": ["accepted_date", "is_reorder", "is_test", "name"],
+        "cloudprinter.order": ["accepted_date", "company_id", "is_reorder", "is_test", "name"],
         "cloudprinter.order.document": ["company_id", "name", "received_date", "version"],
         "cloudprinter.signal": ["cause", "correction_of_id", "event_date", "item_id", "origin", "state", "type"],
-        "product.product": ["standard_price"],
-        "sale.order.line": ["cloudprinter_item_id", "product_id", "product_uom_qty"],
+        "product.product": ["product_tmpl_id", "standard_price"],
+        "product.template": ["uom_id"],
+        "sale.order.line": ["cloudprinter_item_id", "product_id", "product_uom_id", "product_uom_qty"],
+        "uom.uom": ["factor"],
     }
 
     item_id = fields.Many2one("cloudprinter.item", readonly=True)
@@ -74,7 +76,10 @@ class CloudprinterScorecard(models.Model):
                    item.company_id,
                    COALESCE(item.product_id, line.product_id) AS product_id,
                    COALESCE(document.received_date, "order".accepted_date, item.create_date) AS date,
-                   EXTRACT(EPOCH FROM registered.event_date - document.received_date)::float8 / 60 AS accept_minutes,
+                   -- of a document that came later than its order, nothing is known
+                   CASE WHEN registered.event_date >= document.received_date
+                        THEN EXTRACT(EPOCH FROM registered.event_date - document.received_date)::float8 / 60
+                   END AS accept_minutes,
                    shipped.event_date AS shipped_date,
                    item.promised_date,
                    EXTRACT(EPOCH FROM shipped.event_date - registered.event_date)::float8 / 86400 AS ship_days,
@@ -85,8 +90,8 @@ class CloudprinterScorecard(models.Model):
                    reorder.is_one::int AS reordered,
                    -- the client's words follow
                    split_part(item.reorder_cause, ': ', 1) AS reorder_cause,
-                   CASE WHEN reorder.is_one
-                        THEN COALESCE(line.product_uom_qty, item.quantity)
+                   CASE WHEN reorder.is_one AND item.stage IS DISTINCT FROM 'canceled'
+                        THEN COALESCE(line.product_uom_qty * line_unit.factor / unit.factor, item.quantity)
                              * COALESCE((product.standard_price ->> item.company_id::text)::numeric, 0)
                    END AS reorder_cost
               FROM cloudprinter_item item
@@ -100,13 +105,16 @@ class CloudprinterScorecard(models.Model):
                AND document.name = "order".name
                AND document.version = 1
               LEFT JOIN LATERAL (
-                    SELECT product_id, product_uom_qty
+                    SELECT product_id, product_uom_id, product_uom_qty
                       FROM sale_order_line
                      WHERE cloudprinter_item_id = item.id
                      ORDER BY id
                      LIMIT 1
                    ) line ON TRUE
               LEFT JOIN product_product product ON product.id = COALESCE(item.product_id, line.product_id)
+              LEFT JOIN product_template template ON template.id = product.product_tmpl_id
+              LEFT JOIN uom_uom unit ON unit.id = template.uom_id
+              LEFT JOIN uom_uom line_unit ON line_unit.id = line.product_uom_id
               LEFT JOIN %s registered ON %s
               LEFT JOIN %s shipped ON %s
               LEFT JOIN %s canceled ON %s

@@ -171,6 +171,9 @@ class TestOverview(OverviewCase):
 
     def test_progress_of_a_drain(self):
         before, first, second, *queued = self.accept("o1", "o2", "o3", "o4", "o5")
+        # what waited for a long time is queued now
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE cloudprinter_signal SET create_date = '2020-01-01'")
         before.signal_ids._update({"state": "sent", "number": 1, "sent_date": "2026-01-01"})
         now = fields.Datetime.now() + timedelta(minutes=1)
         for number, item in enumerate((first, second), 2):
@@ -416,6 +419,7 @@ class TestChecklist(OverviewCase):
             self.assertTrue(_is_public(url), url)
         for url in (
             "http://odoo.example.com",
+            "https://[bad",
             "https://localhost",
             "https://odoo",
             "https://odoo.local",

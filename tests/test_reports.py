@@ -210,6 +210,25 @@ class TestScorecard(CloudprinterCase):
         typed = self.order("s5", is_reorder=True)
         self.assertEqual(self.get_row(typed).reordered, 1, "typed by hand, without a cause")
 
+    def test_canceled_reorder_costs_nothing(self):
+        self.book.standard_price = 4
+        item = self.order("s1", item={"quantity": 2, "reorder_cause": "Lost"})
+        item.with_user(self.manager).report_cancel("CancelMiscError", "No")
+        self.assertEqual(self.get_row(item).reorder_cost, 0)
+
+    def test_document_that_came_later_than_its_order(self):
+        """A negative time to accept would hide others that were late."""
+        item = self.order("s1")
+        self.report(item, "ItemRegistered", timedelta(days=-2))
+        self.assertEqual(self.read_totals("company_id", "accept_minutes:avg"), {self.company: [False]})
+
+    def test_dozens(self):
+        self.poster.standard_price = 2
+        item = self.sell_one(self.poster, quantity=1)
+        item.sale_line_id.product_uom_id = self.env.ref("uom.product_uom_dozen")
+        item.order_id.is_reorder = True
+        self.assertEqual(self.get_row(item).reorder_cost, 24)
+
     def test_item_of_a_sales_order(self):
         """Product and quantity are those of its line."""
         item = self.sell_one(self.poster, quantity=3)

@@ -15,7 +15,8 @@ _logger = logging.getLogger(__name__)
 
 FILES_AT_MOST = 100
 SECONDS = 2  # of processing while the user waits; a worker processes the rest
-RESULTS = {"done": "done", "kept": "done", "checking": "done", "waiting": "waiting"}
+# a document in another state is still to be processed
+RESULTS = {"waiting": "waiting", **dict.fromkeys(("done", "kept", "checking", "replaced", "rejected"), "done")}
 FILES_STAY = timedelta(hours=1)  # after a dialog was closed without importing
 
 

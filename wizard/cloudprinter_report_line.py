@@ -55,10 +55,10 @@ class CloudprinterReportLine(models.TransientModel):
         posted = rows.filtered(lambda s: s.attempt_count or s.state == "sent")
         ended = posted.filtered(lambda s: s.type in TERMINAL)[:1]
         if ended:
-            return self.env._("%(signal)s has been reported and is final.", signal=ended.type)
+            return self.env._("%(signal)s has been reported and is final.", signal=ended.label)
         queued = rows.filtered(lambda s: s.type in TERMINAL and s.state == "outgoing")[:1]
         if report.kind == "delay" and queued:
-            return self.env._("%(signal)s is sent first and is final.", signal=queued.type)
+            return self.env._("%(signal)s is sent first and is final.", signal=queued.label)
         if report.kind == "cancel":
             moves = item.sudo().move_ids._cloudprinter_bound_for_customer()
             if moves.filtered(lambda move: move.state == "done" and move.location_dest_id._is_outgoing()):

@@ -33,4 +33,3 @@ def migrate(cr, version):
         cr.execute(
             "UPDATE ir_model_fields SET name = 'to_log' WHERE model = 'cloudprinter.signal' AND name = 'to_tell'"
         )
-        cr.execute("DROP INDEX IF EXISTS cloudprinter_signal__untold_idx")
