@@ -393,6 +393,7 @@ class TestReporting(CloudprinterCase):
         self.send()
         self.assert_received(item, ["ItemRegistered", "ItemCanceled"])
         self.assertEqual(self.server.accepted[-1]["cause"], "CancelPageCount")
+        item.production_ids.with_user(self.operator).action_cloudprinter_go_on()
         self.produce(item.production_ids)
         self.assert_outbox(item, ["ItemRegistered", "ItemCanceled"], "nothing follows a terminal signal automatically")
 

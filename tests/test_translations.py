@@ -85,7 +85,7 @@ class TestGermanShop(LanguageCase):
         """The proposed message is what Cloudprinter's client reads."""
         item = self.sell_one()
         action = self.as_person(item, self.manager).with_context(default_kind="cancel").action_report()
-        dialog = self.as_person(self.env["cloudprinter.report"], self.manager).with_context(action["context"])
+        dialog = self.as_person(self.env["cloudprinter.report"], self.manager).with_context(**action["context"])
         causes = dict(dialog.fields_get(["cause"])["cause"]["selection"])
         self.assertEqual(causes["CancelPageCount"], "Falsche Seitenzahl des Buchblocks")
         form = Form(dialog)
