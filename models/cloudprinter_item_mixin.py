@@ -4,7 +4,7 @@ from odoo.exceptions import RedirectWarning
 from ..tools.barcode import draw_bars, draw_qr
 
 # buttons of forms that lead on, beside the highlighted ones
-LEADS_ON = {"action_assign", "action_start", "button_mark_done", "button_plan", "button_validate", "do_unreserve"}
+LEADS_ON = {"action_assign", "action_start", "button_mark_done", "button_plan", "button_validate"}
 
 
 class CloudprinterItemMixin(models.AbstractModel):

@@ -71,7 +71,7 @@ class MrpProduction(models.Model):
         for production in self:
             items = production.cloudprinter_item_ids.sudo()
             production.cloudprinter_quantities = len(items) > 1 and "\n".join(
-                f"{item.name}: {item.ordered_quantity:g}" for item in items
+                f"{item.name}: {item.ordered_quantity:.10g}" for item in items
             )
 
     @api.depends("cloudprinter_item_ids.title", "cloudprinter_item_ids.specification")

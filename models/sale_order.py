@@ -45,8 +45,7 @@ class SaleOrder(models.Model):
     def _inverse_cloudprinter_shipping_date(self):
         for sale in self:
             order = sale.cloudprinter_order_id.sudo()
-            # a new sales order does not know the date of its order
-            if sale.cloudprinter_shipping_date in (False, order.shipping_date):
+            if sale.cloudprinter_shipping_date == order.shipping_date:
                 continue
             if order.document_id or not order:
                 raise UserError(
@@ -76,6 +75,10 @@ class SaleOrder(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        for vals in vals_list:
+            if not vals.get("cloudprinter_shipping_date", True):
+                # a new sales order does not know the date of its order
+                vals.pop("cloudprinter_shipping_date")
         return super().create([self._cloudprinter_take_ref(vals) for vals in vals_list])
 
     def write(self, vals):

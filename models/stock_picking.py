@@ -98,12 +98,17 @@ class StockPicking(models.Model):
             picking.cloudprinter_item_ref = items._get_ref()
             picking.cloudprinter_customs = ", ".join(filter(None, items.order_id.mapped("customs"))) or False
 
-    @api.depends("cloudprinter_go_on", "picking_type_code")
+    @api.depends("cloudprinter_go_on")
     def _compute_cloudprinter_stop(self):
-        # what comes back is always received
-        others = self.filtered(lambda picking: picking.cloudprinter_go_on or picking.picking_type_code == "incoming")
-        others.cloudprinter_stop = False
-        super(StockPicking, self - others)._compute_cloudprinter_stop()
+        # what comes back, or goes back into stock, is never stopped
+        leaving = self.filtered(
+            lambda picking: (
+                not picking.cloudprinter_go_on
+                and picking.move_ids.filtered("cloudprinter_item_id")._cloudprinter_bound_for_customer()
+            )
+        )
+        (self - leaving).cloudprinter_stop = False
+        super(StockPicking, leaving)._compute_cloudprinter_stop()
 
     @api.depends("cloudprinter_item_ids.order_id.file_ids")
     def _compute_cloudprinter_has_label(self):

@@ -315,6 +315,16 @@ class CloudprinterCase(SignalCase):
         cls._answer(action, "action_put_in_pack", cls.packer)
         cls.env.cr.flush()
 
+    def take_back(self, picking, quantity, exchange=False):
+        """Return goods as the packer, receive them and, for an exchange, send new ones."""
+        wizard = self.env["stock.return.picking"].with_user(self.packer).create({"picking_id": picking.id})
+        wizard.product_return_moves.quantity = quantity
+        action = wizard.action_create_exchanges() if exchange else wizard.action_create_returns()
+        returned = self.env["stock.picking"].browse(action["res_id"])
+        self.deliver(returned, tracking=False)
+        self.assertEqual(returned.state, "done")
+        return returned
+
     @classmethod
     def deliver(cls, picking, quantity=None, backorder=True, tracking="1A2B3C4D5E6F"):
         """Have the packer validate a transfer, all of it or `quantity` of each move."""

@@ -196,7 +196,7 @@ class TestScanMaking(ScanCase):
         item = self.sell_one(self.poster)
         action = self.tap(self.open(self.operator, FIRST), "report_delay")
         self.assertEqual(action["res_model"], "cloudprinter.report")
-        report = self.env["cloudprinter.report"].with_user(self.operator).browse(action["res_id"])
+        report = Form(self.env["cloudprinter.report"].with_user(self.operator).with_context(**action["context"])).save()
         self.assertEqual((report.kind, report.line_ids.item_id), ("delay", item))
 
     def test_order_that_is_still_made(self):
@@ -253,10 +253,13 @@ class TestScanMaking(ScanCase):
         page = self.scan(Form(scans), FIRST)
         self.assertIn("is not known in Other Shop", page.refusal)
         item = self.env["cloudprinter.item"].search([("name", "=", FIRST)])
+        warehouse = self.env["stock.warehouse"].search([("company_id", "=", stranger.company_id.id)], limit=1)
+        own = self.env["stock.picking"].create({"picking_type_id": warehouse.out_type_id.id})
         for values in (
             {"item_id": item.id},
             {"production_id": item.production_ids.id},
             {"picking_id": item.move_ids.picking_id.id},
+            {"picking_id": own.id, "production_id": item.production_ids.id},
         ):
             with self.assertRaises(AccessError), mute_logger("odoo.models"), self.env.cr.savepoint():
                 scans.create(values).read(["headline"])
@@ -342,7 +345,9 @@ class TestScanPacking(ScanCase):
         self.assertIn("0 of 1 are here", page.checklist)
 
     def test_canceled_item_is_taken_out(self):
+        """It is neither packed nor shipped, even if it was picked before."""
         picking = self.three()
+        picking.move_ids.picked = True
         canceled = picking.cloudprinter_item_ids.filtered(lambda item: item.name == SECOND)
         canceled.with_user(self.manager).report_cancel("CancelUserRequest", "Not needed any more")
         page = self.open(self.packer, ORDER)
@@ -350,6 +355,9 @@ class TestScanPacking(ScanCase):
         self.scan(page, SECOND)
         self.assertIn(f"STOP: item {SECOND} is canceled", page.refusal)
         self.scan(page, FIRST, THIRD)
+        page = self.tap(page, "pack")
+        self.assertFalse(canceled.move_ids.move_line_ids.result_package_id)
+        self.assertNotIn("pack", self.get_buttons(page))
         action = self.tap(page, "ship")
         self.assertEqual(action["res_model"], "stock.backorder.confirmation")
         self._answer(action, "process", self.packer)
@@ -357,6 +365,15 @@ class TestScanPacking(ScanCase):
         self.assertEqual(canceled.stage, "canceled")
         self.assertEqual((picking.cloudprinter_item_ids - canceled).mapped("stage"), ["shipped"] * 2)
         self.assertEqual(canceled.move_ids.filtered(lambda move: move.state == "done"), canceled.move_ids.browse())
+
+    def test_canceled_items_that_go_on(self):
+        picking = self.three()
+        picking.cloudprinter_item_ids.with_user(self.manager).report_cancel("CancelUserRequest", "Not needed any more")
+        picking.with_user(self.packer).action_cloudprinter_go_on()
+        page = self.open(self.packer, ORDER, FIRST, SECOND, THIRD)
+        self.assertFalse(page.is_stopped)
+        self.tap(page, "ship")
+        self.assertEqual(picking.state, "done")
 
     def test_all_canceled(self):
         picking = self.three()
@@ -408,6 +425,19 @@ class TestScanPacking(ScanCase):
         [shipped] = self.get_outbox(picking.cloudprinter_item_ids, type="ItemShipped")
         self.assertEqual((shipped.state, shipped.tracking), ("outgoing", "00340434"))
         self.assertEqual(self.scan(page, OTHER).item_ref, OTHER, "what is known is no tracking code")
+
+    def test_carrier_afterwards(self):
+        """A code that is there is not replaced by what is scanned; only the carrier is missing."""
+        picking = self.deliver_from_stock((self.book, 1, FIRST))
+        picking.carrier_id = picking.cloudprinter_item_ids.order_id.shipping_method = False
+        self.deliver(picking, tracking="1A2B")
+        page = self.open(self.packer, ORDER)
+        self.assertEqual(self.get_buttons(page), ["enter_carrier"])
+        self.scan(page, "XYZ")
+        self.assertIn("is not known", page.refusal)
+        page = self.open(self.packer, ORDER)
+        self.assertEqual(self.tap(page, "enter_carrier")["res_id"], picking.id)
+        self.assertEqual(picking.carrier_tracking_ref, "1A2B")
 
     def test_other_transfer_of_the_order(self):
         self.keep_in_stock(self.book | self.poster)

@@ -275,6 +275,7 @@ class TestIncomingRights(IntakeCase):
             "cloudprinter.scan": {
                 "action_begin",
                 "action_confirm",
+                "action_enter_carrier",
                 "action_enter_tracking",
                 "action_finish",
                 "action_pack",

@@ -76,6 +76,27 @@ class TestStop(StopCase):
         self.assertNotIn("progress", self.production.workorder_ids.mapped("state"))
         self.assertNotEqual(self.picking.state, "done")
 
+    def test_paused_work_order(self):
+        """Odoo writes no state when it goes on."""
+        item = self.sell_one(self.poster, order="2", item="2")
+        workorder = item.production_ids.workorder_ids[0].with_user(self.operator)
+        workorder.button_start()
+        workorder.button_pending()
+        self.cancel(item)
+        self.assert_stopped(workorder.button_start)
+
+    def test_goods_go_back_into_stock(self):
+        """A canceled item that was picked already is put back without a question."""
+        self.warehouse.delivery_steps = "pick_ship"
+        self.keep_in_stock(self.book)
+        picking = self.sell((self.book, 1, "back"), order="2").picking_ids[0]
+        item = picking.cloudprinter_item_ids
+        self.deliver(picking)
+        self.assertEqual(picking.state, "done")
+        self.cancel(item)
+        self.assertEqual(item.attention, "canceled_open")
+        self.take_back(picking, 1)
+
     def test_user_decides_to_go_on(self):
         """The question names the document; its button records who decided, and the work is done as usual."""
         message, action, _label, context = self.assert_stopped(self.production.button_mark_done)

@@ -66,16 +66,6 @@ class TransferCase(CloudprinterCase):
         values = {"order_id": order.id, "name": name, "quantity": quantity, "product_id": self.book.id}
         return self.env["cloudprinter.item"].with_user(self.manager).create(values).with_user(self.env.user)
 
-    def take_back(self, picking, quantity, exchange=False):
-        """Return goods as the packer, receive them and, for an exchange, send new ones."""
-        wizard = self.env["stock.return.picking"].with_user(self.packer).create({"picking_id": picking.id})
-        wizard.product_return_moves.quantity = quantity
-        action = wizard.action_create_exchanges() if exchange else wizard.action_create_returns()
-        returned = self.env["stock.picking"].browse(action["res_id"])
-        self.deliver(returned, tracking=False)
-        self.assertEqual(returned.state, "done")
-        return returned
-
     def order_quantity(self, item, quantity):
         """Change the quantity on the confirmed order as the salesman."""
         item.sale_line_id.with_user(self.salesman).product_uom_qty = quantity

@@ -73,9 +73,9 @@ class CloudprinterScan(models.TransientModel):
     def _compute_item_ids(self):
         for scan in self:
             document = scan.picking_id or scan.item_id or scan.workorder_id or scan.production_id
-            if document:
-                # the page must not reveal what the user may not read
-                document.sudo(False).check_access("read")
+            # the page must not reveal what the user may not read
+            for record in (scan.picking_id, scan.item_id, scan.workorder_id, scan.production_id):
+                record.sudo(False).check_access("read")
             is_item = document._name == "cloudprinter.item"
             scan.item_ids = document if is_item else document.sudo().cloudprinter_item_ids
 
@@ -84,7 +84,7 @@ class CloudprinterScan(models.TransientModel):
         labels = dict(self.env["cloudprinter.item"]._fields["stage"]._description_selection(self.env))
         for scan in self:
             items, production = scan._get_items(), scan.production_id
-            going = items - items._filter_canceled()
+            going = scan._get_going()
             orders = items.order_id
             if production and len(items) > 1:
                 scan.headline = f"{production.product_qty:.10g} × {production.product_id.display_name}"
@@ -106,6 +106,13 @@ class CloudprinterScan(models.TransientModel):
     def _get_items(self):
         """Return the items at hand, which users see with every document that they may read."""
         return self.item_ids._origin.sudo()
+
+    def _get_going(self):
+        """Return the items at hand that are made and shipped: not canceled, or by the decision of a user."""
+        items = self._get_items()
+        if self._get_production().cloudprinter_go_on or self._get_picking().cloudprinter_go_on:
+            return items
+        return items - items._filter_canceled()
 
     @api.depends("picking_id", "here_ids")
     def _compute_checklist(self):
@@ -159,7 +166,7 @@ class CloudprinterScan(models.TransientModel):
         """
         items = self._get_items()
         document, steps = [], []
-        if items - items._filter_canceled():
+        if self._get_going():
             user = self.env.user
             if user.has_group(MAKER) and not self.picking_id:
                 document, steps = self._get_production_steps()
@@ -224,9 +231,14 @@ class CloudprinterScan(models.TransientModel):
         return pickings.sorted(lambda picking: (not picking.cloudprinter_waits_for_tracking, -picking.id))[:1]
 
     def _get_expected(self, picking):
-        """Return the items that leave with a transfer: those that are not canceled."""
+        """Return the items that leave with a transfer: not canceled, or by the decision of a user."""
         items = picking.sudo().cloudprinter_item_ids
-        return items - items._filter_canceled()
+        return items if picking.cloudprinter_go_on else items - items._filter_canceled()
+
+    def _get_taken_out(self, picking):
+        """Return the moves of canceled items, which stay here."""
+        expected = self._get_expected(picking)
+        return picking.move_ids.filtered(lambda move: move.sudo().cloudprinter_item_id - expected)
 
     def _get_here(self):
         return self.here_ids._origin.sudo() | self.item_id.sudo()
@@ -241,7 +253,8 @@ class CloudprinterScan(models.TransientModel):
         steps = []
         if picking.state == "done":
             if picking.cloudprinter_waits_for_tracking:
-                steps.append("tracking")
+                # the code, or else the carrier
+                steps.append("carrier" if picking.carrier_tracking_ref else "tracking")
         else:
             expected = self._get_expected(picking)
             if not self.picking_id and (len(expected) > 1 or picking.state != "assigned"):
@@ -249,8 +262,9 @@ class CloudprinterScan(models.TransientModel):
             if not expected <= self._get_here():
                 return [picking.name], []
             steps.append("ship" if picking.picking_type_code == "outgoing" else "validate")
+            lines = picking.move_line_ids - self._get_taken_out(picking).move_line_ids
             if self.env.user.has_group("stock.group_tracking_lot") and not all(
-                line.result_package_id for line in picking.move_line_ids
+                line.result_package_id for line in lines
             ):
                 steps.append("pack")
             if picking.picking_type_code == "outgoing" and not picking.carrier_tracking_ref:
@@ -494,7 +508,8 @@ class CloudprinterScan(models.TransientModel):
 
     def action_pack(self):
         self._check_step("pack")
-        return self._get_picking().action_put_in_pack()
+        picking = self._get_picking()
+        return (picking.move_line_ids - self._get_taken_out(picking).move_line_ids).action_put_in_pack()
 
     def action_ship(self):
         """Validate the transfer, without the items that are canceled."""
@@ -504,9 +519,10 @@ class CloudprinterScan(models.TransientModel):
         if self.tracking and not picking.carrier_tracking_ref:
             picking.carrier_tracking_ref = self._clean(self.tracking)
         moves = picking.move_ids.filtered(lambda move: move.state not in OVER)
-        canceled = moves.sudo().cloudprinter_item_id._filter_canceled()
-        if canceled:
-            moves.filtered(lambda move: move.sudo().cloudprinter_item_id not in canceled).picked = True
+        stays = moves & self._get_taken_out(picking)
+        if stays:
+            stays.picked = False
+            (moves - stays).picked = True
         return picking.button_validate()
 
     def action_enter_tracking(self):
@@ -517,6 +533,11 @@ class CloudprinterScan(models.TransientModel):
         self._get_picking().carrier_tracking_ref = self._clean(self.tracking)
         self.tracking = False
         return True
+
+    def action_enter_carrier(self):
+        """Open the dialog for the carrier of a delivery that has left."""
+        self._check_step("carrier")
+        return self._get_picking().action_cloudprinter_enter_tracking()
 
     def action_print_label(self):
         self._check_step("label")
