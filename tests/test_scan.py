@@ -196,7 +196,7 @@ class TestScanMaking(ScanCase):
         item = self.sell_one(self.poster)
         action = self.tap(self.open(self.operator, FIRST), "report_delay")
         self.assertEqual(action["res_model"], "cloudprinter.report")
-        report = Form(self.env["cloudprinter.report"].with_user(self.operator).with_context(**action["context"])).save()
+        report = self.env["cloudprinter.report"].with_user(self.operator).with_context(**action["context"]).create({})
         self.assertEqual((report.kind, report.line_ids.item_id), ("delay", item))
 
     def test_order_that_is_still_made(self):
