@@ -74,7 +74,7 @@ class CloudprinterScan(models.TransientModel):
         for scan in self:
             document = scan.picking_id or scan.item_id or scan.workorder_id or scan.production_id
             # the page must not reveal what the user may not read
-            for record in (scan.picking_id, scan.item_id, scan.workorder_id, scan.production_id):
+            for record in filter(None, (scan.picking_id, scan.item_id, scan.workorder_id, scan.production_id)):
                 record.sudo(False).check_access("read")
             is_item = document._name == "cloudprinter.item"
             scan.item_ids = document if is_item else document.sudo().cloudprinter_item_ids
