@@ -355,7 +355,7 @@ class TestScanPacking(ScanCase):
         self.scan(page, SECOND)
         self.assertIn(f"STOP: item {SECOND} is canceled", page.refusal)
         self.scan(page, FIRST, THIRD)
-        page = self.tap(page, "pack")
+        page = self.tap(page, "pack", answer="action_put_in_pack")
         self.assertFalse(canceled.move_ids.move_line_ids.result_package_id)
         self.assertNotIn("pack", self.get_buttons(page))
         action = self.tap(page, "ship")
@@ -428,8 +428,7 @@ class TestScanPacking(ScanCase):
 
     def test_carrier_afterwards(self):
         """A code that is there is not replaced by what is scanned; only the carrier is missing."""
-        picking = self.deliver_from_stock((self.book, 1, FIRST))
-        picking.carrier_id = picking.cloudprinter_item_ids.order_id.shipping_method = False
+        picking = self.deliver_from_stock((self.book, 1, FIRST), carrier_id=False)
         self.deliver(picking, tracking="1A2B")
         page = self.open(self.packer, ORDER)
         self.assertEqual(self.get_buttons(page), ["enter_carrier"])
