@@ -58,14 +58,14 @@ class CloudprinterOverview(models.Model):
     document_count = fields.Integer("Orders to Answer", compute="_compute_documents")
     answer_date = fields.Datetime("Answer By", compute="_compute_documents", help="Of the oldest incoming order.")
     tracking_count = fields.Integer("Waiting for Tracking", compute="_compute_tracking_count")
-    on_time = fields.Integer("On Time", compute="_compute_on_time", help="In the last 30 days, in percent.")
+    on_time = fields.Integer(compute="_compute_on_time", help="In the last 30 days, in percent.")
     has_shipped = fields.Boolean(compute="_compute_on_time")
 
     reason = fields.Char("Why Nothing Is Sent", compute="_compute_sending")
     severity = fields.Integer(compute="_compute_sending")
     queued_count = fields.Integer("Queued", compute="_compute_sending")
     refused_count = fields.Integer("Refused", compute="_compute_sending")
-    last_accepted = fields.Datetime("Last Accepted", compute="_compute_sending")
+    last_accepted = fields.Datetime(compute="_compute_sending")
     drain_done = fields.Integer("Sent", compute="_compute_sending", help="Since the oldest queued signal was queued.")
     drain_all = fields.Integer("To Send", compute="_compute_sending")
 

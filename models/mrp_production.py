@@ -57,7 +57,7 @@ class MrpProduction(models.Model):
     def _compute_cloudprinter_stop(self):
         decided = self.filtered("cloudprinter_go_on")
         decided.cloudprinter_stop = False
-        super(MrpProduction, self - decided)._compute_cloudprinter_stop()
+        return super(MrpProduction, self - decided)._compute_cloudprinter_stop()
 
     @api.depends("cloudprinter_item_ids.name", "cloudprinter_item_ids.order_id.name")
     def _compute_cloudprinter_refs(self):

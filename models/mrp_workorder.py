@@ -14,7 +14,7 @@ class MrpWorkorder(models.Model):
     def _compute_cloudprinter_stop(self):
         decided = self.filtered(lambda workorder: workorder.production_id.cloudprinter_go_on)
         decided.cloudprinter_stop = False
-        super(MrpWorkorder, self - decided)._compute_cloudprinter_stop()
+        return super(MrpWorkorder, self - decided)._compute_cloudprinter_stop()
 
     def button_start(self, raise_on_invalid_state=False):
         """Override of `mrp` to ask before a paused work order goes on, which writes no state."""

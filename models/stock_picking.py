@@ -108,7 +108,7 @@ class StockPicking(models.Model):
             )
         )
         (self - leaving).cloudprinter_stop = False
-        super(StockPicking, leaving)._compute_cloudprinter_stop()
+        return super(StockPicking, leaving)._compute_cloudprinter_stop()
 
     @api.depends("cloudprinter_item_ids.order_id.file_ids")
     def _compute_cloudprinter_has_label(self):

@@ -19,7 +19,7 @@ class TestSearch(CloudprinterCase):
 
     def get_actions(self):
         """Return the actions that open a list of documents or records with items from a menu."""
-        menus = self.env["ir.ui.menu"].sudo().with_context({"ir.ui.menu.full_list": True}).search([])
+        menus = self.env["ir.ui.menu"].sudo().with_context(**{"ir.ui.menu.full_list": True}).search([])
         actions = {menu.action for menu in menus if menu.action and menu.action._name == "ir.actions.act_window"}
         return sorted(
             (action for action in actions if action.res_model in self.documents and "list" in action.view_mode),
