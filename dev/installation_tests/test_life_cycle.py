@@ -133,13 +133,18 @@ class UpgradeCase(LifeCase):
         ]
 
     def get_other_records(self):
+        """Return what differs from a fresh installation: external id, field, and both values."""
         fresh, upgraded = (self.in_odoo("get_records", database=name) for name in (self.fresh, self.database))
         ours = {"cloudprinter.ir_cron_send", "ir_cron_send", "cloudprinter_item_rule_company"}
-        return [
-            (name, fresh.get(name), upgraded.get(name))
-            for name in sorted(fresh.keys() | upgraded.keys())
-            if name not in ours and fresh.get(name) != upgraded.get(name)
-        ]
+        differences = []
+        for name in sorted((fresh.keys() | upgraded.keys()) - ours):
+            new, old = fresh.get(name, {}), upgraded.get(name, {})
+            differences += [
+                (name, field, new.get(field), old.get(field))
+                for field in sorted(new.keys() | old.keys())
+                if new.get(field) != old.get(field)
+            ]
+        return differences
 
 
 class TestUpgradeOfFirst(UpgradeCase):
