@@ -139,8 +139,9 @@ def get_records(env):
     return found
 
 
-# values that differ at each installation
+# values that differ at each installation, and a note about each changed name of an action
 TIMES = (
+    "message_ids",
     "create_date",
     "write_date",
     "create_uid",
