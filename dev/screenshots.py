@@ -180,7 +180,7 @@ SCREENS = (
         FORM,
         ("sale.order", [("cloudprinter_order_id.item_ids.stage", "=", "in_production")]),
         click=".o_statusbar_buttons button[name=action_cloudprinter_report]",
-        then=".modal .o_list_view .o_data_row",
+        then=".modal .o_form_view",
         published=True,
     ),
     Screen("productions", "olga", "mrp.mrp_production_action", LIST),
@@ -241,7 +241,7 @@ SCREENS = (
         SIGNALS,
         FORM,
         ("cloudprinter.signal", [("state", "=", "error")]),
-        click="button[name=action_open_discard]",
+        click="button[name=action_discard]",
         then=".modal .o_form_view",
     ),
     Screen(
