@@ -236,15 +236,6 @@ SCREENS = (
         then=".modal .o_form_view",
     ),
     Screen(
-        "discard",
-        "mia",
-        SIGNALS,
-        FORM,
-        ("cloudprinter.signal", [("state", "=", "error")]),
-        click="button[name=action_discard]",
-        then=".modal .o_form_view",
-    ),
-    Screen(
         "file_overrule",
         "mia",
         "cloudprinter.cloudprinter_order_file_action",
