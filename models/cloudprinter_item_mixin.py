@@ -1,3 +1,5 @@
+import logging
+
 from odoo import api, fields, models
 from odoo.exceptions import RedirectWarning
 
@@ -159,7 +161,7 @@ class CloudprinterItemMixin(models.AbstractModel):
             return
         stopped = self.filtered(lambda document: document.cloudprinter_stop == "all")
         if stopped:
-            raise RedirectWarning(
+            question = RedirectWarning(
                 self.env._(
                     "STOP: Cloudprinter has canceled %(documents)s. Go on only if this was agreed with Cloudprinter.",
                     documents=", ".join(stopped.mapped("display_name")),
@@ -168,6 +170,9 @@ class CloudprinterItemMixin(models.AbstractModel):
                 self.env._("Go On Anyway"),
                 {"active_model": self._name, "active_id": stopped[0].id, "active_ids": stopped.ids},
             )
+            # otherwise Odoo would log an error for each question
+            question.loglevel = logging.INFO
+            raise question
 
     def _cloudprinter_go_on(self):
         """Record that stopped documents go on, by the decision of a user."""

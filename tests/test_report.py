@@ -151,7 +151,7 @@ class TestDelay(DialogCase):
         item.with_user(self.manager).report_cancel("CancelUserRequest", "Not needed any more")
         self.env.cr.flush()
         form = self.open(item.production_ids, "delay", self.operator)
-        self.assertIn("ItemCanceled is sent first", self.get_problem(form))
+        self.assertIn("Canceled is sent first", self.get_problem(form))
 
     def test_button_is_only_for_those_who_may(self):
         for user, expected in ((self.operator, 1), (self.packer, 1), (self.salesman, 0)):
@@ -164,7 +164,7 @@ class TestDelay(DialogCase):
         form = self.open(item, "delay", self.operator)
         self.produce(item.production_ids)
         self.deliver(item.move_ids.picking_id)
-        with self.assertRaisesRegex(UserError, "ItemShipped is sent first"):
+        with self.assertRaisesRegex(UserError, "Shipped is sent first"):
             self.choose(form, reason="Public holiday")
 
     def test_a_reason_is_needed(self):
