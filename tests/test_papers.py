@@ -46,7 +46,7 @@ class TestPapers(CloudprinterCase):
         """Return the printed paper as a PDF file."""
         reports = self.env["ir.actions.report"].with_user(user).with_context(force_report_rendering=True)
         # it must not be needed: drawing takes a library that few machines have
-        with patch.object(type(reports), "barcode", side_effect=RenderPMError):
+        with self.printing(), patch.object(type(reports), "barcode", side_effect=RenderPMError):
             return reports._render_qweb_pdf(report, record.ids)[0]
 
     def assert_codes(self, pdf, expected):
