@@ -56,8 +56,7 @@ class CloudprinterOverview(models.Model):
 
     @api.depends("last_accepted", "is_current")
     def _compute_checklist(self):
-        mapped = self._count("cloudprinter.product.mapping", [("product_id", "!=", False)])
-        known = self._count("cloudprinter.product.mapping", [])
+        products = self._count("cloudprinter.product.mapping", [], "product_id:count", "__count")
         has_pricelists = self.env["res.groups"]._is_feature_enabled("product.group_product_pricelist")
         for overview in self:
             company = overview.company_id.sudo()
@@ -74,8 +73,7 @@ class CloudprinterOverview(models.Model):
             overview.has_order_key = bool((company | config).filtered("cloudprinter_order_api_key"))
             overview.customer = customer.display_name
             overview.has_customer = bool(customer and (customer.property_product_pricelist or not has_pricelists))
-            [overview.products_done] = mapped.get(overview.id, [0])
-            [overview.products_all] = known.get(overview.id, [0])
+            overview.products_done, overview.products_all = products.get(overview.id, [0, 0])
             overview.has_products = overview.products_done == overview.products_all
             overview.is_released = bool(key) and not company._cloudprinter_holders()
             overview.steps_done = sum(overview[step] for step in STEPS)

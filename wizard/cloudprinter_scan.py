@@ -240,6 +240,10 @@ class CloudprinterScan(models.TransientModel):
         expected = self._get_expected(picking)
         return picking.move_ids.filtered(lambda move: move.sudo().cloudprinter_item_id - expected)
 
+    def _get_lines(self, picking):
+        """Return the lines that are packed: not those of canceled items."""
+        return picking.move_line_ids - self._get_taken_out(picking).move_line_ids
+
     def _get_here(self):
         return self.here_ids._origin.sudo() | self.item_id.sudo()
 
@@ -262,9 +266,8 @@ class CloudprinterScan(models.TransientModel):
             if not expected <= self._get_here():
                 return [picking.name], []
             steps.append("ship" if picking.picking_type_code == "outgoing" else "validate")
-            lines = picking.move_line_ids - self._get_taken_out(picking).move_line_ids
             if self.env.user.has_group("stock.group_tracking_lot") and not all(
-                line.result_package_id for line in lines
+                line.result_package_id for line in self._get_lines(picking)
             ):
                 steps.append("pack")
             if picking.picking_type_code == "outgoing" and not picking.carrier_tracking_ref:
@@ -508,8 +511,7 @@ class CloudprinterScan(models.TransientModel):
 
     def action_pack(self):
         self._check_step("pack")
-        picking = self._get_picking()
-        return (picking.move_line_ids - self._get_taken_out(picking).move_line_ids).action_put_in_pack()
+        return self._get_lines(self._get_picking()).action_put_in_pack()
 
     def action_ship(self):
         """Validate the transfer, without the items that are canceled."""
