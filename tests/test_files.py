@@ -153,9 +153,10 @@ class TestFetching(FilesCase):
 
     def test_schedule_of_what_may_pass(self):
         """It is retried after 1, 5, 15 and 60 minutes; then a manager is asked, and it is logged on the order."""
-        file = self.given_file(self.item, "/a?secret", None)
-        self.host.serve("/a?secret", b"", 503)
         now = fields.Datetime.now()
+        with freeze_time(now):
+            file = self.given_file(self.item, "/a?secret", None)
+        self.host.serve("/a?secret", b"", 503)
         with patch.object(type(file.order_id), "_on_files_settled", autospec=True) as settled:
             for number, minutes in enumerate((0, 1, 5, 15, 60), 1):
                 with freeze_time(now + timedelta(minutes=minutes, seconds=-1)):
