@@ -33,10 +33,6 @@ def ensure_template(server, kind="template", modules=MODULES, options=(), inputs
             what=f"installing {', '.join(modules)}",
             log=DEV / "log" / f"{kind}.log",
         )
-        # the assets take a quarter of a minute to build, and are the same in all copies
-        server.run_code(
-            name, "env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()", "preparing its web pages"
-        )
 
     identity = environment.odoo_identity(server.odoo)
     return server.postgres.keep(kind, (modules, identity, REQUIREMENTS.read_text(), *inputs), make)
@@ -57,3 +53,18 @@ def ensure_installed(server, template):
     files = [path for path in paths if path.is_file()]
     content = [value for path in files for value in (path.relative_to(ROOT), path.read_bytes())]
     return server.postgres.keep("test_installed", (template, *content), make)
+
+
+def ensure_pages(server, installed):
+    """Return the name of a copy of `installed` in which the assets of web pages are built.
+
+    Building them takes half a minute, and each job with browser tests would do so in its own copy.
+    """
+
+    def make(name):
+        server.postgres.create(name, installed)
+        server.run_code(
+            name, "env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()", "preparing its web pages"
+        )
+
+    return server.postgres.keep("test_pages", (installed,), make)

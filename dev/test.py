@@ -17,7 +17,7 @@ from .jobs import Job, run_jobs
 from .odoo_log import check_log
 from .process_tests.common import FORKS, FORKS_OPTIONS
 from .processes import free_port, running
-from .template import ensure_installed
+from .template import ensure_installed, ensure_pages
 
 # tests sometimes wait: for a browser, an endpoint, a lock
 AT_ONCE = os.cpu_count() + 1
@@ -40,6 +40,8 @@ def run_tests(server, template, tags=None, only="", coverage=False):
     if tags:
         jobs = [OdooJob(server, installed, "test", tags)]
     else:
+        if not only:
+            installed = ensure_pages(server, installed)
         jobs = get_odoo_jobs(server, installed, only)
         for folder in PROCESS_TESTS:
             jobs += get_process_jobs(server, template, installed, folder, only)

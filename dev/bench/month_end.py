@@ -1,4 +1,4 @@
-"""j. The month's end with 20,000 orders: the list, its filters, a statement, and the lists of the month."""
+"""k. The month's end with 20,000 orders: the list, its filters, a statement, and the lists of the month."""
 
 import statistics
 
@@ -54,7 +54,7 @@ SECONDS_OF_SCREEN, SECONDS_OF_STATEMENT = 1, 10
 
 
 def measure_month_end(bench):
-    """j. What accountants open, with 20,000 orders of three items, invoiced and shipped."""
+    """k. What accountants open, with 20,000 orders of three items, invoiced and shipped."""
     orders, lines = (1000, 100) if bench.quick else (ORDERS, LINES)
     database = bench.make_database("bench_month_end", bench.installed())
     with bench.in_odoo(database) as office:
