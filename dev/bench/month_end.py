@@ -64,7 +64,7 @@ def measure_month_end(bench):
         counts = [query(f"SELECT count(*) FROM {name}")[0][0] for name in ("cloudprinter_order", "cloudprinter_item")]
     if counts != [orders, 3 * orders]:
         raise Broken(f"there are {counts} orders and items")
-    say(f"  j. {orders:,} orders")
+    say(f"  k. {orders:,} orders")
     with bench.in_odoo(database) as office:
         slowest = 0
         for what, name, order in SCREENS:
