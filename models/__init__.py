@@ -2,6 +2,7 @@ from . import (
     account_move,
     account_move_line,
     cloudprinter_balance,
+    cloudprinter_balance_mixin,
     cloudprinter_evidence,
     cloudprinter_mapping_mixin,
     cloudprinter_carrier_mapping,

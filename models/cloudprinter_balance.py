@@ -265,6 +265,8 @@ class CloudprinterBalance(models.AbstractModel):
         :param datetime cut: what was shipped before it counts as shipped (UTC), None for all
         :returns: a query of one row per order or item, with `ORDER_COLUMNS` or `ITEM_COLUMNS`
         """
+        # PostgreSQL would take longer to compile the query than to run it
+        self.env.cr.execute("SET LOCAL jit = off")
         values = {
             "among": SQL("TRUE") if order_ids is None else SQL("o.id = ANY(%s)", list(order_ids)),
             "invoiced_by": SQL("TRUE") if day is None else SQL("entry.date <= %s", day),
@@ -285,11 +287,6 @@ class CloudprinterBalance(models.AbstractModel):
             result=SQL(ORDER_RESULT if of == "order" else ITEM_RESULT),
             to_flush=[self.env[model]._fields[name] for model, names in READ.items() for name in names],
         )
-
-    @api.model
-    def _prepare_database(self):
-        """Tell PostgreSQL not to compile the query, which takes longer than to run it."""
-        self.env.cr.execute("SET LOCAL jit = off")
 
 
 def _pick(text, values):

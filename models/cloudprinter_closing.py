@@ -192,6 +192,8 @@ class CloudprinterClosing(models.Model):
 
     def _create_rows(self, vals_list):
         list_of = {row.kind: row.id for row in self.list_ids}
+        # while they are cached, each new row would be looked for among those before it
+        self.invalidate_recordset(["line_ids"])
         self.env["cloudprinter.closing.line"].create(
             [
                 {**{name: value for name, value in vals.items() if name != "kind"}, "list_id": list_of[vals["kind"]]}
@@ -235,9 +237,7 @@ class CloudprinterClosing(models.Model):
 
     def _read_balances(self):
         """Return the balances at the end of the month of the orders that are in a list."""
-        balance = self.env["cloudprinter.balance"]
-        balance._prepare_database()
-        query = balance._get_query("order", day=self.date, cut=self._get_cut())
+        query = self.env["cloudprinter.balance"]._get_query("order", day=self.date, cut=self._get_cut())
         return self.env.execute_query_dict(
             SQL(
                 "SELECT * FROM (%s) found WHERE company_id = %s AND (amount_to_accrue <> 0 OR amount_to_defer <> 0"

@@ -1,5 +1,4 @@
 from odoo import fields, models
-from odoo.tools import SQL
 
 from .cloudprinter_balance import ITEM_COLUMNS
 from .cloudprinter_order_billing import ACCOUNTANTS, _amount
@@ -8,7 +7,11 @@ from .cloudprinter_order_billing import ACCOUNTANTS, _amount
 class CloudprinterItem(models.Model):
     """What accountants see of an item. Freight and down payments belong to its order."""
 
-    _inherit = "cloudprinter.item"
+    _name = "cloudprinter.item"
+    _inherit = ["cloudprinter.item", "cloudprinter.balance.mixin"]
+
+    _balance_of = "item"
+    _balance_columns = ITEM_COLUMNS
 
     billing_currency_id = fields.Many2one(related="order_id.billing_currency_id")
     amount_owed = _amount("amount_owed", "Owed", help="Without taxes and freight; nothing if canceled or reordered.")
@@ -20,25 +23,5 @@ class CloudprinterItem(models.Model):
         "cloudprinter.statement.line", "item_id", "Statement Lines", groups=ACCOUNTANTS
     )
 
-    def _compute_billing(self):
-        balance = self.env["cloudprinter.balance"]
-        balance._prepare_database()
-        columns = SQL(", ").join(SQL.identifier("found", name) for name in ITEM_COLUMNS)
-        query = balance._get_query("item", self._origin.order_id.ids)
-        rows = self.env.execute_query(SQL("SELECT found.item_id, %s FROM (%s) found", columns, query))
-        values = {item_id: row for item_id, *row in rows}
-        # the user may have access to only some of the fields
-        for item in self.sudo():
-            item.update(dict(zip(ITEM_COLUMNS, values.get(item._origin.id, [0] * len(ITEM_COLUMNS)))))
-
-    def _field_to_sql(self, alias, field_expr, query=None):
-        """Override of `base` to search, group, sort and sum by amounts, which are not stored."""
-        if field_expr not in ITEM_COLUMNS:
-            return super()._field_to_sql(alias, field_expr, query)
-        self._check_field_access(self._fields[field_expr], "read")
-        balance = self.env["cloudprinter.balance"]
-        balance._prepare_database()
-        join = query.make_alias(alias, "balance")
-        own_id = SQL("%s = %s", SQL.identifier(join, "item_id"), SQL.identifier(alias, "id"))
-        query.add_join("LEFT JOIN", join, SQL("(%s)", balance._get_query("item")), own_id)
-        return SQL.identifier(join, field_expr)
+    def _get_balance_orders(self):
+        return self.order_id

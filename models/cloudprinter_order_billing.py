@@ -46,7 +46,11 @@ class CloudprinterOrder(models.Model):
     None of it is stored: otherwise shipping an item, or invoicing, would write to the order and wait for others there.
     """
 
-    _inherit = "cloudprinter.order"
+    _name = "cloudprinter.order"
+    _inherit = ["cloudprinter.order", "cloudprinter.balance.mixin"]
+
+    _balance_of = "order"
+    _balance_columns = ORDER_COLUMNS
 
     shipped_date = fields.Datetime(
         "Shipped On",
@@ -130,20 +134,8 @@ class CloudprinterOrder(models.Model):
         for order in self:
             order.is_unreported = order._origin in found
 
-    def _compute_billing(self):
-        # the user may have access to only some of the fields
-        balance = self.env["cloudprinter.balance"]
-        balance._prepare_database()
-        self.sudo()._read_columns(ORDER_COLUMNS, balance._get_query("order", self._origin.ids))
-
-    def _read_columns(self, names, query):
-        """Set fields to the columns of a query with one row per order."""
-        columns = SQL(", ").join(SQL.identifier("found", name) for name in names)
-        statement = SQL("SELECT found.order_id, %s FROM (%s) found", columns, query)
-        rows = self.env.execute_query(statement) if self._origin else []
-        values = {order_id: row for order_id, *row in rows}
-        for order in self:
-            order.update(dict(zip(names, values.get(order._origin.id, [False] * len(names)))))
+    def _get_balance_orders(self):
+        return self
 
     @api.depends("statement_line_ids.is_settled")
     def _compute_is_settled(self):
@@ -228,23 +220,12 @@ class CloudprinterOrder(models.Model):
 
     def _field_to_sql(self, alias, field_expr, query=None):
         """Override of `base` to search, group, sort and sum by fields that are not stored."""
-        name, part_of_value = fields.parse_field_expr(field_expr)
-        if name not in (*SHIPPING, *ORDER_COLUMNS, "is_unreported"):
-            return super()._field_to_sql(alias, field_expr, query)
-        field = self._fields[name]
-        self._check_field_access(field, "read")
+        name = fields.parse_field_expr(field_expr)[0]
         if name == "is_unreported":
             return SQL("(%s IN (%s))", SQL.identifier(alias, "id"), self._get_unreported_query())
         if name in SHIPPING:
-            join, rows = query.make_alias(alias, "shipping"), self._get_shipping_query()
-        else:
-            balance = self.env["cloudprinter.balance"]
-            balance._prepare_database()
-            join, rows = query.make_alias(alias, "balance"), balance._get_query("order")
-        own_id = SQL("%s = %s", SQL.identifier(join, "order_id"), SQL.identifier(alias, "id"))
-        query.add_join("LEFT JOIN", join, SQL("(%s)", rows), own_id)
-        sql = SQL.identifier(join, name)
-        return field.property_to_sql(sql, part_of_value, self, alias, query) if part_of_value else sql
+            return self._join_column(alias, field_expr, query, "shipping", self._get_shipping_query())
+        return super()._field_to_sql(alias, field_expr, query)
 
     # === actions === #
 

@@ -292,7 +292,6 @@ class CloudprinterStatement(models.Model):
         """Return the balances of orders and of their items, with what was shipped by the end of the period."""
         closing = self.env["cloudprinter.closing"].new({"company_id": self.company_id.id, "date": self.date_to})
         balance = self.env["cloudprinter.balance"]
-        balance._prepare_database()
         by_order, by_item = (
             {
                 row[f"{of}_id"]: row

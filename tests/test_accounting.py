@@ -1,6 +1,7 @@
 """Screens of accountants: the ledger, its printout, the orders to reconcile and the invoices."""
 
 from datetime import timedelta
+from unittest.mock import patch
 
 from freezegun import freeze_time
 from lxml import etree, html
@@ -465,6 +466,18 @@ class TestReconciliation(AccountingCase):
                 orders.read(["shipped_date", "is_unreported", "amount_owed", "amount_difference", "payment_state"])
                 counts.append(self.env.cr.sql_log_count - before)
         self.assertEqual(counts[0], counts[1])
+
+    def test_list_runs_the_query_once(self):
+        """The rows of a page and the number of all rows come from one run of the balances."""
+        for name in ("1", "2"):
+            self.price(self.sell_one(order=name, item=name), 45)
+        balance = self.env.registry["cloudprinter.balance"]
+        differs = [("amount_difference", "!=", 0)]
+        for model in ("cloudprinter.order", "cloudprinter.item"):
+            domain = differs if model == "cloudprinter.order" else [("amount_owed", "!=", 0)]
+            with patch.object(balance, "_get_query", autospec=True, side_effect=balance._get_query) as get_query:
+                page = self.env[model].with_user(self.auditor).web_search_read(domain, {"name": {}}, limit=1)
+            self.assertEqual((len(page["records"]), page["length"], get_query.call_count), (1, 2, 1), model)
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
