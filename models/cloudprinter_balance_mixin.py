@@ -25,7 +25,9 @@ class CloudprinterBalanceMixin(models.AbstractModel):
         """Set fields to the columns of a query with one row per record."""
         own_id = SQL.identifier("found", f"{self._balance_of}_id")
         columns = SQL(", ").join(SQL.identifier("found", name) for name in names)
-        rows = self.env.execute_query(SQL("SELECT %s, %s FROM (%s) found", own_id, columns, query)) if self._origin else []
+        rows = (
+            self.env.execute_query(SQL("SELECT %s, %s FROM (%s) found", own_id, columns, query)) if self._origin else []
+        )
         values = {record_id: row for record_id, *row in rows}
         for record in self:
             record.update(dict(zip(names, values.get(record._origin.id, [False] * len(names)))))
