@@ -2,7 +2,7 @@ from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import remove_accents
 
-from ..order_document.changes import find_changes
+from ..order_document.changes import describe_changes
 from ..order_document.urls import get_path
 from ..rule.gate import OrderFacts
 from ..tools.discreet import discreet
@@ -16,7 +16,6 @@ from .cloudprinter_order import DOCUMENT_TOKEN
 SHOWN_AT_MOST = 20  # differences
 # that are used beside those of ISO 3166
 OTHER_CODES = {"UK": "GB", "EL": "GR"}
-READER = ("addresses", "other")
 
 
 def _simplify(text):
@@ -719,12 +718,8 @@ class CloudprinterIntake(models.AbstractModel):
         """Return the differences between two documents of the same order, as a list of texts."""
         if not earlier.content:
             return [_("Cloudprinter sent this order again, long after it was completed.")]
-        changes = find_changes(earlier._parse(), document._parse())
-        lines = [_("Cloudprinter sent this order again with different content:")]
-        for path, old, new in changes[:SHOWN_AT_MOST]:
-            # the note on the sales order stays when the recipient's data is deleted
-            hidden = path.startswith(READER) or path.endswith(".url")
-            lines.append(path if hidden else f"{path}: {old or '–'} → {new or '–'}")
+        changes = describe_changes(earlier._parse(), document._parse())
+        lines = [_("Cloudprinter sent this order again with different content:"), *changes[:SHOWN_AT_MOST]]
         if len(changes) > SHOWN_AT_MOST:
             lines.append(_("and %(count)s more", count=len(changes) - SHOWN_AT_MOST))
         return lines

@@ -257,8 +257,8 @@ class CloudprinterOrderDocument(models.Model):
             return self.digest == document.digest
         # stored by an older version, with another digest
         return all(
-            path.endswith(".url") and get_path(old) == get_path(new)
-            for path, old, new in find_changes(self._parse(), document.order)
+            change.names[-1] == "url" and get_path(change.old or "") == get_path(change.new or "")
+            for change in find_changes(self._parse(), document.order)
         )
 
     def _renew_links(self, document):

@@ -44,7 +44,7 @@ class TestIncomingScreens(IntakeCase):
         self.assertRegex(two.problem_summary, r"^Choose the product for .* \(and 1 more\)$")
         self.import_orders(id="3")
         changed = self.import_orders(id="3", items__1__count="12")
-        self.assertRegex(changed.problem_summary, "with different content: items.*: 5 → 12$")
+        self.assertRegex(changed.problem_summary, "with different content: Quantity of item .*: 5 → 12$")
         self.assertFalse(self.import_orders(id="4").problem_summary)
 
     def test_until_when_an_answer_is_expected(self):

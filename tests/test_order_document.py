@@ -5,7 +5,7 @@ import copy
 import json
 import pickle
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from decimal import Decimal
 from xml.sax.saxutils import escape, quoteattr
@@ -33,6 +33,7 @@ from odoo.addons.cloudprinter.order_document import (
     read,
     tree,
 )
+from odoo.addons.cloudprinter.order_document.changes import WORDS, describe_changes
 
 from .order_documents.broken import BROKEN, FOLDER, JSON, KEY, ODD, XML, changed, to_json, xml
 
@@ -745,3 +746,95 @@ class TestAnyOrderDocument(OrderDocumentCase):
         shuffled = read(to_json(shuffle(example)))
         self.assertEqual(shuffled.digest, read(to_json(example)).digest)
         self.assertEqual(shuffled.order, read(to_json(example)).order)
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestChanges(BaseCase):
+    """What a user reads about an order that Cloudprinter sent again with other content."""
+
+    def assert_described(self, order, *sentences):
+        self.assertEqual(describe_changes(V22, order), [*sentences])
+
+    def with_item(self, **values):
+        return replace(V22, items=(replace(BOOK, **values), *V22.items[1:]))
+
+    def test_of_the_order(self):
+        self.assert_described(replace(V22, is_test=True), "Test order: No → Yes")
+        self.assert_described(
+            replace(V22, shipping_date=datetime(2016, 7, 20, 8)),
+            "Ship by: 2016-07-15 08:25:08 UTC → 2016-07-20 08:00:00 UTC",
+        )
+        self.assert_described(
+            replace(V22, shipping=replace(V22.shipping, method="dhl_parcel")),
+            "Shipping method: fedex_national_2_day → dhl_parcel",
+        )
+
+    def test_of_an_item(self):
+        self.assert_described(self.with_item(count=12), "Quantity of item 123456780001: 1 → 12")
+        self.assert_described(self.with_item(title=""), "Title of item 123456780001: Summer at the lake → –")
+        self.assert_described(
+            self.with_item(reorder=Reorder("damaged", order_id="1")),
+            "Cause of the reorder of item 123456780001: – → damaged",
+            "Order that is repeated of item 123456780001: – → 1",
+        )
+
+    def test_of_files_and_options(self):
+        cover, book = BOOK.files
+        self.assert_described(
+            self.with_item(files=(replace(cover, size=1), book)),
+            "Size in bytes of file cover of item 123456780001: 20785 → 1",
+        )
+        self.assert_described(
+            self.with_item(files=(replace(cover, url="https://files.example.com/other.pdf"), book)),
+            "Address of file cover of item 123456780001 is different.",
+        )
+        self.assert_described(
+            self.with_item(options=(replace(BOOK.options[0], count="48"), BOOK.options[1])),
+            "Quantity of option pageblock_130mcs of item 123456780001: 44 → 48",
+        )
+
+    def test_what_is_new_and_what_is_gone(self):
+        """One sentence, not one for each value of it."""
+        self.assert_described(replace(V22, items=V22.items[1:]), "Item 123456780001 is no longer there.")
+        self.assert_described(replace(V22, items=(*V22.items, replace(POSTER, id="9"))), "Item 9 is new.")
+        self.assert_described(replace(V22, files=()), "File shipping_label is no longer there.")
+        self.assert_described(
+            self.with_item(files=BOOK.files[:1]), "File book of item 123456780001 is no longer there."
+        )
+        self.assert_described(
+            self.with_item(options=(*BOOK.options, Option("foil"))), "Option foil of item 123456780001 is new."
+        )
+
+    def test_recipients_are_not_named(self):
+        [address] = V22.addresses
+        moved = replace(V22, addresses=(replace(address, name="Ann Example", city="Elsewhere"),))
+        self.assert_described(moved, "An address is different.")
+        for gift in ("To Ann", {"to": "Ann"}, ["Ann"], [{"id": 7, "to": "Ann"}]):
+            with_gift = replace(V22, other={**V22.other, "gift": gift})
+            [sentence] = describe_changes(V22, with_gift)
+            self.assertRegex(sentence, r"^Other content gift(\.to)? is different\.$")
+            self.assertTrue(describe_changes(with_gift, replace(V22, other={**V22.other, "gift": "To Bob"})))
+
+    def test_who_wrote_the_document_does_not_matter(self):
+        """Nor when: this is different each time."""
+        self.assert_described(replace(V22, other={"creator": {"date": "2016-07-15 09:00:00"}}))
+
+    def test_what_is_not_known(self):
+        self.assert_described(
+            self.with_item(other={"spine": {"color": "red"}}),
+            "Other content spine.color of item 123456780001: – → red",
+        )
+
+    def test_every_value_has_words(self):
+        for prefix, cls, others in (
+            ("", Order, {"id", "items", "client", "addresses", "shipping", "costs", "files"}),
+            ("client.", Client, set()),
+            ("shipping.", Shipping, set()),
+            ("costs.", Costs, set()),
+            ("items.", Item, {"id", "files", "options", "reorder"}),
+            ("items.reorder.", Reorder, set()),
+            ("files.", File, {"type"}),
+            ("options.", Option, {"reference"}),
+        ):
+            for name in {field.name for field in fields(cls)} - others - {"other"}:
+                self.assertIn(prefix + name, WORDS)
