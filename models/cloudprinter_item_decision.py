@@ -37,7 +37,7 @@ class CloudprinterItem(models.Model):
     def _describe(self):
         """Return how many of which product the item is, for example "10 × Poster"."""
         self.ensure_one()
-        quantity = self._get_ordered_and_left()[0]
+        quantity = self._get_ordered()
         return " × ".join(filter(None, (quantity and f"{quantity:.10g}", self._get_product().display_name)))
 
     @api.depends("product_id", "quantity")
@@ -126,7 +126,7 @@ class CloudprinterItem(models.Model):
         product = last.product_id or self.product_id
         if not product:
             raise UserError(self.env._("Enter the product of item %(item)s first.", item=self.name))
-        quantity = self._get_ordered_and_left()[0] or last.product_uom_qty or 1
+        quantity = self._get_ordered() or last.product_uom_qty or 1
         if last and self.sale_line_id and last.product_id != self.sudo().sale_line_id.product_id:
             # a component of a kit: the line does not have its quantity
             quantity = last.product_uom_qty

@@ -273,20 +273,28 @@ class CloudprinterItem(models.Model):
 
     def _is_short(self):
         """Return whether less was shipped than ordered, beyond the company's tolerance."""
-        ordered, left = self._get_ordered_and_left()
+        ordered, left = self._get_ordered(), self._get_left()
         tolerance = self.company_id._cloudprinter_config().cloudprinter_short_tolerance
         return bool(ordered) and left < ordered * (1 - tolerance / 100)
 
-    def _get_ordered_and_left(self):
-        """Return the ordered and shipped quantities in one unit. Returned goods count as shipped."""
-        moves = self.move_ids._cloudprinter_bound_for_customer()._cloudprinter_sent_first()
+    def _get_ordered(self):
+        """Return the ordered quantity in the product's unit, which is what people make, count and pack."""
+        line = self.sale_line_ids[:1]
+        if line:
+            return line._cloudprinter_quantity()
+        return self.quantity or sum(self._get_first_moves().mapped("product_qty"))
+
+    def _get_left(self):
+        """Return the shipped quantity in the product's unit. Returned goods count as shipped."""
+        moves = self._get_first_moves()
         line = self.sale_line_ids[:1]
         if line and moves.product_id != line.product_id:
-            return line.product_uom_qty, moves._cloudprinter_kits_left(line)
-        left = sum(move._cloudprinter_quantity() for move in moves if move.state == "done")
-        if line:
-            return line.product_uom_id._compute_quantity(line.product_uom_qty, line.product_id.uom_id), left
-        return self.quantity or sum(moves.mapped("product_qty")), left
+            return moves._cloudprinter_kits_left(line)
+        return sum(move._cloudprinter_quantity() for move in moves if move.state == "done")
+
+    def _get_first_moves(self):
+        """Return the moves to the customer, without those that replace what was sent before."""
+        return self.move_ids._cloudprinter_bound_for_customer()._cloudprinter_sent_first()
 
     # === daily check === #
 

@@ -46,8 +46,7 @@ class CloudprinterItem(models.Model):
     @api.depends("derived", "quantity")
     def _compute_ordered_quantity(self):
         for item in self:
-            line = item.sale_line_ids[:1]
-            item.ordered_quantity = line.product_uom_qty if line else item.quantity
+            item.ordered_quantity = item._get_ordered()
 
     @api.depends("attention", "promised_date")
     def _compute_urgency(self):

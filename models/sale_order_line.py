@@ -56,6 +56,11 @@ class SaleOrderLine(models.Model):
             )
             line.cloudprinter_item_id = item
 
+    def _cloudprinter_quantity(self):
+        """Return the ordered quantity in the product's unit."""
+        self.ensure_one()
+        return self.product_uom_id._compute_quantity(self.product_uom_qty, self.product_id.uom_id)
+
     @api.constrains("cloudprinter_item_id")
     def _check_cloudprinter_item_id(self):
         for line in self:

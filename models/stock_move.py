@@ -141,7 +141,7 @@ class StockMove(models.Model):
         return self.product_uom._compute_quantity(self.quantity, self.product_id.uom_id)
 
     def _cloudprinter_kits_left(self, line):
-        """Return how many of the kits of a sales order line have left, in the line's unit, by its components.
+        """Return how many of the kits of a sales order line have left, in the product's unit, by its components.
 
         Odoo counts by the bill of materials of today. The share of the demand that has left does not, but it does not
         follow a line that is lowered afterwards, or a transfer that was canceled and made again.
@@ -151,7 +151,7 @@ class StockMove(models.Model):
             left = sum(move._cloudprinter_quantity() for move in moves if move.state == "done")
             demand = sum(moves.mapped("product_qty"))
             shares.append(left / demand if demand else 1.0)
-        by_share = min(shares, default=0.0) * line.product_uom_qty
+        by_share = min(shares, default=0.0) * line._cloudprinter_quantity()
         product = line.product_id
         bom = self.env["mrp.bom"].sudo()._bom_find(product, company_id=line.company_id.id, bom_type="phantom")[product]
         if not bom:
@@ -159,4 +159,4 @@ class StockMove(models.Model):
         ordered = line.product_uom_id._compute_quantity(line.product_uom_qty, bom.product_uom_id, round=False)
         counted = {"incoming_moves": lambda move: move.state == "done", "outgoing_moves": lambda move: False}
         kits = self._compute_kit_quantities(product, ordered, bom, counted)
-        return max(by_share, bom.product_uom_id._compute_quantity(kits, line.product_uom_id))
+        return max(by_share, bom.product_uom_id._compute_quantity(kits, product.uom_id))

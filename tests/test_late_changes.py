@@ -302,6 +302,17 @@ class TestEnough(TransferCase):
         self.order_quantity(item, 2)
         self.assert_signal(self.get_shipped(item), "outgoing")
 
+    def test_kits_by_the_dozen(self):
+        kit = self.create_kit("Book in Parts", self.create_part("Cover")).product_tmpl_id.product_variant_id
+        for left, backorder, expected in ((None, True, "outgoing"), (2, False, "waiting")):
+            with self.subTest(left=left):
+                item = self.sell_one(kit, quantity=1, order=f"{left}", confirm=False)
+                item.sale_line_id.product_uom_id = self.env.ref("uom.product_uom_dozen")
+                item.sale_line_id.order_id.action_confirm()
+                self.assertEqual(item.ordered_quantity, 12)
+                self.deliver(self.get_open(item), left, backorder=backorder)
+                self.assert_signal(self.get_shipped(item), expected, expected == "waiting" and "short")
+
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestOneTransaction(TransferCase):
