@@ -149,15 +149,17 @@ class StockPicking(models.Model):
 
     @api.depends("carrier_tracking_ref")
     def _compute_cloudprinter_same_tracking(self):
-        codes = {get_first_code(picking.carrier_tracking_ref) for picking in self} - {""}
-        others = self.browse()
-        if codes:
-            domain = [("carrier_tracking_ref", "in", list(codes)), ("picking_type_code", "=", "outgoing")]
-            others = self.search_fetch(domain, ["name", "carrier_tracking_ref"])
+        deliveries = self._cloudprinter_find_by_tracking(self.mapped("carrier_tracking_ref"))
         for picking in self:
-            code = get_first_code(picking.carrier_tracking_ref)
-            same = (others - picking._origin).filtered(lambda other: other.carrier_tracking_ref == code)  # noqa: B023
+            same = deliveries.get(get_first_code(picking.carrier_tracking_ref), self.browse()) - picking._origin
             picking.cloudprinter_same_tracking = ", ".join(same.mapped("name")) or False
+
+    @api.model
+    def _cloudprinter_find_by_tracking(self, texts):
+        """Return which deliveries have the first of these tracking codes: code → deliveries."""
+        codes = list({get_first_code(text) for text in texts} - {""})
+        domain = [("carrier_tracking_ref", "in", codes), ("picking_type_code", "=", "outgoing")]
+        return self.search_fetch(domain, ["name", "carrier_tracking_ref"]).grouped("carrier_tracking_ref")
 
     def _search_cloudprinter_waits_for_tracking(self, operator, value):
         if operator != "in":

@@ -416,7 +416,16 @@ class TestScanPacking(ScanCase):
         with self.assertRaisesRegex(UserError, "first"):
             page.save().action_enter_tracking()
         self.scan(page, "TAKEN")
-        self.assertEqual(page.tracking_problem, f"{first.name} already has this tracking code.")
+        self.assertEqual(page.tracking_problem, f"This code is also on {first.name}.")
+        self.scan(page, "TAKEN,SECOND")
+        self.assertEqual(page.tracking_problem, f"This code is also on {first.name}.", "the first code counts")
+        inside = {
+            "picking_type_id": first.picking_type_id.warehouse_id.int_type_id.id,
+            "carrier_tracking_ref": "INSIDE",
+        }
+        self.env["stock.picking"].create(inside)
+        self.scan(page, "INSIDE")
+        self.assertFalse(page.tracking_problem, "the internal transfer before a delivery may have its code")
         self.scan(page, "00340434")
         self.assertFalse(page.tracking_problem)
         self.assertIn("tracking code of " + picking.name, page.notice)

@@ -6,6 +6,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
+from ..tools.tracking import get_first_code
+
 MAKER, PACKER = "mrp.group_mrp_user", "stock.group_stock_user"
 OVER = ("done", "cancel")
 # the order in which an order's transfers are worked on
@@ -145,10 +147,11 @@ class CloudprinterScan(models.TransientModel):
     def _compute_tracking_problem(self):
         for scan in self:
             picking = scan.tracking and scan._get_picking()
-            other = picking and picking.search(
-                [("carrier_tracking_ref", "=", scan.tracking), ("id", "!=", picking.id)], limit=1
+            deliveries = picking and picking._cloudprinter_find_by_tracking([scan.tracking])
+            others = deliveries and deliveries.get(get_first_code(scan.tracking), picking.browse()) - picking
+            scan.tracking_problem = bool(others) and self.env._(
+                "This code is also on %s.", ", ".join(others.mapped("name"))
             )
-            scan.tracking_problem = bool(other) and self.env._("%s already has this tracking code.", other.name)
 
     # === what comes next === #
 
