@@ -90,6 +90,30 @@ class TestPapers(CloudprinterCase):
         expected = {(QR, ORDER), (BARS, ORDER), (QR, ITEM), (QR, "123456780002"), (BARS, sale.picking_ids.name)}
         self.assert_codes(self.print(self.packer, PICKING_LIST, sale.picking_ids), expected)
 
+    def test_ship_by_has_the_hour_of_the_place(self):
+        """Whoever prints it, and wherever: the paper stays where the work is done."""
+        item = self.sell_one(self.poster)
+        item.order_id.shipping_date = "2026-12-24 10:00:00"
+        warehouse = self.env["stock.warehouse"].search([("company_id", "=", self.env.company.id)], limit=1)
+        users = self.operator | self.packer
+        users.tz = "America/New_York"
+        for company, place, expected in (
+            ("Asia/Tokyo", False, "12/24/2026 07:00 PM"),
+            ("Asia/Tokyo", "Europe/Berlin", "12/24/2026 11:00 AM"),
+            (False, False, "12/24/2026 05:00 AM"),
+        ):
+            self.env.company.partner_id.tz = company
+            warehouse.partner_id = self.env["res.partner"].create({"name": "Print Hall", "tz": place})
+            for user, report, record in (
+                (self.operator, TICKET, item.production_ids),
+                (self.operator, WORK_ORDER, item.production_ids.workorder_ids[0]),
+                (self.packer, PICKING_LIST, item.move_ids.picking_id),
+            ):
+                with self.subTest(report=report, company=company, place=place):
+                    reports = self.env["ir.actions.report"].with_user(user)
+                    html = reports._render_qweb_html(report, record.ids)[0].decode()
+                    self.assertIn(expected, html)
+
     def test_no_code_for_the_recipient(self):
         item = self.sell_one()
         self.produce(item.production_ids)
