@@ -1,12 +1,14 @@
 import { expect, test } from "@odoo/hoot";
 import { press } from "@odoo/hoot-dom";
-import { animationFrame } from "@odoo/hoot-mock";
+import { advanceTime, animationFrame } from "@odoo/hoot-mock";
 import {
+    MockServer,
     contains,
     defineModels,
     fields,
     getService,
     models,
+    mountView,
     mountWithCleanup,
     onRpc,
 } from "@web/../tests/web_test_helpers";
@@ -26,6 +28,10 @@ class Delivery extends models.Model {
                     <button special="cancel" string="Discard" class="btn-secondary"/>
                 </footer>
             </form>`,
+        kanban: /* xml */ `
+            <kanban js_class="cloudprinter_overview_kanban">
+                <templates><t t-name="card"><field name="code"/></t></templates>
+            </kanban>`,
     };
 }
 
@@ -54,4 +60,18 @@ test("Enter saves what was scanned and presses the main button of the dialog", a
     await animationFrame();
     expect.verifySteps(["save 1A2B", "say"]);
     expect(".modal").toHaveCount(0);
+});
+
+test("The overview shows what happens while it is open", async () => {
+    onRpc("web_search_read", () => expect.step("read"));
+    await mountView({ type: "kanban", resModel: "delivery" });
+    expect.verifySteps(["read"]);
+    MockServer.env["delivery"].write([1], { code: "1A2B" });
+    await advanceTime(60000);
+    await animationFrame();
+    expect.verifySteps(["read"]);
+    expect(".o_kanban_record:contains(1A2B)").toHaveCount(1);
+    document.dispatchEvent(new Event("visibilitychange"));
+    await animationFrame();
+    expect.verifySteps(["read"]);
 });
