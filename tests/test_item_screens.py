@@ -94,6 +94,14 @@ class TestItemScreens(CloudprinterCase):
             self.sell_one(order="2", item="3").production_ids.cloudprinter_quantities, "one is shown by its id"
         )
 
+    def test_a_dozen_is_twelve_wherever_it_is_counted(self):
+        """Lists, cards, papers and *Scan* count pieces, whatever the unit of the sales order line is."""
+        item = self.sell_one(self.poster, quantity=1)
+        item.sale_line_id.product_uom_id = self.env.ref("uom.product_uom_dozen")
+        self.assertEqual(item.ordered_quantity, 12)
+        [code] = item._get_codes()
+        self.assertEqual((item.headline, code["text"]), ("12 × Poster", "12 × Poster"))
+
     def test_typed_order_can_be_late(self):
         sale = self.sell((self.book, 5, "123456780001"), confirm=False).with_user(self.salesman)
         with Form(sale) as form:
@@ -149,7 +157,7 @@ class TestScreensWide(ScreenCase):
 
     def test_manager_uses_the_item(self):
         self.start_tour(f"{ITEMS}/{self.item.id}", "cloudprinter_item_form", login=self.manager.login)
-        self.assertEqual(len(self.item.production_ids), 2, "reprinted by the menu")
+        self.assertEqual(len(self.item.production_ids), 2, "reprinted")
 
     def test_manager_sees_the_columns(self):
         self.start_tour(ITEMS, "cloudprinter_item_cards", login=self.manager.login)

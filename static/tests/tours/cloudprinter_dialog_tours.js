@@ -1,16 +1,10 @@
 import { registry } from "@web/core/registry";
 
 const tours = registry.category("web_tour.tours");
-const act = (name) => [
-    {
-        trigger: ".o_cp_action_menus button:has(.fa-cog)",
-        run: "click",
-    },
-    {
-        trigger: `.o-dropdown-item:contains(${name})`,
-        run: "click",
-    },
-];
+const press = (name) => ({
+    trigger: `body button[name=action_report]:contains(${name})`,
+    run: "click",
+});
 // On phones, the choices are in a sheet outside the dialog, where steps may only start with "body".
 const choose = (label) => ({
     trigger: `body .o_select_menu_item:contains(${label})`,
@@ -63,7 +57,7 @@ tours.add("cloudprinter_report_manually", {
         {
             trigger: ".o_form_view .o_statusbar_status",
         },
-        ...act("Report Manually"),
+        press("Report Manually"),
         {
             trigger: ".modal .modal-title:contains(Report Manually)",
         },
@@ -92,7 +86,12 @@ tours.add("cloudprinter_cancel_item", {
         {
             trigger: ".o_form_view .o_statusbar_status",
         },
-        ...act("Cancel Item"),
+        {
+            trigger: ".o_statusbar_buttons button[title=More]",
+            isActive: ["mobile"],
+            run: "click",
+        },
+        press("Cancel Item"),
         {
             trigger: ".modal .modal-title:contains(Cancel Item)",
         },

@@ -38,7 +38,8 @@ registry.category("web_tour.tours").add("cloudprinter_overview", {
         ...look("refused", 1, ".o_list_view .o_data_row:contains(o3-1)"),
         ...look("queued", "Signals Queued", ".o_list_view .o_data_row:contains(o1-1)"),
         ...look("today", 0, ".o_view_nocontent:contains(Nothing to do here)"),
-        ...look("open", 3, ".o_list_view .o_data_row:contains(o2-1)"),
+        ...look("lists", 3, ".o_list_view .o_data_row:contains(o2-1)"),
+        ...look("lists", "Orders", ".o_list_view .o_data_row:contains(o2)"),
         {
             content: "The clock of the order to answer runs",
             trigger: "[name=documents] [name=answer_date]:contains(:)",

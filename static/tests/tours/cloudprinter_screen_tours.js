@@ -2,7 +2,7 @@ import { registry } from "@web/core/registry";
 
 const isVisible = (element) => element.offsetParent !== null;
 
-// The status bar is whole, the documents are one click away, rare actions are in the menu.
+// The status bar is whole, the documents and all that can be done are one click away.
 registry.category("web_tour.tours").add("cloudprinter_item_form", {
     steps: () => [
         {
@@ -28,11 +28,13 @@ registry.category("web_tour.tours").add("cloudprinter_item_form", {
             trigger: ".o_form_view:not(:contains(ItemRegistered))",
         },
         {
-            trigger: ".o_cp_action_menus button:has(.fa-cog)",
-            run: "click",
+            trigger: ".o_statusbar_buttons button[name=action_report]:contains(Cancel Item)",
         },
         {
-            trigger: ".o-dropdown-item:contains(Reprint)",
+            trigger: "button[name=action_upload_file]",
+        },
+        {
+            trigger: "button[name=action_reprint]",
             run: "click",
         },
         {
