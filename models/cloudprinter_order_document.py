@@ -9,7 +9,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, RedirectWarning, UserError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import SQL, clean_context
+from odoo.tools import SQL, clean_context, formatLang
 
 from .. import order_document
 from ..order_document.changes import find_changes
@@ -161,8 +161,8 @@ class CloudprinterOrderDocument(models.Model):
             )
             document.amounts = costs.items is not None and self.env._(
                 "%(items)s for items, %(shipping)s for shipping (%(currency)s)",
-                items=f"{costs.items:.2f}",
-                shipping=f"{costs.shipping or 0:.2f}",
+                items=formatLang(self.env, float(costs.items)),
+                shipping=formatLang(self.env, float(costs.shipping or 0)),
                 currency=costs.currency,
             )
             files = [*content.files, *(file for item in content.items for file in item.files)]

@@ -47,7 +47,7 @@ class CloudprinterOrderFile(models.Model):
             ("wrong", "Wrong"),
             ("overruled", "Overruled"),
         ],
-        "Check",
+        "File Check",
         readonly=True,
         help="Sound: the structure of the file is sound, and nothing differs from what was ordered, as far as that is"
         " known. It is not rendered.",

@@ -56,7 +56,7 @@ registry.category("web_tour.tours").add("cloudprinter_map_product", {
 registry.category("web_tour.tours").add("cloudprinter_import_orders", {
     steps: () => [
         {
-            trigger: "button:contains(Import Orders)",
+            trigger: ".o_control_panel button:contains(Import)",
             run: "click",
         },
         {

@@ -43,7 +43,7 @@ registry.category("web_tour.tours").add("cloudprinter_packer", {
 registry.category("web_tour.tours").add("cloudprinter_import_tracking", {
     steps: () => [
         {
-            trigger: "button:contains(Import Tracking Codes)",
+            trigger: ".o_control_panel button:contains(Import)",
             run: "click",
         },
         {
