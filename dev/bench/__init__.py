@@ -18,7 +18,7 @@ PARTS = {
     "i": "users who finish orders of the same items",
     "j": "checking a large ledger",
     "k": "the month's end",
-    "l": "the overview of a full shop",
+    "l": "overview, scans and searches of a full shop",
 }
 
 

@@ -1,4 +1,4 @@
-"""l. What users of a full shop wait for: the overview."""
+"""l. What users of a full shop wait for: the overview, a scan, an id in the search box of a list."""
 
 import statistics
 
@@ -8,6 +8,15 @@ from .measure import spread
 ITEMS = 100_000  # of a hundred days, two in an order; those of the last ten days are open
 MS = 150
 REPETITIONS = 15
+SEARCHES = {
+    "stock.picking": "stock.view_picking_internal_search",
+    "mrp.production": "mrp.view_mrp_production_filter",
+    "mrp.workorder": "mrp.view_mrp_production_workorder_form_view_filter",
+    "sale.order": "sale.view_sales_order_filter",
+    "cloudprinter.item": "cloudprinter.cloudprinter_item_view_search",
+    "cloudprinter.order": "cloudprinter.cloudprinter_order_view_search",
+    "cloudprinter.signal": "cloudprinter.cloudprinter_signal_view_search",
+}
 # all shipped items have four accepted signals, open ones the first; the last hundred are queued, some are refused
 FILL = """
     INSERT INTO cloudprinter_order (name, company_id, accepted_date, shipping_date)
@@ -47,18 +56,31 @@ FILL = """
 
 
 def measure_floor(bench):
-    """l. The overview of a shop with a hundred thousand items."""
+    """l. Overview, scans and searches of a shop with a hundred thousand items and as many documents."""
     count = 2_000 if bench.quick else ITEMS
     database = bench.make_database("bench_floor", bench.installed())
     with bench.in_odoo(database) as office:
-        product = office.run("make_product")
+        product = office.run("make_full_shop", count)
     with bench.connected(database) as query:
         query(FILL.format(items=count, product=product), fetch=False)
         query("VACUUM ANALYZE", fetch=False)
     say(f"  l. {count:,} items")
+    rounds = 2 if bench.quick else REPETITIONS
     with bench.in_odoo(database) as office:
         # the first of each filled the caches
-        times = [office.run("time_overview") for _number in range(2 if bench.quick else REPETITIONS)][1:]
+        times = [office.run("time_overview") for _number in range(rounds)][1:]
         bench.table.add("l", f"all numbers of the overview, of {count:,} items", f"{spread(times, 1)} ms")
-        median = statistics.median(times)
-        bench.table.expect("l", f"the overview opens in at most {MS} ms", f"{median:.0f} ms", median <= MS)
+        _expect(bench, "the overview opens", times)
+        codes = office.run("make_scanned")
+        for kind, code in codes.items():
+            times = [office.run("time_scan", code) for _number in range(rounds)][1:]
+            bench.table.add("l", f"a scan of {kind}, among {count:,} of each", f"{spread(times, 1)} ms")
+            _expect(bench, f"a scan of {kind}", times)
+        for model, xmlid in SEARCHES.items():
+            times = [office.run("time_search", model, xmlid, codes["an item"]) for _number in range(rounds)][1:]
+            bench.table.add("l", f"an item's id in the search box of {model}", f"{spread(times, 1)} ms")
+
+
+def _expect(bench, what, times):
+    median = statistics.median(times)
+    bench.table.expect("l", f"{what} in at most {MS} ms", f"{median:.0f} ms", median <= MS)

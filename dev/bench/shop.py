@@ -7,6 +7,7 @@ from datetime import timedelta
 from lxml import etree
 
 from odoo import Command, fields
+from odoo.tests import Form
 from odoo.tools import SQL
 from odoo.tools.safe_eval import safe_eval
 
@@ -19,6 +20,7 @@ from ..process_tests.scripts import (
     count_queries,
     get_worker,
     make_clicks,
+    make_deliveries,
     make_set,
 )
 from .pushers import make_document
@@ -354,8 +356,60 @@ def time_items_list(env):
 # === the floor === #
 
 
-def make_product(env):
-    return env["product.product"].create({"name": "Book", "is_storable": True}).id
+def make_full_shop(env, count):
+    """Create manufacturing orders and transfers; return the id of a product."""
+    env = _without_notes(env)
+    product = env["product.product"].create({"name": "Book", "is_storable": True})
+    _multiply(env["mrp.production"].create({"product_id": product.id, "product_qty": 1}), count)
+    _multiply(_make_picking(env), count)
+    return product.id
+
+
+def make_scanned(env):
+    """Give an item the documents with which it is made and shipped; return what users scan: kind → code."""
+    item = env["cloudprinter.item"].search([("stage", "=", "in_production")], order="id desc", limit=1)
+    production = env["mrp.production"].create(
+        {
+            "product_id": make_set(env, 1).product_tmpl_id.product_variant_id.id,
+            "product_qty": 1,
+            "cloudprinter_item_ids": [Command.set(item.ids)],
+        }
+    )
+    production.action_confirm()
+    [picking_id] = make_deliveries(env, item.id, count=1)
+    env.cr.commit()
+    return {
+        "an item": item.name,
+        "an order": item.order_id.name,
+        "a manufacturing order": production.name,
+        "a transfer": env["stock.picking"].browse(picking_id).name,
+        "something unknown": "4006381333931",
+    }
+
+
+def time_scan(env, code):
+    """Return milliseconds in which the page *Scan* of a worker answers a scan."""
+    page = Form(env["cloudprinter.scan"].with_user(get_worker(env)))
+    env.invalidate_all()
+    gc.collect()
+    start = time.perf_counter()
+    # as the browser: one call of `onchange`
+    page.code = code
+    milliseconds = 1000 * (time.perf_counter() - start)
+    assert bool(page.refusal) == (code == "4006381333931"), page.refusal
+    return milliseconds
+
+
+def time_search(env, model, xmlid, code):
+    """Return milliseconds in which a list shows what the first field of its search view finds."""
+    records = env[model]
+    arch = etree.fromstring(records.get_view(env.ref(xmlid).id, "search")["arch"])
+    domain = safe_eval(arch.find(".//field").get("filter_domain"), {"self": code})
+    env.invalidate_all()
+    gc.collect()
+    start = time.perf_counter()
+    records.web_search_read(domain, {"display_name": {}}, limit=80, count_limit=10001)
+    return 1000 * (time.perf_counter() - start)
 
 
 def time_overview(env):

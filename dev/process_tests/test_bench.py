@@ -1,6 +1,6 @@
 """What `make bench` measures works; the durations are not checked."""
 
-from ..bench.floor import FILL
+from ..bench.floor import FILL, SEARCHES
 from ..demo import MILESTONES
 from .common import KEY, ProcessCase
 
@@ -38,6 +38,10 @@ class TestBench(ProcessCase):
     def test_floor(self):
         # other tests leave orders without dates
         database = self.create_database("test_bench_floor")
-        product = self.in_odoo("make_product", database=database)
+        product = self.in_odoo("make_full_shop", 2, database=database)
         self.query(FILL.format(items=200, product=product), database)
         self.assertGreater(self.in_odoo("time_overview", database=database), 0)
+        for code in self.in_odoo("make_scanned", database=database).values():
+            self.assertGreater(self.in_odoo("time_scan", code, database=database), 0)
+        for model, xmlid in SEARCHES.items():
+            self.assertGreater(self.in_odoo("time_search", model, xmlid, "1", database=database), 0)
