@@ -28,24 +28,6 @@ class CloudprinterDialog(models.AbstractModel):
             "context": {"cloudprinter_dialog": values},
         }
 
-    def _go_on(self, server_action, done, count):
-        """Return the action that says how far the work is, and has the browser go on with it in another transaction.
-
-        :param str server_action: external id of the action that does the next part
-        """
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "message": self.env._("%(done)s of %(count)s are done.", done=done, count=count),
-                "next": {
-                    "type": "ir.actions.server",
-                    "id": self.env.ref(server_action).id,
-                    "context": {"active_model": self._name, "active_id": self.id, "active_ids": self.ids},
-                },
-            },
-        }
-
     @api.model
     def default_get(self, fields):
         """Override of `base` to take the values with which the dialog was opened."""

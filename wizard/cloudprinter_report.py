@@ -301,7 +301,7 @@ class CloudprinterReport(models.TransientModel):
             part.is_reported = True
             done = lines.filtered("is_reported")
             if len(done) < len(lines) and time.monotonic() > end:
-                return self._go_on("cloudprinter.cloudprinter_report_action_go_on", len(done), len(lines))
+                return self._go_on(len(done), len(lines))
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
@@ -309,6 +309,22 @@ class CloudprinterReport(models.TransientModel):
                 "type": "success",
                 "message": self._get_result(lines.item_id),
                 "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
+
+    def _go_on(self, done, count):
+        """Return the action that says how far the work is, and has the browser go on with it in another transaction."""
+        action = self.env.ref("cloudprinter.cloudprinter_report_action_go_on")
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "message": self.env._("%(done)s of %(count)s are done.", done=done, count=count),
+                "next": {
+                    "type": "ir.actions.server",
+                    "id": action.id,
+                    "context": {"active_model": self._name, "active_id": self.id, "active_ids": self.ids},
+                },
             },
         }
 
