@@ -40,6 +40,7 @@ from . import test_order_import
 from . import test_overview
 from . import test_outbox
 from . import test_packing
+from . import test_pages
 from . import test_papers
 from . import test_poster
 from . import test_preflight
