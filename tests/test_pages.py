@@ -4,11 +4,11 @@ import re
 from functools import partial
 from pathlib import Path
 
+import polib
 from lxml import etree
 
 from odoo.modules import Manifest
 from odoo.tests import TransactionCase, tagged
-from odoo.tools.translate import TranslationFileReader
 
 from ..cloudsignal import CANCEL_CAUSES, SIGNAL_TYPES
 from ..delivery import schedule
@@ -26,7 +26,7 @@ from ..preflight.child import SECONDS
 from ..preflight.reader import LIMITS, MEGABYTE
 from ..statement.categories import CATEGORIES, ROUNDING
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 PAGES = {path.name: path.read_text() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))}
 # a page of versions names what is gone
 CURRENT = {name: text for name, text in PAGES.items() if name != "CHANGELOG.md"}
@@ -67,8 +67,7 @@ class TestPages(TransactionCase):
         words = {*FOREIGN, *self.env["res.groups"].search([]).mapped("full_name")}
         for module in ("cloudprinter", *ODOO):
             path = Path(Manifest.for_addon(module).path) / "i18n" / f"{module}.pot"
-            with path.open("rb") as file:
-                words |= {row["src"] for row in TranslationFileReader(file, fileformat="po") if row["src"]}
+            words |= {entry.msgid for entry in polib.pofile(path)}
         for name, text in CURRENT.items():
             said = {part for parts in _get_screen_words(text) for part in parts}
             self.assertEqual(said - words, set(), name)
@@ -85,11 +84,8 @@ class TestPages(TransactionCase):
 
     def test_names_of_the_code(self):
         """What has the form of a file or a name in the page for developers is one."""
-        files = {
-            str(path.relative_to(ROOT))
-            for path in ROOT.rglob("*")
-            if path.is_file() and not {".dev", ".git", "__pycache__"}.intersection(path.parts)
-        }
+        folders = [path for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        files = {str(path.relative_to(ROOT)) for folder in folders for path in folder.rglob("*") if path.is_file()}
         code = "".join(
             (ROOT / name).read_text() for name in files if name.endswith((".py", ".xml", ".json", ".csv", ".js"))
         )
