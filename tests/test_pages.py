@@ -17,7 +17,9 @@ from ..delivery.circuit import KEY_ORDERS, REFUSED_CAREFUL, REFUSED_ORDERS, WITN
 from ..delivery.verdict import FIRST_WAIT, KEY_WAIT, LAST_WAIT
 from ..models.cloudprinter_closing import KINDS
 from ..models.cloudprinter_item_attention import ATTENTION
+from ..models.cloudprinter_order_billing import UNREPORTED_AFTER
 from ..models.cloudprinter_order_document import ANSWER_WITHIN
+from ..models.cloudprinter_order_file import SIZE_LIMIT
 from ..models.cloudprinter_overview import ON_TIME_DAYS
 from ..models.cloudprinter_sender import BUDGET
 from ..models.res_company_status import LATE_AFTER, LONG_OUTAGE, SEVERITIES
@@ -167,6 +169,21 @@ class TestPages(TransactionCase):
             [*first(_get_table("stand-in.md", "| case | passed when |"))], [name for name, _needs, _found in cases]
         )
 
+    def test_glossary(self):
+        for number, language in enumerate(("de", "da"), start=1):
+            used = {
+                (entry.msgid, entry.msgstr)
+                for entry in polib.pofile(ROOT / "i18n" / f"{language}.po")
+                if not entry.obsolete
+            }
+            said = {(row[0], row[number]) for row in _get_table("translation.md", "| English | Deutsch | Dansk |")}
+            self.assertEqual(said - used, set(), language)
+
+    def test_readme_is_one_page(self):
+        lines = PAGES["README.md"].splitlines()
+        self.assertLessEqual(len(lines), 120)
+        self.assertEqual([line for line in lines if len(line) > 120 and not line.startswith("|")], [])
+
     def test_figures(self):
         """What is said in figures is what the code has."""
         steps = [f"{s // 60} min" if s < 3600 else f"{s // 3600} h" for s in schedule.SCHEDULE]
@@ -174,6 +191,7 @@ class TestPages(TransactionCase):
         minutes = ANSWER_WITHIN.seconds // 60
         probes = f"{FIRST_WAIT // 60} to {LAST_WAIT // 60} minutes"
         cpu, memory = LIMITS["RLIMIT_CPU"], LIMITS["RLIMIT_DATA"] // MEGABYTE
+        default = self.env["res.company"].default_get([*self.env["res.company"]._fields])
         said = {
             "operations.md": (
                 f"after {', '.join(steps[:5])}, then every {steps[-1]} (up to {more})",
@@ -201,6 +219,11 @@ class TestPages(TransactionCase):
             "install.md": (
                 f"at most {memory} MB, {cpu} s of CPU and {SECONDS} s",
                 f"busy for at most {BUDGET:.0f} s",
+                f"waits for a user, {default['cloudprinter_short_tolerance']:.0f} |",
+                f"becomes a to-do, {default['cloudprinter_tracking_hours']} |",
+                f"are kept, {default['cloudprinter_retention_days']};",
+                f"deleted {default['cloudprinter_file_days']} days after shipping",
+                f"MB of one print file | {SIZE_LIMIT} |",
             ),
             "use.md": (
                 f"wants an answer within {minutes} minutes",
@@ -208,7 +231,10 @@ class TestPages(TransactionCase):
                 f"has at most {ITEMS_AT_MOST:,} items",
                 f"on time in the last {ON_TIME_DAYS} days",
             ),
-            "accountants.md": (f"up to {ROUNDING} apart",),
+            "accountants.md": (
+                f"up to {ROUNDING} apart",
+                f"more than {UNREPORTED_AFTER.seconds // 3600} hours ago",
+            ),
             "stand-in.md": (f"one of the {len(CANCEL_CAUSES)} causes",),
         }
         for name, sentences in said.items():
