@@ -142,6 +142,8 @@ class CloudprinterSignal(models.Model):
     _canceled_idx = models.Index("(item_id) WHERE type = 'ItemCanceled' AND state = 'sent'")
     # lead times of one period among years of signals
     _shipped_idx = models.Index("(event_date) WHERE type = 'ItemShipped'")
+    # scanned in a list of items or orders
+    _tracking_idx = models.Index("(tracking) WHERE tracking IS NOT NULL")
 
     @api.depends("type", "item_id.name")
     def _compute_display_name(self):

@@ -33,12 +33,13 @@ FILL = """
                 generate_series(1, 2) n;
     INSERT INTO cloudprinter_signal
                 (item_id, order_id, company_id, type, state, origin, attempt_count, fault_count, last_attempt_id,
-                 event_date, sent_date, http_status, number, create_date)
+                 event_date, sent_date, http_status, number, create_date, tracking)
          SELECT item.id, order_id, 1, kind.type, 'sent', 'observed', 1, 0, 0,
                 COALESCE(CASE kind.type WHEN 'ItemShipped' THEN shipped_date END,
                          accepted_date + interval '1 hour' * kind.position),
                 accepted_date + interval '1 day' * kind.position, 200,
-                row_number() OVER (ORDER BY item.id, kind.position), accepted_date
+                row_number() OVER (ORDER BY item.id, kind.position), accepted_date,
+                CASE kind.type WHEN 'ItemShipped' THEN '0034' || item.name END
            FROM cloudprinter_item item,
                 unnest('{{ItemRegistered,ItemProduce,ItemProduced,ItemShipped}}'::text[])
                 WITH ORDINALITY AS kind(type, position)
