@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import clean_context
 
+from ..rule.gate import OPEN
 from ..tools.barcode import draw_bars, draw_qr
 from ..tools.rights import check_values
 
@@ -161,7 +162,7 @@ class CloudprinterOrder(models.Model):
         if self:
             documents = self.env["cloudprinter.order.document"].sudo()
             domain = [("company_id", "in", self.company_id.ids), ("name", "in", self.mapped("name"))]
-            documents.search([*domain, ("state", "=", "waiting")])._process_again()
+            documents.search([*domain, ("state", "in", OPEN)])._process_again()
 
     # === actions === #
 
@@ -252,7 +253,7 @@ class CloudprinterOrder(models.Model):
 
     def _on_files_settled(self):
         """Accept these orders, or notify a user of what failed, now that no file is left to download."""
-        self.sudo().document_ids._on_files_settled()
+        self._process_documents_again()
 
     def _get_file_cause(self):
         """Return the cancellation cause and English text for the files that failed or are wrong, or empty texts."""

@@ -14,7 +14,7 @@ from odoo.tools import SQL, clean_context, formatLang
 from .. import order_document
 from ..order_document.changes import find_changes
 from ..order_document.urls import get_path
-from ..rule.gate import get_next_step
+from ..rule.gate import OPEN, get_next_step
 from ..tools.discreet import log_failure
 from ..tools.rights import check_manager
 from ..tools.text import Text as _
@@ -26,7 +26,6 @@ from .cloudprinter_order import DOCUMENT_TOKEN
 
 _logger = logging.getLogger(__name__)
 
-OPEN = ("received", "checking", "waiting")
 ANSWER_WITHIN = timedelta(minutes=15)  # Cloudprinter's "process it within 15 minutes"
 RETRY_MINUTES = (1, 5, 30, 120)
 FORGET_AT_MOST = 500  # per run
@@ -397,7 +396,7 @@ class CloudprinterOrderDocument(models.Model):
             step = get_next_step(intake._collect_facts(self, content))
         order = self._find_order()
         if step == "fetch":
-            # `_on_files_settled` resumes the document
+            # the files resume it: `_process_documents_again`
             self._settle("checking")
         elif step == "accept":
             intake._accept(order)
@@ -425,19 +424,18 @@ class CloudprinterOrderDocument(models.Model):
         self.write({"state": "received", "attempt_count": 0, "next_attempt_date": fields.Datetime.now()})
 
     def _process_again(self):
-        """Have the worker look again at the documents that wait, since a fact may have changed."""
-        waiting = self.filtered(lambda document: document.state == "waiting" and document.failure_type != "error")
-        if waiting:
-            waiting._queue()
-            self._wake_worker()
+        """Have the worker look again at the open documents among these, since a fact may have changed.
 
-    def _on_files_settled(self):
-        """Resume the documents whose orders waited for their files."""
+        Each is written, whatever it waits for: a transaction that looks at the fact as it was before is repeated.
+        """
         documents = self.filtered(
-            lambda d: d.state == "checking" or (d.state == "waiting" and d.failure_type in ("files", "wrong_files"))
+            lambda document: (
+                document.state in OPEN and not (document.state == "waiting" and document.failure_type == "error")
+            )
         )
-        if documents:
-            documents.write({"state": "checking", "attempt_count": 0, "next_attempt_date": fields.Datetime.now()})
+        is_due = set(documents.mapped("state")) <= {"received"}
+        documents._queue()
+        if not is_due:
             self._wake_worker()
 
     def _parse(self):

@@ -5,6 +5,9 @@ A pure function without the ORM. It is asked again whenever one of these facts c
 
 from typing import NamedTuple
 
+# the states of a document that is not settled
+OPEN = ("received", "checking", "waiting")
+
 
 class OrderFacts(NamedTuple):
     """Facts about the newest document of an order.

@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from .. import cloudsignal
-from ..models.cloudprinter_order_document import OPEN
+from ..rule.gate import OPEN
 from ..tools.rights import check_manager
 from .cloudprinter_report import CAUSES
 

@@ -328,6 +328,42 @@ def configure_orders(env, key, confirm=True):
     env["cloudprinter.carrier.mapping"].create({"name": "fedex_national_2_day", "carrier_id": carrier.id})
 
 
+def configure_versions(env, hosts):
+    """Fetch files from these hosts; return what users choose: customer, country and products."""
+    env.company.write({"cloudprinter_fetch_files": bool(hosts), "cloudprinter_file_hosts": hosts})
+    mappings = env["cloudprinter.product.mapping"].search([])
+    products = {mapping.name: mapping.product_id.id for mapping in mappings}
+    return {"customer": env.company.cloudprinter_partner_id.id, "country": env.ref("base.dk").id, **products}
+
+
+def decide(env, name, decision):
+    """Decide about the newest document of an order."""
+    documents = env["cloudprinter.order.document"]
+    getattr(documents._get_newest(env.company, name), f"action_{decision}")()
+
+
+def decide_slowly(env, name, decision):
+    decide(env, name, decision)
+    meet("decided")
+
+
+def fail_files(env, name):
+    """Record that the files of an order could not be fetched."""
+    files = env["cloudprinter.order.file"].search([("order_id.name", "=", name)])
+    meet("read")
+    files.write({"state": "error", "failure_type": "download", "problem_source": "expired"})
+    files._log_in_orders()
+
+
+def wake_order(env, name):
+    """Make what is left to do for an order due: its documents and its files."""
+    documents = env["cloudprinter.order.document"].search([("name", "=", name), ("state", "=", "received")])
+    files = env["cloudprinter.order.file"].search([("order_id.name", "=", name), ("state", "=", "waiting")])
+    for records in (documents, files):
+        records.next_attempt_date = "2020-01-01"
+        records._wake_worker()
+
+
 def wake_intake(env):
     """Make documents that wait for their next attempt due."""
     documents = env["cloudprinter.order.document"].search([("state", "in", ("received", "checking"))])

@@ -387,6 +387,28 @@ class TestWithoutWorker(OrderCase):
                 self.assertEqual([row[0] for row in self.get_documents(content)], ["done"])
                 self.assertEqual(self.count("sale_order", f"client_order_ref = '{get_id(content)}'"), 1)
 
+    def test_files_fail_while_a_user_decides(self):
+        """The decision sees files that are still fetched, and the worker a document that does not wait for them."""
+        self.in_odoo("configure_versions", LOOPBACK)
+        self.addCleanup(self.in_odoo, "configure_versions", "")
+        content = self.example()
+        order = get_id(content)
+        self.push(content)
+        self.in_odoo("import_orders")
+        self.push(content.replace(b'"count": "5"', b'"count": "6"'))
+        self.in_odoo("import_orders")
+        self.in_odoo("decide", order, "take_over")
+        self.assertEqual([row[:2] for row in self.get_documents(content)], [["replaced", ""], ["waiting", "lines"]])
+        user = self.start_in_odoo("decide_slowly", order, "set_quantities")
+        user.wait_for("decided")
+        worker = self.start_in_odoo("fail_files", order)
+        worker.wait_for("read")
+        for process in (user, worker):
+            process.go()
+            process.finish()
+        self.in_odoo("import_orders")
+        self.assertEqual([row[:2] for row in self.get_documents(content)], [["replaced", ""], ["waiting", "files"]])
+
     # === arbitrary content never causes a 500, partial records or an error in the log === #
 
     def test_broken(self):
