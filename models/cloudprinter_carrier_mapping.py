@@ -20,7 +20,7 @@ class CloudprinterCarrierMapping(models.Model):
     _name_uniq = models.Constraint("unique (company_id, name)", "This shipping method is already in the list.")
 
     def _find_carrier(self, company, method):
-        return self.search([("company_id", "=", company.id), ("name", "=", method)]).carrier_id
+        return self.search([("company_id", "=", company.id), ("name", "=", method)]).carrier_id.filtered("active")
 
     def _add_missing(self, company, method):
         """Add a method to the list, so that a user can map it."""

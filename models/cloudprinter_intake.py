@@ -208,7 +208,8 @@ class CloudprinterIntake(models.AbstractModel):
                 ],
             }
         )
-        self._check_currency(sale, order_document)
+        if flaws := self._find_other_currency(sale, order_document):
+            raise Wait(flaws)
         self._write_prices(sale, order_document)
         self._write_freight(sale, order_document, matched["carrier"])
         sale._cloudprinter_settle_total()
@@ -332,17 +333,20 @@ class CloudprinterIntake(models.AbstractModel):
             return [_("Activate the currency %(name)s in Odoo.", name=names.pop())]
         return []
 
-    def _check_currency(self, sale, order_document):
+    def _find_other_currency(self, sale, order_document):
+        """Return a list that says if the amounts are in another currency than the sales order."""
         currency = self._get_currency(order_document)
-        if currency and currency != sale.currency_id:
-            reason = _(
+        if not currency or currency == sale.currency_id:
+            return []
+        return [
+            _(
                 "The amounts are in %(currency)s, but orders of %(customer)s are in %(other)s. Give the customer a"
                 " pricelist in %(currency)s.",
                 currency=currency.name,
                 customer=sale.partner_id.display_name,
                 other=sale.currency_id.name,
             )
-            raise Wait([reason])
+        ]
 
     def _write_prices(self, sale, order_document):
         """Set prices that add up to what Cloudprinter pays for the items. Reordered items are free.
@@ -366,7 +370,8 @@ class CloudprinterIntake(models.AbstractModel):
         counts = {item.id: item.count for item in order_document.items if not item.reorder}
         items = order.item_ids.filtered(lambda item: item.name in counts)
         total = order_document.costs.items
-        if not items or total is None:
+        if total is None:
+            items.with_context(cloudprinter_document=DOCUMENT_TOKEN).amount = 0
             return
         weights = [item.sale_line_id.price_subtotal for item in items]
         if not any(weights) or min(weights) < 0 or not all(item.sale_line_id for item in items):
@@ -422,7 +427,7 @@ class CloudprinterIntake(models.AbstractModel):
             ),
         }
         order.with_context(cloudprinter_document=DOCUMENT_TOKEN).write(
-            {name: value for name, value in values.items() if value and (overwrite or not order[name])}
+            {name: value for name, value in values.items() if overwrite or (value and not order[name])}
         )
 
     def _describe_customs(self, shipping):
@@ -446,7 +451,7 @@ class CloudprinterIntake(models.AbstractModel):
             if item.id not in known:
                 new += [{"name": item.id, "order_id": order.id, **values}] if products else []
                 continue
-            values = {n: value for n, value in values.items() if value and (overwrite or not known[item.id][n])}
+            values = {n: value for n, value in values.items() if overwrite or (value and not known[item.id][n])}
             if values:
                 known[item.id].with_context(cloudprinter_document=DOCUMENT_TOKEN).write(values)
         created = self.env["cloudprinter.item"].with_context(cloudprinter_document=DOCUMENT_TOKEN).create(new)
@@ -455,7 +460,13 @@ class CloudprinterIntake(models.AbstractModel):
         return items
 
     def _prepare_item(self, item, originals):
-        values = {"title": item.title, "specification": self._describe(item), "quantity": item.count}
+        values = {
+            "title": item.title,
+            "specification": self._describe(item),
+            "quantity": item.count,
+            "reorder_cause": False,
+            "original_item_id": False,
+        }
         if item.reorder:
             # Cloudprinter's codes look like reorder_shipping_item_damaged
             code = item.reorder.cause.removeprefix("reorder_").replace("_", " ").capitalize()
@@ -533,9 +544,11 @@ class CloudprinterIntake(models.AbstractModel):
         if sale:
             sale.commitment_date = sale.commitment_date or content.shipping_date
             customer = self._get_customer(document.company_id)
-            address, flaws = self._prepare_address(document, content.delivery_address)
-            if not flaws and sale.partner_shipping_id.commercial_partner_id == sale.partner_shipping_id and customer:
-                # no delivery address was entered
+            no_address_was_entered = sale.partner_shipping_id.commercial_partner_id == sale.partner_shipping_id
+            if no_address_was_entered and customer and content.delivery_address:
+                address, flaws = self._prepare_address(document, content.delivery_address)
+                if flaws:
+                    raise Unmatched(flaws, document.company_id)
                 self._write_address(sale, customer._cloudprinter_get_address(address, document.company_id))
         self._share_out(order, content)
         return order
@@ -580,7 +593,8 @@ class CloudprinterIntake(models.AbstractModel):
         there = dict.fromkeys(order.item_ids.filtered(lambda item: item.stage != "canceled").mapped("name"), None)
         if sale:
             lines = self._get_lines(sale).filtered("cloudprinter_item_id")
-            there = {line.cloudprinter_item_id.name: line.product_uom_qty for line in lines}
+            wrong = self._find_wrong_lines(document, content, lines)
+            there = {line.cloudprinter_item_id.name: line.product_uom_qty * (line not in wrong) for line in lines}
         canceled = set(order.item_ids.filtered(lambda item: item.stage == "canceled").mapped("name"))
         return {
             name: [f"{ordered.get(name, 0):g}", f"{there.get(name, 0) or 0:g}"]
@@ -590,10 +604,32 @@ class CloudprinterIntake(models.AbstractModel):
             and (name not in there or (there[name] is not None and there[name] != ordered.get(name, 0)))
         }
 
+    def _find_wrong_lines(self, document, content, lines):
+        """Return the lines whose product is not that of their item, as far as the product is known."""
+        products = self.env["cloudprinter.product.mapping"]._find_products(document.company_id, content.items)
+        for line in document.line_ids.filtered(lambda line: line.name in products):
+            products[line.name] |= line.product_id
+        none = lines.product_id.browse()
+        return lines.filtered(
+            lambda line: (
+                (expected := products.get(line.cloudprinter_item_id.name, none)) and line.product_id not in expected
+            )
+        )
+
     def _describe_difference(self, order, content, name, quantities):
         ordered, there = quantities
         sale = order._get_live_sale()
         product = next((item.product or item.title for item in content.items if item.id == name), "")
+        line = sale.order_line.filtered(lambda line: line.cloudprinter_item_id.name == name)
+        if there == "0" and line.product_uom_qty:
+            return _(
+                "Item %(item)s: %(sale)s has %(other)s, Cloudprinter ordered %(count)s × %(product)s.",
+                item=name,
+                sale=sale.name,
+                other=line.product_id.display_name,
+                count=ordered,
+                product=product,
+            )
         if there == "0":
             return _(
                 "%(sale)s has no line for item %(item)s: %(count)s × %(product)s.",
@@ -626,7 +662,14 @@ class CloudprinterIntake(models.AbstractModel):
         products = self.env["cloudprinter.product.mapping"]._find_products(document.company_id, content.items)
         follows = self._follows_document(sale)
         items = self._write_items(order, content, products)
+        wrong = self._find_wrong_lines(document, content, self._get_lines(sale).filtered("cloudprinter_item_id"))
         for name, [ordered, _there] in differences.items():
+            if name in lines and lines[name] in wrong and len(products[name]) == 1:
+                # the product of a confirmed line cannot be changed
+                line = lines.pop(name)
+                line.cloudprinter_item_id = False
+                line.product_uom_qty = 0
+                items[name].product_id = products[name]
             if name in lines:
                 lines[name].product_uom_qty = float(ordered)
                 continue
@@ -683,14 +726,18 @@ class CloudprinterIntake(models.AbstractModel):
         carrier = self._find_carrier(company, order_document.shipping.method)
         if order_document.shipping.method and not carrier:
             flaws.append(self._describe_missing_carrier(order_document.shipping.method))
-        if flaws:
-            raise UserError("\n".join(translate(self.env, flaw) for flaw in flaws))
         order = document._find_order()
         sale = order._get_live_sale()
         follows = sale and self._follows_document(sale)
+        if follows:
+            flaws += self._find_currency_flaws(order_document) or self._find_other_currency(sale, order_document)
+        flaws += self._find_new_products(order.document_id, order_document, company)
+        if flaws:
+            raise UserError("\n".join(translate(self.env, flaw) for flaw in flaws))
         self._write_order(order, order_document)
         self._write_items(order, order_document, overwrite=True)
         order.document_id = document
+        self._share_out(order, order_document)
         if sale:
             self._link_lines(company, order_document, order, sale)
             sale.commitment_date = order_document.shipping_date or sale.commitment_date
@@ -704,6 +751,15 @@ class CloudprinterIntake(models.AbstractModel):
                 sale._cloudprinter_settle_total()
             with discreet(self.env.cr):
                 sale._message_log(body=self.env._("Changed by Cloudprinter:\n%s", document.problem))
+
+    def _find_new_products(self, earlier, order_document, company):
+        """Return a list that names the products that the earlier document does not have, and that are not mapped."""
+        before = {item.id: item.product for item in earlier._parse().items} if earlier.content else {}
+        found = self.env["cloudprinter.product.mapping"]._find_products(company, order_document.items)
+        names = {item.product for item in order_document.items if not found[item.id]}
+        known = {item.product for item in order_document.items if before.get(item.id) == item.product}
+        new = sorted(filter(None, names - known))
+        return [_("Choose the product for Cloudprinter's %(name)s.", name=name) for name in new]
 
     def _write_address(self, sale, address):
         """Write the delivery address of a sales order and its open transfers."""

@@ -493,7 +493,7 @@ class CloudprinterOrderDocument(models.Model):
                 products.create(
                     {"company_id": self.company_id.id, "name": line.product_name, "product_id": line.product_id.id}
                 )
-            elif not mapping.product_id:
+            elif not mapping.product_id.active:
                 mapping.product_id = line.product_id
         method = self.shipping_method
         if self.carrier_id and method:

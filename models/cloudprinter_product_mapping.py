@@ -35,14 +35,14 @@ class CloudprinterProductMapping(models.Model):
         rows = self.search([("company_id", "=", company.id), ("name", "in", names)])
         rows_of = rows.grouped("name")
         products = self.env["product.product"].with_company(company)
-        mapped = set(rows.filtered("product_id").mapped("name"))
+        mapped = set(rows.filtered("product_id.active").mapped("name"))
         unmapped = [name for name in names if name not in mapped]
         coded = products.search(
             [("default_code", "in", unmapped), ("company_id", "in", (False, company.id)), ("sale_ok", "=", True)]
         ).grouped("default_code")
         found = {}
         for item in items:
-            mine = rows_of.get(item.product, rows.browse()).filtered("product_id")
+            mine = rows_of.get(item.product, rows.browse()).filtered("product_id.active")
             references = {option.reference for option in item.options}
             special = mine.filtered(lambda row: row.option in references)  # noqa: B023
             general = mine.filtered(lambda row: not row.option)

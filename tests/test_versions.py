@@ -250,6 +250,87 @@ class TestVersions(IntakeCase):
         self.assertEqual((typed.state, typed.partner_shipping_id.name), ("sale", "Example name"))
         self.assertEqual(typed.picking_ids.partner_id, typed.partner_shipping_id)
 
+    # === what a changed document replaces === #
+
+    def test_what_the_document_no_longer_says(self):
+        """Taking over replaces: what is gone from the document is gone from the order."""
+        order = self.import_orders(is_test="1", shipping__proforma_invoice={"total": "9", "currency": "EUR"}).order_id
+        self.import_orders(
+            priority="",
+            is_test="0",
+            shipping_date="",
+            client__reference="",
+            shipping__consignor="",
+            costs={},
+            shipping__invoice={},
+            items__0__title="",
+        ).with_user(self.manager).action_take_over()
+        self.assert_states("done", "done")
+        values = ("priority", "is_test", "shipping_date", "reference", "consignor", "customs", "amount_items")
+        self.assertFalse([name for name in (*values, "has_freight", "amount_total") if order[name]])
+        self.assertFalse(order.item_ids.filtered(lambda item: item.name == BOOK).title)
+
+    def test_another_product(self):
+        """The line of another product is not what was ordered. A user replaces it, as long as nothing is made."""
+        self.import_orders()
+        document = self.import_orders(items__1__product="textbook_cw_a4_p_fc").with_user(self.manager)
+        document.action_take_over()
+        self.assert_states("done", "lines")
+        document.action_set_quantities()
+        self.assert_states("done", "done")
+        sale = self.get_sales()
+        item = document.order_id.item_ids.filtered(lambda item: item.name == POSTER)
+        self.assertEqual(item.product_id, self.book)
+        line = sale.order_line.filtered(lambda line: line.cloudprinter_item_id == item)
+        self.assertEqual((line.product_id, line.product_uom_qty), (self.book, 5))
+        quantities = {line.product_id: line.product_uom_qty for line in sale.order_line - line if not line.is_delivery}
+        self.assertEqual(quantities, {self.book: 1, self.poster: 0, self.flyer: 500})
+        self.assertFalse(
+            sale.picking_ids.move_ids.filtered(lambda m: m.product_id == self.poster and m.state != "cancel")
+        )
+
+    def test_keep_another_product(self):
+        self.import_orders()
+        document = self.import_orders(items__1__product="textbook_cw_a4_p_fc").with_user(self.manager)
+        document.action_take_over()
+        document.action_keep()
+        self.assert_states("done", "done")
+
+    def test_another_currency(self):
+        """Amounts are never entered in another currency than that of the sales order."""
+        self.env.ref("base.USD").active = True
+        order = self.import_orders().order_id
+        document = self.import_orders(costs__currency="USD", shipping__invoice__currency="USD").with_user(self.manager)
+        with self.assertRaisesRegex(UserError, "The amounts are in USD"):
+            document.action_take_over()
+        self.assertEqual((order.currency_id.name, order.sale_order_id.currency_id.name), ("EUR", "EUR"))
+        document.action_keep()
+        self.assert_states("done", "kept")
+
+    def test_archived_in_between(self):
+        """A product or delivery method that is not used any more is chosen again."""
+        self.poster.active = False
+        self.carrier.active = False
+        document = self.import_orders().with_user(self.manager)
+        self.assert_states("unmatched")
+        self.assertIn("poster_50x70_fc", document.problem)
+        self.assertIn("fedex_national_2_day", document.problem)
+        document.line_ids[1].product_id = self.book
+        document.carrier_id = self.carrier.copy({"active": True})
+        document.action_accept()
+        self.assert_states("done")
+        self.assertEqual(self.mappings[1].product_id, self.book)
+
+    def test_typed_with_an_unknown_address(self):
+        """R7: an order without a delivery address waits until the document's is understood."""
+        typed = self.sell((self.book, 1, BOOK), (self.poster, 5, POSTER), (self.flyer, 500, FLYER), confirm=False)
+        document = self.import_orders(addresses__0__country="ZZ").with_user(self.manager)
+        self.assert_states("unmatched")
+        document.country_id = self.env.ref("base.dk")
+        document.action_accept()
+        self.assert_states("done")
+        self.assertEqual((typed.state, typed.partner_shipping_id.country_id.code), ("sale", "DK"))
+
     # === quantities === #
 
     def given_other_quantity(self, **values):
