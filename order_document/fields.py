@@ -17,6 +17,8 @@ ID_AT_MOST = 255  # characters
 COUNT_AT_MOST = 1_000_000
 AMOUNT_AT_MOST = 10**12
 DECIMALS_AT_MOST = 10
+# Odoo computes with dates, and cannot write years of fewer than four digits.
+YEARS = range(1900, 3000)
 
 _WHOLE = re.compile(r"([0-9]{1,13})(\.0+)?")
 _AMOUNT = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?")
@@ -100,6 +102,8 @@ class _Fields:
             if sign:
                 offset = timezone(timedelta(hours=int(f"{sign}{hours}"), minutes=int(f"{sign}{minutes or 0}")))
                 date = date.replace(tzinfo=offset).astimezone(timezone.utc).replace(tzinfo=None)
+            if date.year not in YEARS:
+                raise ValueError
         except (AttributeError, ValueError, OverflowError):
             raise DocumentError(self.at(name), _("must be a date like 2016-07-14 08:25:08")) from None
         return date
