@@ -734,13 +734,15 @@ class CloudprinterIntake(models.AbstractModel):
         flaws += self._find_new_products(order.document_id, order_document, company)
         if flaws:
             raise UserError("\n".join(translate(self.env, flaw) for flaw in flaws))
+        given = order.shipping_date
         self._write_order(order, order_document)
         self._write_items(order, order_document, overwrite=True)
         order.document_id = document
         self._share_out(order, order_document)
         if sale:
             self._link_lines(company, order_document, order, sale)
-            sale.commitment_date = order_document.shipping_date or sale.commitment_date
+            if order_document.shipping_date or sale.commitment_date == given:
+                sale.commitment_date = order_document.shipping_date
             self._write_address(sale, sale.partner_id._cloudprinter_get_address(address, company))
             if carrier and carrier != sale.carrier_id:
                 sale.carrier_id = carrier

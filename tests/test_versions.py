@@ -5,7 +5,7 @@ import json
 from psycopg2.errors import SerializationFailure
 
 from odoo.exceptions import UserError
-from odoo.tests import BaseCase, tagged
+from odoo.tests import BaseCase, Form, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.cloudprinter import order_document
@@ -241,6 +241,8 @@ class TestVersions(IntakeCase):
         self.assertEqual(document.state, "done")
         changed = self.import_orders(id="2", priority="express")
         self.assertEqual(changed.failure_type, "canceled")
+        changed.with_user(self.manager).action_make_new()
+        self.assertEqual((changed.state, len(changed.sale_order_id)), ("done", 1))
 
     def test_typed_quotation(self):
         """R7: it is confirmed, and addressed to the recipient."""
@@ -330,6 +332,37 @@ class TestVersions(IntakeCase):
         document.action_accept()
         self.assert_states("done")
         self.assertEqual((typed.state, typed.partner_shipping_id.country_id.code), ("sale", "DK"))
+
+    def test_unknown_country_of_a_changed_document(self):
+        """It is chosen where the order is changed."""
+        self.import_orders()
+        document = self.import_orders(addresses__0__country="ZZ").with_user(self.manager)
+        with self.assertRaisesRegex(UserError, "Choose the country"):
+            document.action_take_over()
+        with Form(document) as form:
+            form.country_id = self.env.ref("base.dk")
+        document.action_take_over()
+        self.assert_states("done", "done")
+        self.assertEqual(self.get_sales().partner_shipping_id.country_id.code, "DK")
+
+    def test_unknown_product_of_a_changed_document(self):
+        self.import_orders()
+        document = self.import_orders(items__1__product="poster_new").with_user(self.manager)
+        with self.assertRaisesRegex(UserError, "Choose the product for Cloudprinter's poster_new"):
+            document.action_take_over()
+        self.env["cloudprinter.product.mapping"].create({"name": "poster_new", "product_id": self.poster.id})
+        document.action_take_over()
+        self.assert_states("done", "done")
+
+    def test_ship_by_that_a_user_entered(self):
+        """A document without a date takes away only the date that a document gave."""
+        order = self.import_orders().order_id
+        self.assertTrue(order.sale_order_id.commitment_date)
+        self.import_orders(shipping_date="").with_user(self.manager).action_take_over()
+        self.assertFalse(order.sale_order_id.commitment_date)
+        order.sale_order_id.commitment_date = "2030-01-01"
+        self.import_orders(shipping_date="", priority="9").with_user(self.manager).action_take_over()
+        self.assertTrue(order.sale_order_id.commitment_date)
 
     # === quantities === #
 
