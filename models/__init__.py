@@ -13,6 +13,7 @@ from . import (
     cloudprinter_closing_line,
     cloudprinter_closing_list,
     cloudprinter_item_mixin,
+    cloudprinter_stop_mixin,
     cloudprinter_intake,
     cloudprinter_item,
     cloudprinter_item_attention,

@@ -1,12 +1,6 @@
-import logging
-
 from odoo import api, fields, models
-from odoo.exceptions import RedirectWarning
 
 from ..tools.barcode import draw_bars, draw_qr
-
-# buttons of forms that lead on, beside the highlighted ones
-LEADS_ON = {"action_assign", "action_start", "button_mark_done", "button_plan", "button_validate"}
 
 
 class CloudprinterItemMixin(models.AbstractModel):
@@ -143,51 +137,6 @@ class CloudprinterItemMixin(models.AbstractModel):
             items = document.cloudprinter_item_ids.filtered("reorder_cause")
             document.cloudprinter_reorder = "\n".join(item._describe_reorder() for item in items) or False
             document.cloudprinter_original_id = items.original_item_id[:1]
-
-    # === stop === #
-
-    def _cloudprinter_check_stop(self):
-        """Check that users do not start or finish what Cloudprinter has canceled, unless one decided to go on.
-
-        What scheduled actions and other add-ons do as superuser goes on.
-
-        :raises RedirectWarning: some of the documents are stopped; its button records the decision
-        """
-        if self.env.su:
-            return
-        # this costs each click one query; whether the items are still open would cost many
-        items = self.sudo().cloudprinter_item_ids
-        if "canceled" not in items.mapped("stage") + items.mapped("reported_stage"):
-            return
-        stopped = self.filtered(lambda document: document.cloudprinter_stop == "all")
-        if stopped:
-            question = RedirectWarning(
-                self.env._(
-                    "STOP: Cloudprinter has canceled %(documents)s. Go on only if this was agreed with Cloudprinter.",
-                    documents=", ".join(stopped.mapped("display_name")),
-                ),
-                self.env.ref(f"cloudprinter.{self._table}_action_go_on").id,
-                self.env._("Go On Anyway"),
-                {"active_model": self._name, "active_id": stopped[0].id, "active_ids": stopped.ids},
-            )
-            # otherwise Odoo would log an error for each question
-            question.loglevel = logging.INFO
-            raise question
-
-    def _cloudprinter_go_on(self):
-        """Record that stopped documents go on, by the decision of a user."""
-        self.filtered(lambda document: document.cloudprinter_stop == "all").cloudprinter_go_on = True
-        return {"type": "ir.actions.client", "tag": "soft_reload"}
-
-    @api.model
-    def _cloudprinter_hide_what_leads_on(self, arch):
-        """Hide the buttons of a form that start, finish or lead there, while its document is stopped."""
-        for button in arch.xpath("/form/header//button"):
-            classes = (button.get("class") or "").split()
-            if button.get("name") in LEADS_ON or {"oe_highlight", "btn-primary"}.intersection(classes):
-                hidden = button.get("invisible")
-                stopped = "cloudprinter_stop == 'all'"
-                button.set("invisible", f"({hidden}) or {stopped}" if hidden else stopped)
 
     def _cloudprinter_get_tz(self):
         """Return the time zone of the place where the document is worked on, for its paper; else that of the user."""

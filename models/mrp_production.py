@@ -15,7 +15,7 @@ FACTS = {
 
 class MrpProduction(models.Model):
     _name = "mrp.production"
-    _inherit = ["mrp.production", "cloudprinter.item.mixin"]
+    _inherit = ["mrp.production", "cloudprinter.stop.mixin"]
 
     cloudprinter_item_ids = fields.Many2many(
         "cloudprinter.item",
@@ -48,16 +48,6 @@ class MrpProduction(models.Model):
     cloudprinter_specification = fields.Text(
         "Ordered As", compute="_compute_cloudprinter_specification", help="What Cloudprinter ordered, for the operator."
     )
-
-    cloudprinter_go_on = fields.Boolean(
-        "Goes On although Canceled at Cloudprinter", readonly=True, copy=False, tracking=True
-    )
-
-    @api.depends("cloudprinter_go_on")
-    def _compute_cloudprinter_stop(self):
-        decided = self.filtered("cloudprinter_go_on")
-        decided.cloudprinter_stop = False
-        return super(MrpProduction, self - decided)._compute_cloudprinter_stop()
 
     @api.depends("cloudprinter_item_ids.name", "cloudprinter_item_ids.order_id.name")
     def _compute_cloudprinter_refs(self):
@@ -104,17 +94,6 @@ class MrpProduction(models.Model):
                 production._cloudprinter_carry_link()
             return True
         return super().write(vals)
-
-    @api.model
-    def _get_view(self, view_id=None, view_type="form", **options):
-        """Override of `base`: no button leads on with what Cloudprinter has canceled."""
-        arch, view = super()._get_view(view_id, view_type, **options)
-        self._cloudprinter_hide_what_leads_on(arch)
-        return arch, view
-
-    def action_cloudprinter_go_on(self):
-        """Go on with these orders although their items are canceled at Cloudprinter."""
-        return self._cloudprinter_go_on()
 
     def _cloudprinter_carry_link(self):
         """Link the item that was entered here to the other documents of the same thing, where they have none.

@@ -22,7 +22,7 @@ def _get_paths(domain):
 
 class StockPicking(models.Model):
     _name = "stock.picking"
-    _inherit = ["stock.picking", "cloudprinter.item.mixin"]
+    _inherit = ["stock.picking", "cloudprinter.stop.mixin"]
 
     cloudprinter_item_ids = fields.Many2many(
         "cloudprinter.item",
@@ -60,10 +60,6 @@ class StockPicking(models.Model):
         "Shipping Option", copy=False, help="Sent to Cloudprinter instead of the carrier's shipping option."
     )
 
-    cloudprinter_go_on = fields.Boolean(
-        "Goes On although Canceled at Cloudprinter", readonly=True, copy=False, tracking=True
-    )
-
     def _auto_init(self):
         if not column_exists(self.env.cr, "stock_picking", "cloudprinter_reports_tracking"):
             create_column(self.env.cr, "stock_picking", "cloudprinter_reports_tracking", "bool")
@@ -98,14 +94,10 @@ class StockPicking(models.Model):
             picking.cloudprinter_item_ref = items._get_ref()
             picking.cloudprinter_customs = ", ".join(filter(None, items.order_id.mapped("customs"))) or False
 
-    @api.depends("cloudprinter_go_on")
     def _compute_cloudprinter_stop(self):
         # what comes back, or goes back into stock, is never stopped
         leaving = self.filtered(
-            lambda picking: (
-                not picking.cloudprinter_go_on
-                and picking.move_ids.filtered("cloudprinter_item_id")._cloudprinter_bound_for_customer()
-            )
+            lambda picking: picking.move_ids.filtered("cloudprinter_item_id")._cloudprinter_bound_for_customer()
         )
         (self - leaving).cloudprinter_stop = False
         return super(StockPicking, leaving)._compute_cloudprinter_stop()
@@ -180,17 +172,6 @@ class StockPicking(models.Model):
             )
         )
         return [("id", "in" if True in value else "not in", waiting.subselect("res_id"))]
-
-    @api.model
-    def _get_view(self, view_id=None, view_type="form", **options):
-        """Override of `base`: no button leads on with what Cloudprinter has canceled."""
-        arch, view = super()._get_view(view_id, view_type, **options)
-        self._cloudprinter_hide_what_leads_on(arch)
-        return arch, view
-
-    def action_cloudprinter_go_on(self):
-        """Go on with these transfers although their items are canceled at Cloudprinter."""
-        return self._cloudprinter_go_on()
 
     def button_validate(self):
         self.filtered(lambda picking: picking.state != "done")._cloudprinter_check_stop()

@@ -257,6 +257,11 @@ class TestIncomingRights(IntakeCase):
                 "action_cloudprinter_report",
                 "action_cloudprinter_view_items",
             },
+            "cloudprinter.stop.mixin": {
+                "action_cloudprinter_go_on",
+                "action_cloudprinter_report",
+                "action_cloudprinter_view_items",
+            },
             "cloudprinter.certification": {"action_print"},
             "cloudprinter.certification.line": set(),
             "cloudprinter.ledger.check": {"action_check"},

@@ -1,0 +1,73 @@
+import logging
+
+from odoo import api, fields, models
+from odoo.exceptions import RedirectWarning
+
+# buttons of forms that lead on, beside the highlighted ones
+LEADS_ON = {"action_assign", "action_start", "button_mark_done", "button_plan", "button_validate"}
+
+
+class CloudprinterStopMixin(models.AbstractModel):
+    """Stops a document whose items are canceled at Cloudprinter, until a user decides to go on.
+
+    Models that inherit it need a server action `<table>_action_go_on`, which the button of the question runs.
+    """
+
+    _name = "cloudprinter.stop.mixin"
+    _inherit = ["cloudprinter.item.mixin"]
+    _description = "Documents That Stop When Cloudprinter Cancels"
+
+    cloudprinter_go_on = fields.Boolean(
+        "Goes On although Canceled at Cloudprinter", readonly=True, copy=False, tracking=True
+    )
+
+    @api.depends("cloudprinter_go_on")
+    def _compute_cloudprinter_stop(self):
+        decided = self.filtered("cloudprinter_go_on")
+        decided.cloudprinter_stop = False
+        return super(CloudprinterStopMixin, self - decided)._compute_cloudprinter_stop()
+
+    @api.model
+    def _get_view(self, view_id=None, view_type="form", **options):
+        """Override of `base` to hide the buttons that start, finish or lead there, while the document is stopped."""
+        arch, view = super()._get_view(view_id, view_type, **options)
+        for button in arch.xpath("/form/header//button"):
+            classes = (button.get("class") or "").split()
+            if button.get("name") in LEADS_ON or {"oe_highlight", "btn-primary"}.intersection(classes):
+                hidden = button.get("invisible")
+                stopped = "cloudprinter_stop == 'all'"
+                button.set("invisible", f"({hidden}) or {stopped}" if hidden else stopped)
+        return arch, view
+
+    def action_cloudprinter_go_on(self):
+        """Go on with these documents although their items are canceled at Cloudprinter."""
+        self.filtered(lambda document: document.cloudprinter_stop == "all").cloudprinter_go_on = True
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    def _cloudprinter_check_stop(self):
+        """Check that users do not start or finish what Cloudprinter has canceled, unless one decided to go on.
+
+        What scheduled actions and other add-ons do as superuser goes on.
+
+        :raises RedirectWarning: some of the documents are stopped; its button records the decision
+        """
+        if self.env.su:
+            return
+        # this costs each click one query; whether the items are still open would cost many
+        items = self.sudo().cloudprinter_item_ids
+        if "canceled" not in items.mapped("stage") + items.mapped("reported_stage"):
+            return
+        stopped = self.filtered(lambda document: document.cloudprinter_stop == "all")
+        if stopped:
+            question = RedirectWarning(
+                self.env._(
+                    "STOP: Cloudprinter has canceled %(documents)s. Go on only if this was agreed with Cloudprinter.",
+                    documents=", ".join(stopped.mapped("display_name")),
+                ),
+                self.env.ref(f"cloudprinter.{self._table}_action_go_on").id,
+                self.env._("Go On Anyway"),
+                {"active_model": self._name, "active_id": stopped[0].id, "active_ids": stopped.ids},
+            )
+            # otherwise Odoo would log an error for each question
+            question.loglevel = logging.INFO
+            raise question
