@@ -48,6 +48,7 @@ from . import (
     ir_cron,
     ir_ui_menu,
     mrp_production,
+    mrp_workcenter_productivity,
     mrp_workorder,
     res_company,
     res_company_ledger,

@@ -85,7 +85,7 @@ class MrpProduction(models.Model):
         return super().create([self._cloudprinter_take_refs(vals, self.browse()) for vals in vals_list])
 
     def write(self, vals):
-        # all ways of starting and finishing meet here
+        # all ways of starting and finishing meet here, except by what is consumed
         if vals.get("state") in STARTED or vals.get("qty_producing"):
             self._cloudprinter_check_stop()
         if "cloudprinter_item_ref" in vals or "cloudprinter_order_ref" in vals:
@@ -136,6 +136,8 @@ class MrpProduction(models.Model):
         vals = super()._get_backorder_mo_vals()
         if self.cloudprinter_item_ids:
             vals["cloudprinter_item_ids"] = [Command.set(self.cloudprinter_item_ids.ids)]
+            # the decision was about all of it
+            vals["cloudprinter_go_on"] = self.cloudprinter_go_on
         return vals
 
     def _cloudprinter_take_refs(self, vals, production):

@@ -16,13 +16,8 @@ class MrpWorkorder(models.Model):
         decided.cloudprinter_stop = False
         return super(MrpWorkorder, self - decided)._compute_cloudprinter_stop()
 
-    def button_start(self, raise_on_invalid_state=False):
-        """Override of `mrp` to ask before a paused work order goes on, which writes no state."""
-        self.production_id._cloudprinter_check_stop()
-        return super().button_start(raise_on_invalid_state=raise_on_invalid_state)
-
     def write(self, vals):
-        # all other ways of starting and finishing meet here
+        # all ways of starting and finishing meet here, except that a paused one goes on
         if vals.get("state") in STARTED:
             self.production_id._cloudprinter_check_stop()
         return super().write(vals)

@@ -51,6 +51,25 @@ class StockMove(models.Model):
         for move in self.filtered("cloudprinter_item_id"):
             move.cloudprinter_item_id._check_document_company(move.company_id, move)
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        moves = super().create(vals_list)
+        # Odoo adds whether a component is picked
+        moves.filtered(lambda move: move.raw_material_production_id and move.picked)._cloudprinter_check_stop()
+        return moves
+
+    def write(self, vals):
+        if vals.get("picked") or vals.get("state") == "done":
+            self._cloudprinter_check_stop()
+        if vals.get("state") == "done":
+            # all ways of shipping meet here
+            self.picking_id._cloudprinter_check_stop()
+        return super().write(vals)
+
+    def _cloudprinter_check_stop(self):
+        """Check that no components are consumed for what Cloudprinter has canceled: this starts an order."""
+        self.raw_material_production_id._cloudprinter_check_stop()
+
     def _prepare_procurement_values(self):
         """Override of `stock` to supply a move for its own item, whatever its sales order line says."""
         values = super()._prepare_procurement_values()

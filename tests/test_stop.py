@@ -4,12 +4,12 @@ from lxml import etree
 
 from odoo import Command
 from odoo.exceptions import RedirectWarning
-from odoo.tests import HttpCase, tagged
+from odoo.tests import Form, HttpCase, tagged
 
-from .common import CloudprinterCase
+from .test_transfers import TransferCase
 
 
-class StopCase(CloudprinterCase):
+class StopCase(TransferCase):
     """Given: an item that is made in two work orders and was then canceled at Cloudprinter."""
 
     def setUp(self):
@@ -62,6 +62,8 @@ class TestStop(StopCase):
             lambda: workorder.set_state("progress"),
             lambda: workorder.set_state("done"),
             lambda: workorder.write({"state": "progress"}),
+            lambda: workorder.write({"duration": 30}),
+            lambda: workorder.write({"qty_producing": 1}),
             lambda: run("mrp.action_start_workorders", workorders),
             self.production.action_start,
             self.production.button_mark_done,
@@ -70,25 +72,107 @@ class TestStop(StopCase):
             lambda: run("mrp.action_production_order_mark_done", productions),
             self.picking.button_validate,
             lambda: run("stock.action_validate_picking", pickings),
+            lambda: self.picking.move_ids.write({"state": "done"}),
         ):
             self.assert_stopped(act)
         self.assertEqual(self.production.state, "confirmed")
         self.assertNotIn("progress", self.production.workorder_ids.mapped("state"))
         self.assertNotEqual(self.picking.state, "done")
 
+    def test_no_way_to_consume(self):
+        """Odoo starts an order of which components are consumed, without any button."""
+        production = self.production
+        component = production.move_raw_ids
+        line = component.move_line_ids
+        self.assertTrue(line, "reserved")
+        values = {"product_id": self.paper.id, "product_uom_qty": 1, "quantity": 1, "picked": True}
+        of_component = {"move_id": component.id, "product_id": self.paper.id, "quantity": 1, "picked": True}
+        where = {"location_id": component.location_id.id, "location_dest_id": component.location_dest_id.id}
+
+        def consume_in_form():
+            with Form(production) as form, form.move_raw_ids.edit(0) as edited:
+                edited.picked = True
+
+        def produce_in_form():
+            with Form(production) as form:
+                form.qty_producing = 2
+
+        for act in (
+            consume_in_form,
+            produce_in_form,
+            lambda: component.write({"picked": True}),
+            lambda: component.with_context(force_manual_consumption=True).write({"quantity": 3}),
+            lambda: line.write({"picked": True}),
+            lambda: line.create({**of_component, **where}),
+            lambda: production.write({"move_raw_ids": [Command.update(component.id, {"picked": True})]}),
+            lambda: production.write({"move_raw_ids": [Command.create({**values, **where})]}),
+            lambda: component.create({**values, **where, "raw_material_production_id": production.id}),
+        ):
+            self.assert_stopped(act)
+        self.assertEqual((production.state, component.picked), ("confirmed", False))
+
+    def test_serial_numbers(self):
+        """They say how many are being produced."""
+        book = self._create_product("Numbered Book", tracking="serial")
+        for quantity, item in ((1, "1"), (2, "2")):
+            item = self.sell_one(book, quantity, order=item, item=item)
+            production = item.production_ids.with_user(self.operator)
+            self.cancel(item)
+            with self.subTest(quantity=quantity):
+                if quantity == 1:
+                    self.assert_stopped(production.action_generate_serial)
+                    continue
+                wizard = Form.from_action(production.env, production.action_generate_serial())
+                wizard.lot_name = "N1"
+                wizard.lot_quantity = 2
+                wizard = wizard.save()
+                wizard.action_generate_serial_numbers()
+                self.assert_stopped(wizard.action_apply)
+
+    def test_batch_of_transfers(self):
+        if "stock.picking.batch" not in self.env:
+            self.skipTest("stock_picking_batch is not installed")
+        self.picking.sudo().move_ids.write({"quantity": 5, "picked": True})
+        batch = self.env["stock.picking.batch"].with_user(self.packer).create({"picking_ids": self.picking.ids})
+        batch.action_confirm()
+        self.assert_stopped(batch.action_done)
+
+    def test_preparing_is_free(self):
+        """What is reserved, planned or ticked is neither started nor shipped."""
+        self.production.do_unreserve()
+        self.production.action_assign()
+        self.production.move_raw_ids.quantity = 3
+        self.production.button_plan()
+        self.production.sudo().button_mark_done()
+        self.picking.do_unreserve()
+        self.picking.action_assign()
+        self.picking.move_ids.write({"quantity": 5, "picked": True})
+        self.env.cr.flush()
+        self.assertEqual(self.picking.state, "assigned")
+
     def test_paused_work_order(self):
-        """Odoo writes no state when it goes on."""
+        """Odoo writes no state when it goes on, only when somebody works on it."""
         item = self.sell_one(self.poster, order="2", item="2")
         workorder = item.production_ids.workorder_ids[0].with_user(self.operator)
         workorder.button_start()
         workorder.button_pending()
         self.cancel(item)
         self.assert_stopped(workorder.button_start)
+        log = workorder._prepare_timeline_vals(0, workorder.date_start)
+        self.assert_stopped(lambda: workorder.write({"time_ids": [Command.create(log)]}))
+
+    def test_rest_of_an_order_that_goes_on(self):
+        """What a user decided for an order holds for the part of it that is made later."""
+        self.production.action_cloudprinter_go_on()
+        self.produce(self.production, 2, backorder=True)
+        rest = self.item.production_ids.with_user(self.operator) - self.production
+        self.assertEqual((self.production.state, rest.product_qty), ("done", 3))
+        self.produce(rest)
+        self.assertEqual(rest.state, "done")
 
     def test_goods_go_back_into_stock(self):
         """A canceled item that was picked already is put back without a question."""
         self.warehouse.delivery_steps = "pick_ship"
-        self.keep_in_stock(self.book)
         picking = self.sell((self.book, 1, "back"), order="2").picking_ids[0]
         item = picking.cloudprinter_item_ids
         self.deliver(picking)
