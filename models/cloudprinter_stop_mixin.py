@@ -55,19 +55,30 @@ class CloudprinterStopMixin(models.AbstractModel):
             return
         # this costs each click one query; whether the items are still open would cost many
         items = self.sudo().cloudprinter_item_ids
-        if "canceled" not in items.mapped("stage") + items.mapped("reported_stage"):
-            return
+        if "canceled" in items.mapped("stage") + items.mapped("reported_stage"):
+            self._cloudprinter_ask()
+
+    def _cloudprinter_ask(self):
+        """Ask what is done with stopped documents.
+
+        :raises RedirectWarning: the question, if there are any
+        """
         stopped = self.filtered(lambda document: document.cloudprinter_stop == "all")
-        if stopped:
-            question = RedirectWarning(
-                self.env._(
-                    "STOP: Cloudprinter has canceled %(documents)s. Go on only if this was agreed with Cloudprinter.",
-                    documents=", ".join(stopped.mapped("display_name")),
-                ),
-                self.env.ref(f"cloudprinter.{self._table}_action_go_on").id,
-                self.env._("Go On Anyway"),
-                {"active_model": self._name, "active_id": stopped[0].id, "active_ids": stopped.ids},
-            )
-            # otherwise Odoo would log an error for each question
-            question.loglevel = logging.INFO
-            raise question
+        stopped._cloudprinter_raise_question(
+            self.env._(
+                "STOP: Cloudprinter has canceled %(documents)s. Go on only if this was agreed with Cloudprinter.",
+                documents=", ".join(stopped.mapped("display_name")),
+            ),
+            f"cloudprinter.{self._table}_action_go_on",
+            self.env._("Go On Anyway"),
+        )
+
+    def _cloudprinter_raise_question(self, text, server_action, button):
+        """Raise a question about these documents, if there are any. Its button runs a server action on them."""
+        if not self:
+            return
+        context = {"active_model": self._name, "active_id": self[0].id, "active_ids": self.ids}
+        question = RedirectWarning(text, self.env.ref(server_action).id, button, context)
+        # otherwise Odoo would log an error for each question
+        question.loglevel = logging.INFO
+        raise question

@@ -173,6 +173,45 @@ class StockPicking(models.Model):
         )
         return [("id", "in" if True in value else "not in", waiting.subselect("res_id"))]
 
+    def _cloudprinter_ask(self):
+        """Override to ask also before canceled items leave together with others."""
+        super()._cloudprinter_ask()
+        mixed = self.filtered(
+            lambda picking: picking.cloudprinter_stop == "some" and picking._cloudprinter_take_along()
+        )
+        items = mixed._cloudprinter_take_along().sudo().cloudprinter_item_id
+        mixed._cloudprinter_raise_question(
+            self.env._(
+                "STOP: these items are canceled at Cloudprinter: %(items)s. Take them out of %(documents)s, then validate again.",
+                items=items._join_names(items.mapped("name")),
+                documents=", ".join(mixed.mapped("display_name")),
+            ),
+            "cloudprinter.stock_picking_action_take_out",
+            self.env._("Take Out"),
+        )
+
+    def _cloudprinter_take_along(self):
+        """Return the moves of canceled items that would leave: all are validated where none is picked."""
+        moves = self.browse().move_ids
+        for picking in self:
+            moves += picking.move_ids.filtered("picked") or picking.move_ids
+        return moves & self._cloudprinter_get_stopped_moves()
+
+    def _cloudprinter_get_stopped_moves(self):
+        """Return the open moves of canceled items."""
+        return self.move_ids.filtered(
+            lambda move: (
+                move.state not in ("done", "cancel") and move.sudo().cloudprinter_item_id.attention == "canceled_open"
+            )
+        )
+
+    def action_cloudprinter_take_out(self):
+        """Cancel the deliveries of items that Cloudprinter has canceled, so that the others leave without them."""
+        self.check_access("write")
+        stopped = self.filtered("cloudprinter_stop")._cloudprinter_get_stopped_moves()
+        stopped.sudo().cloudprinter_item_id._cancel_deliveries()
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
     def button_validate(self):
         self.filtered(lambda picking: picking.state != "done")._cloudprinter_check_stop()
         return super().button_validate()

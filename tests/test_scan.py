@@ -358,11 +358,8 @@ class TestScanPacking(ScanCase):
         page = self.tap(page, "pack", answer="action_put_in_pack")
         self.assertFalse(canceled.move_ids.move_line_ids.result_package_id)
         self.assertNotIn("pack", self.get_buttons(page))
-        action = self.tap(page, "ship")
-        self.assertEqual(action["res_model"], "stock.backorder.confirmation")
-        self._answer(action, "process", self.packer)
-        self.env.flush_all()
-        self.assertEqual(canceled.stage, "canceled")
+        self.tap(page, "ship")
+        self.assertEqual((picking.state, canceled.stage), ("done", "canceled"))
         self.assertEqual((picking.cloudprinter_item_ids - canceled).mapped("stage"), ["shipped"] * 2)
         self.assertEqual(canceled.move_ids.filtered(lambda move: move.state == "done"), canceled.move_ids.browse())
 

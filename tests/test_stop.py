@@ -3,9 +3,10 @@
 from lxml import etree
 
 from odoo import Command
-from odoo.exceptions import RedirectWarning
+from odoo.exceptions import AccessError, RedirectWarning
 from odoo.tests import Form, HttpCase, tagged
 
+from .common import ALL_BUT_PACKED
 from .test_transfers import TransferCase
 
 
@@ -261,6 +262,88 @@ class TestStop(StopCase):
             self.assertGreater(len(primary), 1)
             for button in primary:
                 self.assertIn("cloudprinter_stop == 'all'", button.get("invisible"))
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestSomeCanceled(StopCase):
+    """Given: two items in one transfer, of which one was then canceled at Cloudprinter."""
+
+    def setUp(self):
+        super().setUp()
+        sale = self.sell((self.book, 1, "stays"), (self.book, 2, "leaves"), order="2")
+        self.picking = sale.picking_ids.with_user(self.packer)
+        self.canceled, self.other = sale.order_line.cloudprinter_item_id
+        self.cancel(self.canceled)
+
+    def answer(self, action, context):
+        action = self.env["ir.actions.server"].with_user(self.packer).browse(action)
+        return action.with_context(**context).run()
+
+    def assert_only_the_other_left(self):
+        self.env.cr.flush()
+        self.send()
+        self.assertEqual(self.picking.state, "done")
+        self.assertEqual(self.canceled.move_ids.mapped("state"), ["cancel"])
+        self.assertEqual((self.canceled.stage, self.other.stage), ("canceled", "shipped"))
+        self.assertFalse(self.canceled.attention)
+        self.assert_received(self.canceled, ["ItemRegistered", "ItemCanceled"])
+        self.assert_received(self.other, ALL_BUT_PACKED)
+
+    def test_validate_asks(self):
+        """The question names item and transfer; its button takes the item out, and no dialog follows."""
+        self.picking.carrier_tracking_ref = "1A2B3C"
+        message, action, label, context = self.assert_stopped(self.picking.button_validate)
+        self.assertIn("stays", message)
+        self.assertNotIn("leaves", message)
+        self.assertIn(self.picking.name, message)
+        self.assertEqual(label, "Take Out")
+        self.answer(action, context)
+        self.assertTrue(self.picking.button_validate())
+        self.assert_only_the_other_left()
+
+    def test_all_ways_ask(self):
+        self.picking.move_ids.picked = True
+        for act in (
+            self.picking.button_validate,
+            self.picking.with_context(skip_backorder=True).button_validate,
+            lambda: self.picking.move_ids.write({"state": "done"}),
+        ):
+            self.assert_stopped(act)
+
+    def test_taken_out_by_hand(self):
+        """Nothing is asked where only the others are picked; a decision is needed for the rest alone."""
+        self.picking.carrier_tracking_ref = "1A2B3C"
+        self.other.move_ids.with_user(self.packer).picked = True
+        self._answer(self.picking.button_validate(), "process", self.packer)
+        self.env.cr.flush()
+        self.assertEqual((self.picking.state, self.other.stage), ("done", "shipped"))
+        rest = self.canceled.move_ids.picking_id.with_user(self.packer)
+        self.assertEqual(rest.cloudprinter_stop, "all")
+        self.assert_stopped(rest.button_validate)
+
+    def test_in_steps(self):
+        """What is taken out of the first step is not waited for in the last one."""
+        self.warehouse.delivery_steps = "pick_ship"
+        sale = self.sell((self.book, 1, "3"), (self.book, 2, "4"), order="3")
+        canceled = sale.order_line[0].cloudprinter_item_id
+        self.cancel(canceled)
+        picking = sale.picking_ids.filtered(lambda each: each.picking_type_code == "internal").with_user(self.packer)
+        _message, action, _label, context = self.assert_stopped(picking.button_validate)
+        self.answer(action, context)
+        self.deliver(picking, tracking=False)
+        self.deliver(sale.picking_ids - picking)
+        self.assertEqual(set(sale.picking_ids.mapped("state")), {"done"})
+        self.assertNotIn("done", canceled.move_ids.mapped("state"))
+
+    def test_taking_out_needs_the_right_to_write(self):
+        with self.assertRaises(AccessError):
+            self.picking.with_user(self.accountant).action_cloudprinter_take_out()
+
+    def test_what_goes_on_is_not_taken_out(self):
+        self.cancel(self.other)
+        self.picking.action_cloudprinter_go_on()
+        self.picking.action_cloudprinter_take_out()
+        self.assertNotIn("cancel", self.picking.move_ids.mapped("state"))
 
 
 @tagged("post_install", "-at_install", "cloudprinter")

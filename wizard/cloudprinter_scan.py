@@ -238,14 +238,10 @@ class CloudprinterScan(models.TransientModel):
         items = picking.sudo().cloudprinter_item_ids
         return items if picking.cloudprinter_go_on else items - items._filter_canceled()
 
-    def _get_taken_out(self, picking):
-        """Return the moves of canceled items, which stay here."""
-        expected = self._get_expected(picking)
-        return picking.move_ids.filtered(lambda move: move.sudo().cloudprinter_item_id - expected)
-
     def _get_lines(self, picking):
-        """Return the lines that are packed: not those of canceled items."""
-        return picking.move_line_ids - self._get_taken_out(picking).move_line_ids
+        """Return the lines that are packed: not those of canceled items, which stay here."""
+        expected = self._get_expected(picking)
+        return picking.move_line_ids.filtered(lambda line: not line.move_id.sudo().cloudprinter_item_id - expected)
 
     def _get_here(self):
         return self.here_ids._origin.sudo() | self.item_id.sudo()
@@ -523,11 +519,8 @@ class CloudprinterScan(models.TransientModel):
         self._check_step("ship" if picking.picking_type_code == "outgoing" else "validate")
         if self.tracking and not picking.carrier_tracking_ref:
             picking.carrier_tracking_ref = self._clean(self.tracking)
-        moves = picking.move_ids.filtered(lambda move: move.state not in OVER)
-        stays = moves & self._get_taken_out(picking)
-        if stays:
-            stays.picked = False
-            (moves - stays).picked = True
+        if picking.cloudprinter_stop == "some":
+            picking.action_cloudprinter_take_out()
         return picking.button_validate()
 
     def action_enter_tracking(self):
