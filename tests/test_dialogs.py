@@ -170,6 +170,42 @@ class TestDialogs(DialogCase):
         self.assertEqual(set(items.mapped("stage")), {"canceled"})
         self.assertEqual(len(self.get_outbox(items, type="ItemCanceled")), 4)
 
+    def test_closed_before_it_was_through(self):
+        """Opened again, the dialog reports what is left, and nothing twice."""
+        for kind, values, signal_type in (
+            ("delay", {"reason": "High workload"}, "ItemDelay"),
+            ("step", {"step": "in_production"}, "ItemProduce"),
+            ("cancel", {"cause": "CancelUserRequest"}, "ItemCanceled"),
+        ):
+            with self.subTest(kind):
+                items = self.env["cloudprinter.item"]
+                for order in (f"{kind}-1", f"{kind}-2"):
+                    items |= self.sell((self.book, 1, order), order=order).cloudprinter_item_ids
+                for is_first in (True, False):
+                    form = self.open(items, kind)
+                    for name, value in values.items():
+                        form[name] = value
+                    report = form.save()
+                    with patch.multiple(cloudprinter_report, SECONDS=-1 if is_first else 60, ITEMS_AT_ONCE=1):
+                        report.action_report()
+                    told = self.get_outbox(items, type=signal_type)
+                    self.assertEqual(told.item_id, items[:1] if is_first else items)
+                self.assertEqual(len(told), 2)
+                if kind == "delay":
+                    self.assertEqual(len(set(items.mapped("promised_date"))), 1)
+
+    def test_date_that_an_item_has_already(self):
+        item = self.sell_one()
+        item.with_user(self.manager).report_delay(48, "High workload")
+        form = self.open(item, "delay")
+        form.reason = "Material missing"
+        self.assertFalse(form.problem)
+        form.ready_date = item.promised_date
+        self.assertEqual(form.problem, "It has this ship-by date already.")
+        with self.assertRaisesRegex(UserError, "already"):
+            form.save().action_report()
+        self.assertEqual(len(self.get_outbox(item, type="ItemDelay")), 1)
+
     def test_values_reach_only_the_dialog(self):
         """What the dialog was opened with is no default of the records that it creates."""
         item = self.sell_one()

@@ -146,8 +146,14 @@ class CloudprinterReport(models.TransientModel):
 
     @api.model
     def _propose_date(self, items):
-        """Return a full hour, a day after the last date that was promised, or after now if that is over."""
+        """Return a full hour, a day after the last date that was promised, or after now if that is over.
+
+        If only some of the items were delayed to the last date, it is the one for the others too.
+        """
         last = max([fields.Datetime.now(), *filter(None, items.mapped("promised_date"))])
+        delayed = items.filtered(lambda item: item.promised_date == last != item.order_id.shipping_date)
+        if delayed and delayed != items:
+            return last
         return last.replace(minute=0, second=0) + timedelta(days=1, hours=bool(last.minute or last.second))
 
     @api.model

@@ -33,7 +33,7 @@ class CloudprinterReportLine(models.TransientModel):
             product = item.sale_line_ids.product_id or item.product_id or item.production_ids.product_id
             line.product = product[:1].display_name
 
-    @api.depends("item_id", "report_id.kind", "report_id.scope", "report_id.step")
+    @api.depends("item_id", "report_id.kind", "report_id.scope", "report_id.step", "report_id.ready_date")
     def _compute_problem(self):
         readable = self._get_readable()
         rows_of = readable._get_milestone_signals()
@@ -59,6 +59,9 @@ class CloudprinterReportLine(models.TransientModel):
         queued = rows.filtered(lambda s: s.type in TERMINAL and s.state == "outgoing")[:1]
         if report.kind == "delay" and queued:
             return self.env._("%(signal)s is sent first and is final.", signal=queued.label)
+        if report.kind == "delay" and report.ready_date and item.promised_date == report.ready_date:
+            # reported by a dialog that was closed before it was through, or by another user
+            return self.env._("It has this ship-by date already.")
         if report.kind == "cancel":
             moves = item.sudo().move_ids._cloudprinter_bound_for_customer()
             if moves.filtered(lambda move: move.state == "done" and move.location_dest_id._is_outgoing()):
