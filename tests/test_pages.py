@@ -169,6 +169,15 @@ class TestPages(TransactionCase):
             [*first(_get_table("stand-in.md", "| case | passed when |"))], [name for name, _needs, _found in cases]
         )
 
+    def test_links(self):
+        for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
+            for link, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", PAGES[page.name]):
+                target = (page.parent / link).resolve() if link else page
+                self.assertTrue(target.is_file(), f"{page.name}: {link}")
+                if anchor:
+                    headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+                    self.assertIn(anchor, [re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings])
+
     def test_glossary(self):
         for number, language in enumerate(("de", "da"), start=1):
             used = {
