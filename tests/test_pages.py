@@ -156,9 +156,10 @@ class TestPages(TransactionCase):
         self.assertEqual(codes, SEVERITIES)
         results = " · ".join(first(_get_table("accountants.md", "| result | means |"))).split(" · ")
         self.assertEqual(results, [category.label for category in CATEGORIES])
+        steps = [self.env._(each.step) for each in ATTENTION.values()]  # pylint: disable=gettext-variable
         self.assertEqual(
             [tuple(cells) for cells in _get_table("use.md", "| needs attention | next step |")],
-            [(f"*{each.label}*", f"*{each.step}*") for each in ATTENTION.values()],
+            [(f"*{each.label}*", f"*{step}*") for each, step in zip(ATTENTION.values(), steps)],
         )
         month = " ".join(PAGES["accountants.md"].split("## The month's end")[1].split())
         self.assertEqual([label for _kind, label in KINDS if f"*{label}*" not in month], [])
