@@ -182,8 +182,8 @@ class StockPicking(models.Model):
         items = mixed._cloudprinter_take_along().sudo().cloudprinter_item_id
         mixed._cloudprinter_raise_question(
             self.env._(
-                "STOP: these items are canceled at Cloudprinter: %(items)s. Take them out of %(documents)s, then validate again.",
-                items=items._join_names(items.mapped("name")),
+                "STOP: canceled at Cloudprinter: %(items)s. Take this out of %(documents)s and validate again.",
+                items=items._join_names([f"{item.name} ({item._describe()})" for item in items]),
                 documents=", ".join(mixed.mapped("display_name")),
             ),
             "cloudprinter.stock_picking_action_take_out",

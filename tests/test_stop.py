@@ -293,7 +293,7 @@ class TestSomeCanceled(StopCase):
         """The question names item and transfer; its button takes the item out, and no dialog follows."""
         self.picking.carrier_tracking_ref = "1A2B3C"
         message, action, label, context = self.assert_stopped(self.picking.button_validate)
-        self.assertIn("stays", message)
+        self.assertIn("stays (1 × Book)", message)
         self.assertNotIn("leaves", message)
         self.assertIn(self.picking.name, message)
         self.assertEqual(label, "Take Out")
