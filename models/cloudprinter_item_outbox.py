@@ -2,6 +2,7 @@ import logging
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import float_compare
 
 from ..rule.stage import STAGE_OF, TERMINAL, get_milestones, is_packed, plan_signals
 from .cloudprinter_signal import REPORTED_ELSEWHERE
@@ -275,7 +276,8 @@ class CloudprinterItem(models.Model):
         """Return whether less was shipped than ordered, beyond the company's tolerance."""
         ordered, left = self._get_ordered(), self._get_left()
         tolerance = self.company_id._cloudprinter_config().cloudprinter_short_tolerance
-        return bool(ordered) and left < ordered * (1 - tolerance / 100)
+        digits = self.env["decimal.precision"].precision_get("Product Unit")
+        return bool(ordered) and float_compare(left, ordered * (1 - tolerance / 100), precision_digits=digits) < 0
 
     def _get_ordered(self):
         """Return the ordered quantity in the product's unit, which is what people make, count and pack."""

@@ -333,6 +333,14 @@ class TestQuantity(TransferCase):
         self.deliver(self.get_open(item), 99, backorder=False)
         self.assert_signal(self.get_shipped(item), "waiting", "short")
 
+    def test_parts_that_add_up(self):
+        """0.7 and 0.1 are 0.8, although computers say that they are a little less."""
+        self.company.cloudprinter_short_tolerance = 0
+        item = self.sell_one(quantity=0.8)
+        self.deliver(self.get_open(item), 0.7, backorder=True)
+        self.deliver(self.get_open(item), 0.1)
+        self.assertEqual(self.get_shipped(item).state, "outgoing")
+
     def test_short_is_reported_by_the_manager(self):
         for tracking, state, failure_type in (("1A2B3C", "outgoing", False), (None, "waiting", "missing_tracking")):
             with self.subTest(tracking=tracking):
