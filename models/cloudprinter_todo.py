@@ -150,14 +150,15 @@ class CloudprinterTodo(models.AbstractModel):
         for model, res_id in [record for record in problems if record not in asked][:NEW_AT_MOST]:
             record = self.env[model].browse(res_id)
             user = self._get_responsible(record)
-            text = self.with_context(lang=user.lang).env._(problems[model, res_id])  # pylint: disable=gettext-variable
+            env = self.with_context(lang=user.lang).env
+            text = env._(problems[model, res_id])  # pylint: disable=gettext-variable
             vals_list.append(
                 {
                     "activity_type_id": self._get_type().id,
                     "automated": True,
                     "res_model_id": self.env["ir.model"]._get_id(model),
                     "res_id": res_id,
-                    "summary": text % record.display_name,
+                    "summary": text % record.with_env(env).display_name,
                     "user_id": user.id,
                 }
             )

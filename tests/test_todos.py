@@ -172,6 +172,14 @@ class TestIncomingTodos(DeliveryCase):
         self.send()
         self.assertFalse(self.get_todos(), "it is closed automatically")
 
+    def test_in_the_language_of_its_user(self):
+        self.env["res.lang"]._activate_lang("de_DE")
+        self.manager.lang = "de_DE"
+        self.company.cloudprinter_user_id = self.manager
+        self.receive("1")
+        self.send()
+        self.assertNotIn("Incoming order", self.get_todos().summary)
+
     def test_done_by_a_user(self):
         """The user may not write the document, but can close the to-do."""
         self.company.cloudprinter_user_id = self.manager
