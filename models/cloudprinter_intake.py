@@ -366,20 +366,22 @@ class CloudprinterIntake(models.AbstractModel):
             line._cloudprinter_write_net(line.cloudprinter_item_id.amount)
 
     def _share_out(self, order, order_document):
-        """Write the share of each item in what Cloudprinter pays for the items, which is given for the order only."""
-        counts = {item.id: item.count for item in order_document.items if not item.reorder}
-        items = order.item_ids.filtered(lambda item: item.name in counts)
+        """Write the share of each item in what Cloudprinter pays for the items, which is given for the order only.
+
+        Items that are reordered, or that the document does not have, get no share.
+        """
+        order = order.with_context(cloudprinter_document=DOCUMENT_TOKEN)
         total = order_document.costs.items
-        if total is None:
-            items.with_context(cloudprinter_document=DOCUMENT_TOKEN).amount = 0
-            return
+        counts = {item.id: item.count for item in order_document.items if not item.reorder and total is not None}
+        items = order.item_ids.filtered(lambda item: item.name in counts)
+        (order.item_ids - items).filtered("amount").amount = 0
         weights = [item.sale_line_id.price_subtotal for item in items]
         if not any(weights) or min(weights) < 0 or not all(item.sale_line_id for item in items):
             weights = [counts[item.name] for item in items]
         if any(weights):
             currency = self._get_currency(order_document) or order.currency_id or order.company_id.currency_id
             for item, amount in zip(items, share_out(float(total), weights, currency.round)):
-                item.with_context(cloudprinter_document=DOCUMENT_TOKEN).amount = amount
+                item.amount = amount
 
     def _write_freight(self, sale, order_document, carrier):
         """Set the freight that Cloudprinter pays, never the carrier's own rate."""
@@ -414,7 +416,8 @@ class CloudprinterIntake(models.AbstractModel):
             "priority": order_document.priority,
             "consignor": shipping.consignor,
             "customs": self._describe_customs(shipping),
-            "is_test": order_document.is_test,
+            # a user may have marked it, as not all documents of test orders say so
+            "is_test": order_document.is_test or (order.is_test and not order.document_id.is_test),
             "is_reorder": order_document.is_reorder,
             "original_order": next((i.reorder.order_id for i in order_document.items if i.reorder), False),
             "currency_id": self._get_currency(order_document).id,
@@ -550,7 +553,8 @@ class CloudprinterIntake(models.AbstractModel):
                 if flaws:
                     raise Unmatched(flaws, document.company_id)
                 self._write_address(sale, customer._cloudprinter_get_address(address, document.company_id))
-        self._share_out(order, content)
+        if content.costs.items is not None:
+            self._share_out(order, content)
         return order
 
     def _link(self, document, order, sale):
@@ -687,6 +691,8 @@ class CloudprinterIntake(models.AbstractModel):
         if follows:
             self._write_prices(sale, content)
             sale._cloudprinter_settle_total()
+        else:
+            self._share_out(order, content)
 
     def _follows_document(self, sale):
         """Return whether the lines have the amounts of their items, and not prices that a user entered."""

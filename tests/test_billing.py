@@ -423,6 +423,71 @@ class TestWhatDocumentsGave(IntakeCase):
         tracked = order.message_ids.tracking_value_ids.field_id.mapped("name")
         self.assertIn("amount_items", tracked)
 
+    def take_over(self, **changes):
+        """Receive the same order with other content, have the manager take it over, and return the order."""
+        document = self.receive(**changes)
+        document._import()
+        self.assertEqual(document.failure_type, "changed")
+        document.with_user(self.manager).action_take_over()
+        return document.order_id
+
+    def test_what_is_owed_follows_the_newest_document(self):
+        """Also if a user has entered prices, which stay, or if there is no sales order."""
+        for number, words in enumerate(("prices of the document", "prices of a user", "no sales order"), start=1):
+            with self.subTest(words):
+                document = self.receive(id=str(number))
+                document._import()
+                order, lines = document.order_id, document.sale_order_id.order_line
+                if words == "prices of a user":
+                    lines[0].price_unit = 77
+                if words == "no sales order":
+                    self.env["mrp.production"].create(
+                        {"product_id": self.book.id, "cloudprinter_item_ids": [Command.set(order.item_ids.ids)]}
+                    )
+                    order.sale_order_ids.cloudprinter_order_id = False
+                self.take_over(id=str(number), costs__items="8.00")
+                self.assertAlmostEqual(sum(order.item_ids.mapped("amount")), 8)
+                if words == "prices of a user":
+                    self.assertEqual(lines[0].price_unit, 77)
+
+    def test_an_item_that_is_no_longer_ordered(self):
+        """Nothing is owed for it: what Cloudprinter pays is for the others."""
+        order = self.receive()
+        order._import()
+        order = self.take_over(items=self.content["order"]["items"][:2], costs__items="8.00")
+        amounts = order.item_ids.sorted("name").mapped("amount")
+        self.assertAlmostEqual(sum(amounts), 8)
+        self.assertEqual(amounts[2], 0)
+
+    def test_a_new_item_beside_prices_of_a_user(self):
+        """It has its share in what Cloudprinter pays once it has a line."""
+        document = self.receive()
+        document._import()
+        document.sale_order_id.order_line[0].price_unit = 77
+        items = self.content["order"]["items"]
+        order = self.take_over(items=[*items, {**items[0], "id": "9"}], costs__items="8.00")
+        order.document_id.with_user(self.manager).action_set_quantities()
+        added = order.item_ids.filtered(lambda item: item.name == "9")
+        self.assertGreater(added.amount, 0)
+        self.assertAlmostEqual(sum(order.item_ids.mapped("amount")), 8)
+
+    def test_what_became_nothing(self):
+        """A changed document that says 0 or "no", or leaves something out, is followed."""
+        self.receive(test="1", items__0__reorder_order_id="7", client__reference="REF")._import()
+        order = self.take_over(costs__shipping="0.00", client__reference="")
+        self.assertEqual((order.amount_shipping, order.amount_items, order.reference), (0, 7, False))
+        self.assertEqual((order.is_test, order.is_reorder, order.original_order), (False, False, False))
+        self.assertFalse(any(order.item_ids.mapped("reorder_cause")))
+        self.assertEqual(order.sale_order_id.state, "sale", "it is not a test any more")
+
+    def test_a_test_that_a_user_marked(self):
+        """Not all documents of test orders say so."""
+        order = self.env["cloudprinter.order"].create({"name": "123456780000", "is_test": True})
+        self.receive()._import()
+        self.assertTrue(order.document_id)
+        self.take_over(priority="express")
+        self.assertTrue(order.is_test)
+
     def test_typed_order_stays_open(self):
         order = self.env["cloudprinter.order"].with_user(self.manager).create({"name": "T"})
         order.is_test = True
