@@ -29,6 +29,10 @@ class AccountMove(models.Model):
     def _search_cloudprinter_order_ids(self, operator, value):
         if operator in Domain.NEGATIVE_OPERATORS:
             return NotImplemented
+        if operator == "in" and False in value:
+            # moves without lines have no orders either
+            linked = self._search_cloudprinter_order_ids("any", Domain.TRUE)
+            return ~linked | self._search_cloudprinter_order_ids("in", value - {False})
         if operator.startswith("any"):
             domain = value
         else:

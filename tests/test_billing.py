@@ -216,6 +216,9 @@ class TestBilling(BillingCase):
         self.assert_amounts(order, invoiced=8.2, difference=3, claimed=0)
         self.assertIn(line.move_id, order.with_user(self.accountant).invoice_ids)
         self.assertEqual(line.move_id.cloudprinter_order_ids, order)
+        self.assertNotIn(line.move_id, line.move_id.search([("cloudprinter_order_ids", "=", False)]))
+        unlinked = self.claim(4).move_id
+        self.assertIn(unlinked, unlinked.search([("cloudprinter_order_ids", "=", False)]))
         line.cloudprinter_is_claim = True
         self.assert_amounts(order, invoiced=11.2, difference=0, claimed=3)
 
