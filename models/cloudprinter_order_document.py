@@ -123,6 +123,7 @@ class CloudprinterOrderDocument(models.Model):
     _open_idx = models.Index("(company_id) WHERE state IN ('received', 'checking', 'waiting')")
 
     @api.depends("name")
+    @api.depends_context("lang")
     def _compute_display_name(self):
         for document in self:
             document.display_name = self.env._("Incoming order %s", document.name)
@@ -481,20 +482,19 @@ class CloudprinterOrderDocument(models.Model):
 
     def _save_mappings(self):
         products = self.env["cloudprinter.product.mapping"]
-        for line in self.line_ids.filtered(lambda line: line.product_id and line.product_name):
+        lines = self.line_ids.filtered(lambda line: line.product_id and line.product_name)
+        for name, of_name in lines.grouped("product_name").items():
+            product = of_name.product_id
+            if len(product) > 1:
+                # the name alone does not say which one
+                continue
             mapping = products.search(
-                [
-                    ("company_id", "=", self.company_id.id),
-                    ("name", "=", line.product_name),
-                    ("option", "in", (False, "")),
-                ]
+                [("company_id", "=", self.company_id.id), ("name", "=", name), ("option", "in", (False, ""))]
             )
             if not mapping:
-                products.create(
-                    {"company_id": self.company_id.id, "name": line.product_name, "product_id": line.product_id.id}
-                )
+                products.create({"company_id": self.company_id.id, "name": name, "product_id": product.id})
             elif not mapping.product_id.active:
-                mapping.product_id = line.product_id
+                mapping.product_id = product
         method = self.shipping_method
         if self.carrier_id and method:
             carriers = self.env["cloudprinter.carrier.mapping"]

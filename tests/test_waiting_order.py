@@ -61,6 +61,20 @@ class TestWaitingOrder(IntakeCase):
         self.assertEqual(document.state, "done")
         self.assertEqual(document.sale_order_id.order_line[0].product_id, self.book)
 
+    def test_one_name_for_several_products(self):
+        """Each item gets the product that was chosen for it, and no mapping is made of choices that differ."""
+        self.mappings[0].product_id = False
+        document = self.import_orders(items__1__product="textbook_cw_a4_p_fc").with_user(self.manager)
+        with Form(document) as form:
+            for position, product in enumerate((self.book, self.poster)):
+                with form.line_ids.edit(position) as line:
+                    line.product_id = product
+        document.action_accept()
+        self.assertEqual(document.state, "done")
+        made = {line.cloudprinter_item_ref: line.product_id for line in document.sale_order_id.order_line}
+        self.assertEqual((made[BOOK], made[POSTER]), (self.book, self.poster))
+        self.assertFalse(self.mappings[0].product_id)
+
     def test_something_is_still_missing(self):
         self.mappings[:2].product_id = False
         document = self.import_orders().with_user(self.manager)
