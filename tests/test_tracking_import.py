@@ -351,6 +351,16 @@ class TestTrackingImport(TrackingCase):
         problems = wizard.line_ids.filtered("problem").mapped("problem")
         self.assertEqual(rest.line_ids.mapped("problem"), [False, *problems[1:]], "now there is one that it can mean")
 
+    def test_what_is_sent_of_a_code(self):
+        """Of several codes the first is sent, and of an address nothing."""
+        self.ship("OLD", order="o1", item="i1")
+        self.ship(order="o2", item="i2")
+        self.assert_problems(
+            "o1\tOLD; NEW\no2\thttps://example.com/track?id=1",
+            "already been entered",
+            "The tracking code is missing",
+        )
+
     def test_doubles(self):
         _item, picking, _signal = self.ship(order="o1", item="i1")
         self.ship(order="o2", item="i2")

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..tools.sheet import add_names, write_rows
+from ..tools.tracking import get_first_code
 
 COLUMNS = {
     "reference": {
@@ -158,7 +159,7 @@ class CloudprinterTrackingImport(models.TransientModel):
         """Return what is wrong with a line in itself, or False."""
         if not entry["reference"]:
             return self.env._("The delivery, order or item is missing.")
-        if not entry["code"]:
+        if not get_first_code(entry["code"]):
             return self.env._("The tracking code is missing.")
         for text in (entry["reference"], entry["code"], entry["option"] or ""):
             damage = self._describe_damage(text)
@@ -217,7 +218,7 @@ class CloudprinterTrackingImport(models.TransientModel):
         :param signals: the ItemShipped signals for this name
         """
         nothing = self.env["stock.picking"], signals.browse()
-        code = entry["code"].split(",")[0].strip()
+        code = get_first_code(entry["code"])
         waiting = signals.filtered(
             lambda signal: (
                 signal.state == "waiting"
