@@ -1,4 +1,5 @@
 import io
+from contextlib import suppress
 
 from PIL import Image
 
@@ -31,10 +32,8 @@ class IrActionsReport(models.Model):
         if attachment.mimetype == "application/pdf":
             return io.BytesIO(attachment.raw)
         if (attachment.mimetype or "").startswith("image/"):
-            stream = io.BytesIO()
-            with Image.open(io.BytesIO(attachment.raw)) as image:
-                image.convert("RGB").save(stream, format="pdf")
-            return stream
+            with suppress(OSError, ValueError, Image.DecompressionBombError):
+                return _write_pdf(attachment.raw)
         raise UserError(
             self.env._(
                 "%(label)s cannot be printed together with others: it must be fetched into Odoo, and be a PDF file or"
@@ -42,3 +41,18 @@ class IrActionsReport(models.Model):
                 label=label.display_name,
             )
         )
+
+
+def _write_pdf(picture):
+    """Return a picture as a PDF file in its own size: what is transparent is white, as on paper.
+
+    :raises OSError, ValueError: it is damaged, or of a kind that cannot be read
+    """
+    stream = io.BytesIO()
+    with Image.open(io.BytesIO(picture)) as image:
+        drawn = image.convert("RGBA")
+        page = Image.new("RGB", image.size, "white")
+        page.paste(drawn, mask=drawn)
+        dots_per_inch = max(72, float(image.info.get("dpi", [0])[0]))
+    page.save(stream, format="pdf", resolution=dots_per_inch)
+    return stream

@@ -129,6 +129,9 @@ class TestWhatIsShown(IntakeCase):
         self.assertEqual(len(pages), 4)
         self.assertEqual(pages[0].extract_text().strip(), "Label 1")
         self.assertTrue(pages[2].images)
+        self.assertEqual([round(float(length)) for length in pages[2].mediabox[2:]], [72, 108], "in its own size")
+        picture = Image.open(io.BytesIO(pages[2].images[0].data))
+        self.assertGreater(min(picture.convert("RGB").getpixel((0, 0))), 250, "transparent is not black")
         # letters are drawn, so that their text cannot be read
         self.assertEqual(
             [page.get_contents().get_data() for page in (pages[1], pages[3])],
@@ -137,6 +140,10 @@ class TestWhatIsShown(IntakeCase):
         self.assertNotEqual(*[page.get_contents().get_data() for [page] in slips])
 
         pickings[1]._cloudprinter_get_labels().write({"state": "link", "attachment_id": False})
+        with self.printing(), self.assertRaisesRegex(UserError, "shipping_label cannot be printed together"):
+            reports._render_qweb_pdf(name, pickings.ids)
+        attachment = self.env["ir.attachment"].create({"name": "x", "raw": b"?", "mimetype": "image/png"})
+        pickings[1]._cloudprinter_get_labels().write({"state": "fetched", "attachment_id": attachment.id})
         with self.printing(), self.assertRaisesRegex(UserError, "shipping_label cannot be printed together"):
             reports._render_qweb_pdf(name, pickings.ids)
 
@@ -154,7 +161,7 @@ class TestWhatIsShown(IntakeCase):
 
     def make_picture(self):
         picture = io.BytesIO()
-        Image.new("RGBA", (200, 300)).save(picture, "png")
+        Image.new("RGBA", (200, 300)).save(picture, "png", dpi=(200, 200))
         return picture.getvalue()
 
     def test_link_that_is_no_web_address(self):
