@@ -322,8 +322,15 @@ class CloudprinterClosing(models.Model):
         ]
 
     def _collect_statements(self):
-        statements = self.env["cloudprinter.statement"].search(
-            [("company_id", "=", self.company_id.id), ("date_to", "<=", self.date)]
+        # most of the lines of all years are settled, and are not read
+        found = self.env["cloudprinter.statement.line"]._read_group(
+            [
+                ("company_id", "=", self.company_id.id),
+                ("statement_id.date_to", "<=", self.date),
+                ("is_settled", "=", False),
+            ],
+            ["statement_id"],
+            ["amount:sum"],
         )
         return [
             {
@@ -331,10 +338,9 @@ class CloudprinterClosing(models.Model):
                 "part": "statement",
                 "statement_id": statement.id,
                 "currency_id": statement.currency_id.id,
-                "amount": sum(lines.mapped("amount")),
+                "amount": amount,
             }
-            for statement in statements
-            if (lines := statement.line_ids.filtered(lambda line: not line.is_settled))
+            for statement, amount in found
         ]
 
     def _format_sums(self, lines, name="amount"):
