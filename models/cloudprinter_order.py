@@ -247,10 +247,6 @@ class CloudprinterOrder(models.Model):
         """Return the files of these orders, without those of canceled items."""
         return self.sudo().file_ids.filtered(lambda file: file.item_id.stage != "canceled")
 
-    def _are_files_there(self):
-        """Return whether all files to be downloaded are there. Files of canceled items do not matter."""
-        return {"waiting", "error"}.isdisjoint(self._get_needed_files().mapped("state"))
-
     def _on_files_settled(self):
         """Accept these orders, or notify a user of what failed, now that no file is left to download."""
         self._process_documents_again()

@@ -36,6 +36,10 @@ class FilesCase(CloudprinterCase):
         cls.addClassCleanup(freezegun.config.reset_config)
         cls.company.write({"cloudprinter_file_hosts": "127.0.0.1", "cloudprinter_fetch_files": True})
 
+    def get_fact(self, file):
+        """Return what the gate knows about the files of an order."""
+        return self.env["cloudprinter.intake"]._get_files_fact(file.order_id)
+
     def given_file(self, item, path="/cover.pdf", content=PDF, of_order=False, **values):
         """Return a file of an item, or of its order, that an order document has named."""
         named = {"type": "cover", "format": "pdf", "md5sum": MD5, "size": len(PDF), **values}
@@ -82,20 +86,20 @@ class TestFetching(FilesCase):
         self.assertFalse(self.get_triggers())
         self.fetch()
         self.assertEqual((file.state, file.size), ("link", len(PDF)))
-        self.assertTrue(file.order_id._are_files_there())
+        self.assertEqual(self.get_fact(file), "there")
         self.assertFalse(self.host.requests)
 
     def test_fetched(self):
         """The file is attached unchanged, under a descriptive name, to a record without chatter."""
         file = self.given_file(self.item)
         self.assertTrue(self.get_triggers(), "the worker is woken")
-        self.assertFalse(file.order_id._are_files_there())
+        self.assertEqual(self.get_fact(file), "fetching")
         with patch.object(type(file.order_id), "_on_files_settled", autospec=True) as settled:
             self.fetch()
         [(orders,)] = [call.args for call in settled.call_args_list]
         self.assertEqual(orders.ids, file.order_id.ids)
         self.assertEqual((file.state, file.failure_type, file.problem), ("fetched", False, False))
-        self.assertTrue(file.order_id._are_files_there())
+        self.assertEqual(self.get_fact(file), "there")
         attachment = file.attachment_id
         self.assertEqual(attachment.raw, PDF)
         self.assertEqual(attachment.name, "123456780001_cover.pdf")
@@ -510,7 +514,7 @@ class TestFilesOfDocuments(FilesCase):
                 dialog.save().action_report()
                 self.assertEqual((item.cancel_cause, item.stage), (cause, "canceled"))
                 self.assertNotEqual(item.attention, kind)
-                self.assertTrue(file.order_id._are_files_there(), "the file is no longer needed")
+                self.assertEqual(self.get_fact(file), "there", "the file is no longer needed")
 
     def test_a_file_of_the_order_concerns_its_items(self):
         sale = self.sell((self.book, 1, "1"), (self.book, 1, "2"))
