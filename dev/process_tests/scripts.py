@@ -374,6 +374,10 @@ def wake_intake(env):
 def import_orders(env):
     """Import what was waiting for its next attempt."""
     wake_intake(env)
+    import_due_orders(env)
+
+
+def import_due_orders(env):
     env["cloudprinter.order.document"]._cron_import_orders()
 
 

@@ -12,7 +12,8 @@ import os
 import random
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,7 +26,7 @@ from ..rpc import RpcError, Session
 from .test_orders import JSON, LOADED, OrderCase
 
 SEQUENCES = int(os.environ.get("CLOUDPRINTER_VERSIONS", 12))
-EVENTS = 6
+EVENTS = 8
 AT_ONCE = 4  # sequences
 EXAMPLE = json.loads(JSON)["order"]
 DOCUMENT = "cloudprinter.order.document"
@@ -55,6 +56,11 @@ LINES = """
 LABELS = """
     SELECT file.url, file.state FROM cloudprinter_order_file file JOIN cloudprinter_order o ON o.id = file.order_id
     WHERE o.name = %s
+"""
+
+HELD = """
+    SELECT count(*) AS count FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+    AND query SIMILAR TO '(INSERT INTO|UPDATE) "?cloudprinter_order_document"? %'
 """
 
 
@@ -140,14 +146,7 @@ class Sequence:
 
     def run(self):
         """Return what is wrong, or None."""
-        postgres = self.case.postgres
-        self.connection = psycopg2.connect(
-            host=LOOPBACK,
-            port=postgres.port,
-            user=postgres.user,
-            dbname=self.case.database,
-            cursor_factory=NamedTupleCursor,
-        )
+        self.connection = self.connect()
         self.connection.autocommit = True
         self.manager, self.salesman = (
             Session(self.case.address, self.case.database, login, login) for login in ("manager", "salesman")
@@ -161,15 +160,29 @@ class Sequence:
             self.connection.close()
         return None
 
+    def connect(self):
+        postgres = self.case.postgres
+        return psycopg2.connect(
+            host=LOOPBACK,
+            port=postgres.port,
+            user=postgres.user,
+            dbname=self.case.database,
+            cursor_factory=NamedTupleCursor,
+        )
+
     def live(self):
-        events = [self.send] * 4 + [self.send_twice] * 3 + [self.decide] * 5 + [self.cancel, self.edit, self.enter]
-        # a user does it while another document arrives
-        meanwhile = [self.decide, self.decide, self.cancel, self.edit]
+        first = [self.send, self.send_twice, self.enter, self.cancel]
+        users = [self.decide, self.decide, self.decide, self.cancel, self.edit]
         for _number in range(EVENTS):
-            if self.random.random() < 0.3:
-                self.meanwhile(self.random.choice(meanwhile))
+            if not self.contents:
+                self.random.choice(first)()
+            elif self.random.random() < 0.4:
+                self.random.choice([self.send, self.send_twice])()
+            elif self.random.random() < 0.4:
+                # while another document arrives
+                self.meanwhile(self.random.choice(users))
             else:
-                self.random.choice(events)()
+                self.random.choice(users)()
             if self.random.random() < 0.6:
                 self.check()
         if not self.contents:
@@ -264,13 +277,29 @@ class Sequence:
         self.record(push())
 
     def send_twice(self):
-        """Two documents arrive at once: other ones, the same, or the same with another signature."""
+        """Two documents arrive at once: other ones, the same, or the same with another signature.
+
+        Both have been compared with the newest before either is stored.
+        """
         content, push = self.prepare_push()
         other, push_other = self.prepare_push()
         if self.random.random() < 0.4:
             written, signature = self.write(content)
             push_other = partial(self.push, content, signature, written)
-        self.record(*self.at_once(push, push_other))
+        with self.holding() as release, ThreadPoolExecutor(2) as pool:
+            pushed = [pool.submit(push), pool.submit(push_other)]
+            deadline = time.monotonic() + 2
+            while sum(map(Future.done, pushed)) + self.read(HELD)[0].count < 2 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            release()
+            self.record(*(future.result() for future in pushed))
+
+    @contextmanager
+    def holding(self):
+        """Let documents be read, but none be stored until the yielded function is called."""
+        with closing(self.connect()) as connection:
+            connection.cursor().execute("LOCK TABLE cloudprinter_order_document IN SHARE MODE")
+            yield connection.rollback
 
     def record(self, *pushes):
         """Record what was answered. Either of two at once may have been the first."""
@@ -401,7 +430,7 @@ class Sequence:
 
     def enter(self):
         """A user enters the order by hand, before its document comes."""
-        if self.contents or self.read_sales():
+        if self.said:
             return
         content = Content(number=-1, posters=self.random.choice([5, 12]))
         lines = [

@@ -406,7 +406,7 @@ class TestWithoutWorker(OrderCase):
         for process in (user, worker):
             process.go()
             process.finish()
-        self.in_odoo("import_orders")
+        self.in_odoo("import_due_orders")
         self.assertEqual([row[:2] for row in self.get_documents(content)], [["replaced", ""], ["waiting", "files"]])
 
     # === arbitrary content never causes a 500, partial records or an error in the log === #
