@@ -257,7 +257,8 @@ class CloudprinterStatement(models.Model):
     def _find_orders(self, rows):
         """Return the order and item that each row is about: list of (order, item), each may be empty.
 
-        Orders of other companies count too: the line is then said to be about another company, and no more.
+        Orders of other companies count too: the line is then said to be about another company, and no more. Item ids
+        are unique only within an order, so a known order has to have the item.
         """
         items = self._find_named("item", "name", {row.item_ref for row in rows})
         orders = self._find_named("order", "name", {row.order_ref for row in rows})
@@ -269,18 +270,24 @@ class CloudprinterStatement(models.Model):
         nothing = self.env["cloudprinter.order"].sudo()
         result = []
         for row in rows:
-            order = orders.get(row.order_ref, nothing)[:1]
+            order = orders.get(row.order_ref, nothing)
             item = items.get(row.item_ref, nothing.item_ids)
-            if order and len(item) > 1:
-                item = item.filtered(lambda item: item.order_id == order)  # noqa: B023
-            item = item[:1]
             if row.item_ref:
+                if order:
+                    item = item.filtered(lambda item: item.order_id in order)  # noqa: B023
+                item = self._get_only(item)
                 order = item.order_id
             elif not row.order_ref:
-                candidates = references.get(row.reference) or invoiced.get(row.invoice_ref, nothing)
-                order = candidates if len(candidates) == 1 else nothing
+                order = self._get_only(references.get(row.reference) or invoiced.get(row.invoice_ref, nothing))
+            else:
+                order = order[:1]
             result.append((order, item))
         return result
+
+    def _get_only(self, records):
+        """Return the only one of these orders or items that the statement's company has, else the only one, or none."""
+        records = records.filtered(lambda record: record.company_id == self.company_id) or records
+        return records if len(records) == 1 else records.browse()
 
     def _find_named(self, model, field, names, domain=()):
         """Return the orders or items with these names: name → records, those of the statement's company first."""

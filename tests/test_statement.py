@@ -86,6 +86,17 @@ class TestStatement(StatementCase):
         self.assertEqual(self.match(f"Invoice;Amount\n{move.name};11,20"), ["equal"])
         self.assertEqual(self.match('Order;Amount\n="1";11,20'), ["equal"])
 
+    def test_item_ids_that_two_orders_have(self):
+        """An item is found only if it is certain which one is meant."""
+        orders = self.place_shipped(7) | self.place_shipped(7, order="2")
+        orders.item_ids.name = "x"
+        self.bill(orders)
+        statement = self.put_in("Order;Item;Amount\n;x;7,00\n2;x;7,00\n1;y;7,00")
+        self.assertEqual(statement.line_ids.sorted("number").mapped("category"), ["unknown", "equal", "unknown"])
+        self.place_shipped(7, order="3").item_ids.name = "z"
+        statement = self.put_in("Order;Item;Amount\n1;z;7,00")
+        self.assertEqual(statement.line_ids.category, "unknown", "the order does not have it")
+
     def test_other_company_and_currency(self):
         foreign = ((self.euro | self.dollar) - self.own)[0]
         self.place_shipped(7, currency=foreign)
