@@ -15,6 +15,11 @@ class CloudprinterItem(models.Model):
 
     _inherit = "cloudprinter.item"
 
+    # without corrections and withdrawn signals; what a click asks and what it makes read them once
+    milestone_signal_ids = fields.Many2many(
+        "cloudprinter.signal", compute="_compute_milestone_signal_ids", compute_sudo=True
+    )
+
     def _queue_signals(self):
         """Queue the items, so that their due signals are created once, just before the commit."""
         precommit = self.env.cr.precommit
@@ -47,10 +52,9 @@ class CloudprinterItem(models.Model):
                 "Cloudprinter: could not create signals for item %s; the daily check will try again", items.ids
             )
 
-    def _get_milestone_signals(self):
-        """Return the signals for the items' milestones, by item, without corrections and withdrawn signals."""
-        signals = self.env["cloudprinter.signal"].sudo()
-        return signals.search_fetch(
+    @api.depends("signal_ids.type", "signal_ids.correction_of_id", "signal_ids.failure_type")
+    def _compute_milestone_signal_ids(self):
+        signals = self.env["cloudprinter.signal"].search_fetch(
             [
                 ("item_id", "in", self.ids),
                 ("type", "in", list(STAGE_OF)),
@@ -68,7 +72,14 @@ class CloudprinterItem(models.Model):
                 "res_model",
                 "res_id",
             ],
-        ).grouped("item_id")
+        )
+        rows = signals.grouped("item_id")
+        for item in self:
+            item.milestone_signal_ids = rows.get(item._origin, signals.browse())
+
+    def _get_milestone_signals(self):
+        """Return the signals for the items' milestones, by item, without corrections and withdrawn signals."""
+        return {item: item.milestone_signal_ids for item in self.sudo()}
 
     def _make_due_signals(self, is_asked=False, **overrides):
         """Bring the outbox in line with the stage. May be called any number of times.

@@ -53,9 +53,10 @@ class CloudprinterStopMixin(models.AbstractModel):
         """
         if self.env.su:
             return
-        # this costs each click one query; whether the items are still open would cost many
+        # this costs a click no query that it would not need later; whether the items are still open would cost many
         items = self.sudo().cloudprinter_item_ids
-        if "canceled" in items.mapped("stage") + items.mapped("reported_stage"):
+        told = items.milestone_signal_ids.filtered(lambda s: s.type == "ItemCanceled" and s.state == "sent")
+        if told or "canceled" in items.mapped("stage"):
             self._cloudprinter_ask()
 
     def _cloudprinter_ask(self):

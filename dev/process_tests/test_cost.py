@@ -3,7 +3,7 @@
 from .common import ProcessCase
 
 MANUFACTURING = ("button_start", "button_mark_done")
-LINKED_AT_MOST = 15
+LINKED_AT_MOST = 14
 MANY_ITEMS_AT_MOST = 18
 
 
