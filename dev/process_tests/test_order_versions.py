@@ -60,7 +60,7 @@ LABELS = """
 
 HELD = """
     SELECT count(*) AS count FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-    AND query SIMILAR TO '(INSERT INTO|UPDATE) "?cloudprinter_order_document"? %'
+    AND query SIMILAR TO '(INSERT INTO|UPDATE) "?cloudprinter_order_document"? %%'
 """
 
 
@@ -286,7 +286,7 @@ class Sequence:
         if self.random.random() < 0.4:
             written, signature = self.write(content)
             push_other = partial(self.push, content, signature, written)
-        with self.holding() as release, ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(2) as pool, self.holding() as release:
             pushed = [pool.submit(push), pool.submit(push_other)]
             deadline = time.monotonic() + 2
             while sum(map(Future.done, pushed)) + self.read(HELD)[0].count < 2 and time.monotonic() < deadline:
