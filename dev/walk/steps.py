@@ -3,13 +3,14 @@
 Records are chosen by their place among those of the story, so that a step does the same on new documents.
 """
 
+from odoo.exceptions import UserError
 from odoo.tests import Form
 
 from .shop import get_by_name
 
 
 class Impossible(Exception):
-    """The step cannot be done now."""
+    """There is nothing to do the step with: nothing was changed."""
 
 
 def choose(random, records):
@@ -41,8 +42,7 @@ def press(env, action, method):
     if isinstance(action, dict) and action.get("target") == "new":
         dialog = Form.from_action(env, action).save()
         if not hasattr(dialog, method):
-            # a question that a story does not answer
-            raise Impossible
+            raise UserError("A story does not answer this question.")
         getattr(dialog, method)()
 
 
@@ -229,7 +229,7 @@ def correct_id(env, story, random):
         env.cr.flush()
     line.cloudprinter_item_ref = ref
     if line.cloudprinter_item_id != item:
-        raise Impossible
+        raise UserError("A story has no item that was made anew.")
 
 
 def cancel_sale(env, story, random):
