@@ -123,24 +123,27 @@ def get_expected_item(move, moves, backorders, line_items, story):
     if root in story.hand_made and not move["rule_id"]:
         return story.hand_made[root]
     origin = moves.get(move["origin_returned_move_id"])
-    roots = get_roots_before(move, moves, backorders)
+    before = get_moves_before(move, moves)
     if origin:
         return get_expected_item(origin, moves, backorders, line_items, story)
-    if story.copies & roots:
+    item_id = line_items.get(move["sale_line_id"])
+    if before & story.copied:
         return None
-    return line_items.get(move["sale_line_id"])
+    if story.copies & {get_root(moves[move_id]["picking_id"], backorders) for move_id in before}:
+        # split from a duplicate, or added to it by Odoo as above: the tables do not say which
+        return actual and item_id
+    return item_id
 
 
-def get_roots_before(move, moves, backorders):
-    """Return the ids of the transfers from which a move and the steps before it come, before backorders were made."""
-    roots, seen, waiting = set(), set(), [move["id"]]
+def get_moves_before(move, moves):
+    """Return the ids of a move and of those of the steps before it."""
+    seen, waiting = set(), [move["id"]]
     while waiting:
         move_id = waiting.pop()
         if move_id not in seen and move_id in moves:
             seen.add(move_id)
-            roots.add(get_root(moves[move_id]["picking_id"], backorders))
             waiting += moves[move_id].get("origins", ())
-    return roots
+    return seen
 
 
 def comes_back(move, moves):

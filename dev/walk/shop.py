@@ -13,6 +13,7 @@ class Story:
     :ivar hand_made: transfers that a user made for an item: picking id → item id
     :ivar exchanged: items of which something was exchanged
     :ivar copies: transfers that a user duplicated
+    :ivar copied: moves that they had then
     :ivar called_off: items that a user canceled at Cloudprinter
     """
 
@@ -22,6 +23,7 @@ class Story:
     hand_made: dict = field(default_factory=dict)
     exchanged: set = field(default_factory=set)
     copies: set = field(default_factory=set)
+    copied: set = field(default_factory=set)
     called_off: set = field(default_factory=set)
 
     def copy(self):

@@ -198,6 +198,7 @@ def duplicate(env, story, random):
     last = get_ready(env, story).filtered(lambda picking: picking.picking_type_id.code == "outgoing")
     copy = choose(random, last).copy()
     story.copies.add(copy.id)
+    story.copied.update(copy.move_ids.ids)
     copy.action_confirm()
 
 
