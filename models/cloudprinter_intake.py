@@ -385,7 +385,8 @@ class CloudprinterIntake(models.AbstractModel):
 
     def _write_freight(self, sale, order_document, carrier):
         """Set the freight that Cloudprinter pays, never the carrier's own rate."""
-        if not carrier:
+        if not carrier or sale.order_line.filtered(lambda line: line.is_delivery and line.qty_invoiced):
+            # Odoo does not replace what is invoiced; accountants see the difference
             return
         costs, shipping = order_document.costs, order_document.shipping
         amount = shipping.total if costs.shipping is None else costs.shipping

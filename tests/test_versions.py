@@ -364,6 +364,19 @@ class TestVersions(IntakeCase):
         self.import_orders(shipping_date="", priority="9").with_user(self.manager).action_take_over()
         self.assertTrue(order.sale_order_id.commitment_date)
 
+    def test_changed_after_freight_was_invoiced(self):
+        """The change is taken over; what was invoiced stays as it is, and accountants see the difference."""
+        (self.goods | self.carrier.product_id).invoice_policy = "order"
+        self.import_orders()
+        sale = self.get_sales()
+        sale._create_invoices().action_post()
+        freight = sale.order_line.filtered("is_delivery")
+        self.import_orders(priority="express", costs__shipping="5.00").with_user(self.manager).action_take_over()
+        self.assert_states("done", "done")
+        self.assertEqual((sale.order_line.filtered("is_delivery"), freight.price_subtotal), (freight, 4.2))
+        order = sale.cloudprinter_order_id
+        self.assertEqual((order.priority, order.amount_shipping), ("express", 5))
+
     # === quantities === #
 
     def given_other_quantity(self, **values):
