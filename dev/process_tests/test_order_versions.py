@@ -25,7 +25,7 @@ from ..processes import LOOPBACK, free_port
 from ..rpc import RpcError, Session
 from .test_orders import JSON, LOADED, OrderCase
 
-SEQUENCES = int(os.environ.get("CLOUDPRINTER_VERSIONS", 12))
+SEQUENCES = int(os.environ.get("CLOUDPRINTER_VERSIONS", 10))
 EVENTS = 8
 AT_ONCE = 4  # sequences
 EXAMPLE = json.loads(JSON)["order"]
