@@ -4,7 +4,7 @@ from lxml import etree
 
 from odoo import Command
 from odoo.exceptions import AccessError, RedirectWarning
-from odoo.tests import Form, HttpCase, tagged
+from odoo.tests import Form, HttpCase, new_test_user, tagged
 
 from .common import ALL_BUT_PACKED
 from .test_transfers import TransferCase
@@ -336,8 +336,9 @@ class TestSomeCanceled(StopCase):
         self.assertNotIn("done", canceled.move_ids.mapped("state"))
 
     def test_taking_out_needs_the_right_to_write(self):
+        stranger = new_test_user(self.env, login="cp_stranger", groups="base.group_user")
         with self.assertRaises(AccessError):
-            self.picking.with_user(self.accountant).action_cloudprinter_take_out()
+            self.picking.with_user(stranger).action_cloudprinter_take_out()
 
     def test_what_goes_on_is_not_taken_out(self):
         self.cancel(self.other)
