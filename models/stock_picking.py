@@ -174,12 +174,11 @@ class StockPicking(models.Model):
         return [("id", "in" if True in value else "not in", waiting.subselect("res_id"))]
 
     def _cloudprinter_ask(self):
-        """Override to ask also before canceled items leave together with others."""
-        super()._cloudprinter_ask()
+        """Override of `cloudprinter` to ask also before canceled items leave together with others."""
         mixed = self.filtered(
-            lambda picking: picking.cloudprinter_stop == "some" and picking._cloudprinter_take_along()
+            lambda picking: picking.cloudprinter_stop == "some" and picking._cloudprinter_get_stopped_moves_that_leave()
         )
-        items = mixed._cloudprinter_take_along().sudo().cloudprinter_item_id
+        items = mixed._cloudprinter_get_stopped_moves_that_leave().sudo().cloudprinter_item_id
         mixed._cloudprinter_raise_question(
             self.env._(
                 "STOP: canceled at Cloudprinter: %(items)s. Take this out of %(documents)s and validate again.",
@@ -189,9 +188,10 @@ class StockPicking(models.Model):
             "cloudprinter.stock_picking_action_take_out",
             self.env._("Take Out"),
         )
+        return super()._cloudprinter_ask()
 
-    def _cloudprinter_take_along(self):
-        """Return the moves of canceled items that would leave: all are validated where none is picked."""
+    def _cloudprinter_get_stopped_moves_that_leave(self):
+        """Return the moves of canceled items that *Validate* would ship: all of a transfer if none is picked."""
         moves = self.browse().move_ids
         for picking in self:
             moves += picking.move_ids.filtered("picked") or picking.move_ids
