@@ -46,6 +46,7 @@ class CloudprinterClosing(models.Model):
     change_count = fields.Integer("Changed Since", compute="_compute_change_count")
 
     _date_uniq = models.Constraint("unique (company_id, date)", "This month already exists.")
+    _last_day = models.Constraint("CHECK (EXTRACT(DAY FROM date + 1) = 1)", "This is not the last day of a month.")
 
     @api.depends("list_ids.count", "list_ids.note")
     def _compute_open_count(self):

@@ -226,11 +226,10 @@ class CloudprinterIntake(models.AbstractModel):
         if not customer:
             reasons.append(_("Choose the customer of incoming orders in Cloudprinter's settings."))
         found = self.env["cloudprinter.product.mapping"]._find_products(company, order_document.items)
-        chosen = {line.name: line.product_id for line in document.line_ids if line.product_id}
+        chosen = {line.name: line.product_id for line in document.line_ids if line.is_chosen}
         missing = set()
         for item in order_document.items:
-            if len(found[item.id]) != 1 and item.id in chosen:
-                found[item.id] = chosen[item.id]
+            found[item.id] = chosen.get(item.id, found[item.id])
             products = found[item.id]
             if len(products) == 1:
                 continue

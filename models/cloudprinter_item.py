@@ -271,6 +271,7 @@ class CloudprinterItem(models.Model):
             item.promised_date = item.order_id.shipping_date
 
     @api.depends("company_id")
+    @api.depends_context("lang")
     def _compute_nothing_sent_reason(self):
         for company, items in self.grouped("company_id").items():
             items.nothing_sent_reason = company and company.sudo().cloudprinter_status()["reason"]

@@ -232,6 +232,7 @@ class CloudprinterItem(models.Model):
         remaining.attention = False
 
     @api.depends("attention")
+    @api.depends_context("lang")
     def _compute_attention_text(self):
         for item in self:
             item.attention_text = item._describe_attention()[-1] if item.attention else False

@@ -70,9 +70,11 @@ class CloudprinterItemMixin(models.AbstractModel):
             document.cloudprinter_ship_by = min(filter(None, items.mapped("promised_date")), default=False)
 
     def _search_cloudprinter_ship_by(self, operator, value):
-        return [("cloudprinter_item_ids.promised_date", operator, value)]
+        is_open = ("stage", "not in", ("shipped", "canceled"))
+        return [("cloudprinter_item_ids", "any", [is_open, ("promised_date", operator, value)])]
 
     @api.depends("cloudprinter_item_ids.reported_stage")
+    @api.depends_context("lang")
     def _compute_cloudprinter_reported(self):
         labels = dict(self.cloudprinter_item_ids._fields["stage"]._description_selection(self.env))
         for document in self:
@@ -89,6 +91,7 @@ class CloudprinterItemMixin(models.AbstractModel):
                 document.cloudprinter_reported = labels[stages[0]] if stages else False
 
     @api.depends("cloudprinter_item_ids.attention", "cloudprinter_item_ids.order_id.is_test")
+    @api.depends_context("lang")
     def _compute_cloudprinter_attention(self):
         for document in self:
             # the details are of saved items

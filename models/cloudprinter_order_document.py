@@ -177,6 +177,7 @@ class CloudprinterOrderDocument(models.Model):
             document.problem = "\n".join(translate(self.env, text) for text in texts) or False
 
     @api.depends("problem")
+    @api.depends_context("lang")
     def _compute_problem_summary(self):
         """Summarize the problem in one line for the list."""
         for document in self:
@@ -445,7 +446,7 @@ class CloudprinterOrderDocument(models.Model):
     def _list_items(self, content):
         """Write the items of a document that is not understood, for a user to choose their products."""
         found = self.env["cloudprinter.product.mapping"]._find_products(self.company_id, content.items)
-        chosen = {line.name: line.product_id for line in self.line_ids}
+        chosen = {line.name: line.product_id for line in self.line_ids if line.is_chosen}
         self.line_ids.unlink()
         self.line_ids.create(
             [
@@ -455,9 +456,8 @@ class CloudprinterOrderDocument(models.Model):
                     "title": item.title,
                     "quantity": item.count,
                     "product_name": item.product,
-                    "product_id": found[item.id].id
-                    if len(found[item.id]) == 1
-                    else chosen.get(item.id) and chosen[item.id].id,
+                    "product_id": products.id if len(products := chosen.get(item.id, found[item.id])) == 1 else False,
+                    "is_chosen": item.id in chosen,
                 }
                 for item in content.items
             ]

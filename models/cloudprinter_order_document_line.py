@@ -20,8 +20,13 @@ class CloudprinterOrderDocumentLine(models.Model):
     quantity = fields.Integer(readonly=True)
     product_name = fields.Char("Cloudprinter Product", readonly=True)
     product_id = fields.Many2one("product.product", check_company=True, domain=[("sale_ok", "=", True)])
+    is_chosen = fields.Boolean(
+        "Chosen", readonly=True, help="A user chose the product. Otherwise it is the mapped one."
+    )
 
     def write(self, vals):
         if not self.env.su and vals.keys() != {"product_id"}:
             raise AccessError(self.env._("Only the product of an item can be chosen."))
+        if "product_id" in vals:
+            vals = {**vals, "is_chosen": bool(vals["product_id"])}
         return super().write(vals)

@@ -162,6 +162,7 @@ class CloudprinterSignal(models.Model):
         return self.env._(SIGNAL_LABELS[signal_type])  # pylint: disable=gettext-variable
 
     @api.depends("state", "failure_type", "next_attempt_date")
+    @api.depends_context("lang")
     def _compute_waits_for(self):
         reasons = dict(self._fields["failure_type"]._description_selection(self.env))
         status = {company: company.cloudprinter_status()["reason"] for company in self.sudo().company_id}

@@ -56,6 +56,7 @@ class CloudprinterStatement(models.Model):
             statement.open_count = len(statement.line_ids.filtered(lambda line: not line.is_fine))
 
     @api.depends("line_ids.amount", "line_ids.category")
+    @api.depends_context("lang")
     def _compute_summary(self):
         labels = dict(self.env["cloudprinter.statement.line"]._fields["category"]._description_selection(self.env))
         for statement in self:

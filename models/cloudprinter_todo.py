@@ -2,10 +2,12 @@ import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import LazyTranslate
 
 from .cloudprinter_order_document import ANSWER_WITHIN
+from .cloudprinter_overview import NOT_EXPECTED
 
 _logger = logging.getLogger(__name__)
 _lt = LazyTranslate(__name__)
@@ -96,20 +98,19 @@ class CloudprinterTodo(models.AbstractModel):
     @api.model
     def _get_documents(self):
         """Return, for each company, the incoming order that has waited longest; the next follows when it is handled."""
+        waiting = Domain("state", "=", "waiting")
         late = fields.Datetime.now() - ANSWER_WITHIN
-        groups = self.env["cloudprinter.order.document"]._read_group(
-            [
-                "|",
-                ("state", "=", "waiting"),
-                "&",
-                ("state", "in", ("received", "checking")),
-                ("received_date", "<", late),
-            ],
-            ["company_id"],
-            ["id:min"],
-        )
-        text = _lt("%s is waiting: Cloudprinter expects an answer within 15 minutes")
-        return {("cloudprinter.order.document", document_id): text for _company, document_id in groups}
+        unread = Domain("state", "in", ("received", "checking")) & Domain("received_date", "<", late)
+        answered = Domain("failure_type", "in", NOT_EXPECTED)
+        oldest = {}
+        # an order that has to be answered comes first
+        for domain, text in (
+            (waiting & answered, _lt("%s is waiting for a decision")),
+            ((waiting | unread) & ~answered, _lt("%s is waiting: Cloudprinter expects an answer within 15 minutes")),
+        ):
+            groups = self.env["cloudprinter.order.document"]._read_group(domain, ["company_id"], ["id:min"])
+            oldest.update({company: (document_id, text) for company, document_id in groups})
+        return {("cloudprinter.order.document", document_id): text for document_id, text in oldest.values()}
 
     # === to-dos === #
 

@@ -75,11 +75,12 @@ class SaleOrder(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        for vals in vals_list:
-            if not vals.get("cloudprinter_shipping_date", True):
-                # a new sales order does not know the date of its order
-                vals.pop("cloudprinter_shipping_date")
-        return super().create([self._cloudprinter_take_ref(vals) for vals in vals_list])
+        # a new sales order does not know the date of its order
+        known = [
+            {name: value for name, value in vals.items() if value or name != "cloudprinter_shipping_date"}
+            for vals in vals_list
+        ]
+        return super().create([self._cloudprinter_take_ref(vals) for vals in known])
 
     def write(self, vals):
         if vals.get("order_line"):

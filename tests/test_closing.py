@@ -5,11 +5,12 @@ from datetime import date, datetime
 from dateutil.relativedelta import relativedelta
 from freezegun import freeze_time
 from lxml import html
+from psycopg2 import IntegrityError
 
 from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, tagged
-from odoo.tools import file_open
+from odoo.tools import file_open, mute_logger
 
 from .test_statement import StatementCase
 
@@ -189,6 +190,8 @@ class TestClosing(StatementCase):
             closing.create({"date": "2027-10-31", "state": "closed"})
         other = closing.with_context(default_state="closed", default_note="x").create({"date": "2027-10-31"})
         self.assertEqual((other.state, set(other.list_ids.mapped("note"))), ("draft", {False}))
+        with self.assertRaises(IntegrityError), mute_logger("odoo.sql_db"):
+            closing.create({"date": "2027-09-29"})
         with self.assertRaises(AccessError):
             closing.line_ids.write({"amount": 0})
         with self.assertRaises(UserError):

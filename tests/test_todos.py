@@ -180,6 +180,17 @@ class TestIncomingTodos(DeliveryCase):
         self.send()
         self.assertNotIn("Incoming order", self.get_todos().summary)
 
+    def test_answered_before(self):
+        """Cloudprinter waits for no answer to a changed order. One that has to be answered comes first."""
+        changed, new = self.receive("1", "2")
+        changed.failure_type = "changed"
+        self.send()
+        self.assertEqual(self.get_todos().res_id, new.id)
+        new.failure_type = "canceled"
+        self.send()
+        [todo] = self.get_todos()
+        self.assertEqual((todo.res_id, todo.summary), (changed.id, "Incoming order 1 is waiting for a decision"))
+
     def test_done_by_a_user(self):
         """The user may not write the document, but can close the to-do."""
         self.company.cloudprinter_user_id = self.manager

@@ -75,6 +75,31 @@ class TestWaitingOrder(IntakeCase):
         self.assertEqual((made[BOOK], made[POSTER]), (self.book, self.poster))
         self.assertFalse(self.mappings[0].product_id)
 
+    def test_other_product_than_the_mapped_one(self):
+        """What a user chooses is ordered, also if Odoo had proposed another product. The mapping stays."""
+        self.mappings[0].product_id = False
+        document = self.import_orders().with_user(self.manager)
+        with Form(document) as form:
+            for position, product in enumerate((self.book, self.flyer)):
+                with form.line_ids.edit(position) as line:
+                    line.product_id = product
+        document.action_accept()
+        self.assertEqual(document.state, "done")
+        made = {line.cloudprinter_item_ref: line.product_id for line in document.sale_order_id.order_line}
+        self.assertEqual((made[BOOK], made[POSTER]), (self.book, self.flyer))
+        self.assertEqual(self.mappings[1].product_id, self.poster)
+
+    def test_mapped_elsewhere(self):
+        """A product that nobody chose on the page follows the mapping."""
+        self.mappings[:2].product_id = False
+        document = self.import_orders().with_user(self.manager)
+        self.mappings[0].product_id = self.poster
+        self.mappings[0].product_id = self.book
+        self.mappings[1].product_id = self.poster
+        document._import()
+        made = {line.cloudprinter_item_ref: line.product_id for line in document.sale_order_id.order_line}
+        self.assertEqual((made[BOOK], made[POSTER]), (self.book, self.poster))
+
     def test_something_is_still_missing(self):
         self.mappings[:2].product_id = False
         document = self.import_orders().with_user(self.manager)
