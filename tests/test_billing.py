@@ -478,7 +478,7 @@ class TestWhatDocumentsGave(IntakeCase):
         """A changed document that says 0 or "no", or leaves something out, is followed."""
         self.receive(test="1", items__0__reorder_order_id="7", client__reference="REF")._import()
         order = self.take_over(costs__shipping="0.00", client__reference="")
-        self.assertEqual((order.amount_shipping, order.amount_items, order.reference), (0, 7, False))
+        self.assertEqual((order.amount_shipping, order.amount_items, order.reference or ""), (0, 7, ""))
         self.assertEqual((order.is_test, order.is_reorder, order.original_order), (False, False, False))
         self.assertFalse(any(order.item_ids.mapped("reorder_cause")))
         self.assertEqual(order.sale_order_id.state, "sale", "it is not a test any more")

@@ -468,6 +468,7 @@ class TestFilesOfDocuments(FilesCase):
         self.vacuum(days=100)
         self.assertEqual(file.state, "fetched")
         two.with_user(self.manager).report_cancel("CancelMiscError", "no")
+        one.move_ids.picking_id.with_user(self.packer).action_cloudprinter_take_out()
         self.deliver(one.move_ids.picking_id)
         self.vacuum(days=31)
         self.assertEqual(file.state, "deleted")

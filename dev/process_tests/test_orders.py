@@ -154,7 +154,7 @@ class TestOrders(OrderCase):
         same, second = self.get_documents(content)
         self.assertEqual(same, first)
         self.assertEqual(second[:2], ["waiting", "changed"])
-        self.assertIn("5 → 6", second[2])
+        self.assertIn('"new": "6", "old": "5"', second[2])
 
     def test_at_the_same_moment(self):
         """Twenty simultaneous pushes of the same document are one; of two contents, the last one counts."""
