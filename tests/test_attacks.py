@@ -111,7 +111,8 @@ class TestOtherCompany(IntakeCase):
         arguments = {
             "report_step": ("ItemPacked",), "report_delay": (24, "Late"), "report_cancel": ("CancelMiscError", "x"),
             # the last one exports the user's own companies, whatever it is called on
-            "write": ({"name": "x"},), "web_search_read": None, "create": None, "copy": None, "copy_data": None, "action_export_ledger": None,
+            "write": ({"name": "x"},), "web_search_read": None, "create": None, "copy": None, "copy_data": None,
+            "action_export_ledger": None,
         }  # fmt: skip
         called = set()
         for record in self.given_records():
