@@ -143,8 +143,7 @@ class CloudprinterItemMixin(models.AbstractModel):
 
     def _cloudprinter_get_tz(self):
         """Return the time zone of the place where the document is worked on, for its paper; else that of the user."""
-        document = self.production_id if self._name == "mrp.workorder" else self
-        places = document.picking_type_id.warehouse_id.partner_id, document.company_id.partner_id
+        places = self.picking_type_id.warehouse_id.partner_id, self.company_id.partner_id
         return next((place.sudo().tz for place in places if place.sudo().tz), False)
 
     def _cloudprinter_draw(self, text):

@@ -16,6 +16,9 @@ class MrpWorkorder(models.Model):
         decided.cloudprinter_stop = False
         return super(MrpWorkorder, self - decided)._compute_cloudprinter_stop()
 
+    def _cloudprinter_get_tz(self):
+        return self.production_id._cloudprinter_get_tz()
+
     def write(self, vals):
         # all ways of starting and finishing meet here, except that a paused one goes on
         if vals.get("state") in STARTED:

@@ -175,15 +175,14 @@ class StockPicking(models.Model):
 
     def _cloudprinter_ask(self):
         """Override of `cloudprinter` to ask also before canceled items leave together with others."""
-        mixed = self.filtered(
-            lambda picking: picking.cloudprinter_stop == "some" and picking._cloudprinter_get_stopped_moves_that_leave()
-        )
-        items = mixed._cloudprinter_get_stopped_moves_that_leave().sudo().cloudprinter_item_id
-        mixed._cloudprinter_raise_question(
+        mixed = self.filtered(lambda picking: picking.cloudprinter_stop == "some")
+        moves = mixed._cloudprinter_get_stopped_moves_that_leave()
+        items = moves.sudo().cloudprinter_item_id
+        moves.picking_id._cloudprinter_raise_question(
             self.env._(
                 "STOP: canceled at Cloudprinter: %(items)s. Take this out of %(documents)s and validate again.",
                 items=items._join_names([f"{item.name} ({item._describe()})" for item in items]),
-                documents=", ".join(mixed.mapped("display_name")),
+                documents=", ".join(moves.picking_id.mapped("display_name")),
             ),
             "cloudprinter.stock_picking_action_take_out",
             self.env._("Take Out"),

@@ -18,6 +18,13 @@ class TestWaitingOrder(IntakeCase):
         super().setUpClass()
         cls.keep_in_stock(cls.goods)
 
+    def choose(self, document, *products):
+        """Choose the products of the first items, as on the page."""
+        with Form(document) as form:
+            for position, product in enumerate(products):
+                with form.line_ids.edit(position) as line:
+                    line.product_id = product
+
     def test_is_mapped_and_accepted_on_one_page(self):
         self.mappings[0].product_id = False
         self.method.carrier_id = False
@@ -65,10 +72,7 @@ class TestWaitingOrder(IntakeCase):
         """Each item gets the product that was chosen for it, and no mapping is made of choices that differ."""
         self.mappings[0].product_id = False
         document = self.import_orders(items__1__product="textbook_cw_a4_p_fc").with_user(self.manager)
-        with Form(document) as form:
-            for position, product in enumerate((self.book, self.poster)):
-                with form.line_ids.edit(position) as line:
-                    line.product_id = product
+        self.choose(document, self.book, self.poster)
         document.action_accept()
         self.assertEqual(document.state, "done")
         made = {line.cloudprinter_item_ref: line.product_id for line in document.sale_order_id.order_line}
@@ -79,10 +83,7 @@ class TestWaitingOrder(IntakeCase):
         """What a user chooses is ordered, also if Odoo had proposed another product. The mapping stays."""
         self.mappings[0].product_id = False
         document = self.import_orders().with_user(self.manager)
-        with Form(document) as form:
-            for position, product in enumerate((self.book, self.flyer)):
-                with form.line_ids.edit(position) as line:
-                    line.product_id = product
+        self.choose(document, self.book, self.flyer)
         document.action_accept()
         self.assertEqual(document.state, "done")
         made = {line.cloudprinter_item_ref: line.product_id for line in document.sale_order_id.order_line}
@@ -90,7 +91,7 @@ class TestWaitingOrder(IntakeCase):
         self.assertEqual(self.mappings[1].product_id, self.poster)
 
     def test_mapped_elsewhere(self):
-        """A product that nobody chose on the page follows the mapping."""
+        """A product that was not chosen on the page follows the mapping."""
         self.mappings[:2].product_id = False
         document = self.import_orders().with_user(self.manager)
         self.mappings[0].product_id = self.poster
@@ -103,10 +104,7 @@ class TestWaitingOrder(IntakeCase):
     def test_something_is_still_missing(self):
         self.mappings[:2].product_id = False
         document = self.import_orders().with_user(self.manager)
-        with Form(document) as form:
-            for position, product in enumerate((self.book, self.poster)):
-                with form.line_ids.edit(position) as line:
-                    line.product_id = product
+        self.choose(document, self.book, self.poster)
         self.company.cloudprinter_partner_id = False
         document.action_accept()
         self.assertEqual((document.state, document.failure_type), ("waiting", "unmatched"))
