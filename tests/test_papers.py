@@ -91,7 +91,7 @@ class TestPapers(CloudprinterCase):
         self.assert_codes(self.print(self.packer, PICKING_LIST, sale.picking_ids), expected)
 
     def test_ship_by_has_the_hour_of_the_place(self):
-        """Whoever prints it, and wherever: the paper stays where the work is done."""
+        """The hour is that of the place where the work is done, not that of the user who prints."""
         item = self.sell_one(self.poster)
         item.order_id.shipping_date = "2026-12-24 10:00:00"
         warehouse = self.env["stock.warehouse"].search([("company_id", "=", self.env.company.id)], limit=1)

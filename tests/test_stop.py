@@ -152,7 +152,7 @@ class TestStop(StopCase):
         self.assertEqual(self.picking.state, "assigned")
 
     def test_paused_work_order(self):
-        """Odoo writes no state when it goes on, only when somebody works on it."""
+        """Odoo writes no state when it goes on, only the time log of the user who works on it."""
         item = self.sell_one(self.poster, order="2", item="2")
         workorder = item.production_ids.workorder_ids[0].with_user(self.operator)
         workorder.button_start()
