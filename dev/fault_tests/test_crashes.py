@@ -4,6 +4,8 @@ import os
 import signal
 import threading
 
+import psutil
+
 from ..environment import SetupError
 from ..processes import kill
 from .common import CONNECTIONS, IN_FLIGHT, FaultCase
@@ -188,7 +190,10 @@ class TestPostgresCrash(FaultCase):
             self.eventually(lambda: len(self.server.requests) == 10 + CONNECTIONS, "all connections are in use")
             self.stop_processes()
             [backend, *_others] = self.get_backends(self.database)
+            others = self.get_backends("postgres")
             os.kill(backend, signal.SIGKILL)
+            # until it notices, it answers
+            self.eventually(lambda: not any(map(psutil.pid_exists, others)), "PostgreSQL ends all sessions")
             self.eventually(lambda: self.query_if_up("SELECT 1"), "PostgreSQL is back")
             answer.set()
             self.eventually(lambda: self.get_backends("postgres"), "Odoo's cron is back")
