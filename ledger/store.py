@@ -6,22 +6,20 @@ CHUNK = 5000  # entries at a time
 ORDERS = 500  # at a time
 RELATION = "cloudprinter_request_cloudprinter_signal_rel"
 TABLES = {"signals": "cloudprinter_signal", "attempts": "cloudprinter_request"}
-# a time is read as PostgreSQL writes it, which it does for any value
+# a time is read as PostgreSQL writes it, which it does for any value; names not by joins, for which PostgreSQL may read
+# all orders and items
 EXPRESSIONS = {
-    "signals": {"order": '"order".name', "item": "item.name"}
+    "signals": {
+        "order": "(SELECT name FROM cloudprinter_order WHERE id = row.order_id)",
+        "item": "(SELECT name FROM cloudprinter_item WHERE id = row.item_id)",
+        "product_id": "(SELECT product_id FROM cloudprinter_item WHERE id = row.item_id)",
+    }
     | {name: f"row.{name}::text" for name in ("event_date", "sent_date", "create_date")},
     "attempts": {
         "signal_ids": f"ARRAY(SELECT cloudprinter_signal_id FROM {RELATION}"
         " WHERE cloudprinter_request_id = row.id ORDER BY 1)",
     }
     | {name: f"row.{name}::text" for name in ("date", "create_date")},
-}
-JOINS = {
-    "signals": """
-        LEFT JOIN cloudprinter_order "order" ON "order".id = row.order_id
-        LEFT JOIN cloudprinter_item item ON item.id = row.item_id
-    """,
-    "attempts": "",
 }
 ENTRY = (
     *("id", "company_id", "number", "date", "kind", "order_id", "subject", "content", "private"),
@@ -64,19 +62,18 @@ class Store:
         )
         return sorted({(table, name) for table, names in wanted.items() for name in names} - set(found))
 
-    def _get_columns(self, kind):
+    def _get_columns(self, kind, names):
         return ", ".join(
             "NULL" if (TABLES[kind], name) in self.missing else EXPRESSIONS[kind].get(name, f"row.{name}")
-            for name in COLUMNS[kind]
+            for name in names
         )
 
     def _read_rows(self, kind, condition, limit=None, **values):
-        columns, names = self._get_columns(kind), COLUMNS[kind]
-        if kind == "signals":
-            columns, names = f"{columns}, item.product_id", (*names, "product_id")
+        names = COLUMNS[kind] + (("product_id",) if kind == "signals" else ())
         return self._read(
             names,
-            f"SELECT {columns} FROM {TABLES[kind]} row {JOINS[kind]} WHERE {condition} ORDER BY row.id LIMIT %(limit)s",
+            f"SELECT {self._get_columns(kind, names)} FROM {TABLES[kind]} row WHERE {condition}"
+            " ORDER BY row.id LIMIT %(limit)s",
             limit=limit,
             **values,
         )
@@ -156,7 +153,7 @@ class Store:
         rows = self._read(
             COLUMNS["attempts"],
             "UPDATE cloudprinter_request AS row SET applied = true WHERE row.id = ANY(%(ids)s)"
-            f" RETURNING {self._get_columns('attempts')}",
+            f" RETURNING {self._get_columns('attempts', COLUMNS['attempts'])}",
             ids=attempt_ids,
         )
         return sorted(rows, key=lambda row: row["id"])

@@ -92,7 +92,7 @@ def conceal(table, row, salt):
     :param str table: "signals" or "attempts"
     :rtype: dict
     """
-    said = {name: row[name] for name in COLUMNS[table] if row.get(name)}
+    said = {name: value for name in COLUMNS[table] if (value := row.get(name))}
     for name in PRIVATE.intersection(said):
         said[name] = commit(salt, f"{table}.{row['id']}.{name}", said[name])
     return said
