@@ -391,14 +391,18 @@ class CloudprinterIntake(models.AbstractModel):
         amount = shipping.total if costs.shipping is None else costs.shipping
         if order_document.is_reorder:
             amount = 0
+        sale.carrier_id = carrier
         if amount is None:
-            sale.carrier_id = carrier
-        else:
+            return
+        # Odoo adds an estimated price to it
+        name = carrier.with_context(lang=sale.partner_id.lang).name
+        lines = sale.order_line.filtered("is_delivery")
+        if [(line.product_id, line.name) for line in lines] != [(carrier.product_id, name)]:
             sale.set_delivery_line(carrier, 0)
-            [line] = sale.order_line.filtered("is_delivery")
-            # Odoo adds an estimated price to it
-            line.name = carrier.with_context(lang=sale.partner_id.lang).name
-            line._cloudprinter_write_net(float(amount))
+            lines = sale.order_line.filtered("is_delivery")
+            lines.name = name
+        if sale.currency_id.compare_amounts(lines.price_subtotal, float(amount)):
+            lines._cloudprinter_write_net(float(amount))
 
     # === Cloudprinter's order and items === #
 
@@ -754,7 +758,9 @@ class CloudprinterIntake(models.AbstractModel):
                 sale.carrier_id = carrier
                 sale.picking_ids.filtered(lambda picking: picking.state not in ("done", "cancel")).carrier_id = carrier
             if follows:
-                self._write_prices(sale, order_document)
+                # Odoo refuses to write on the lines of a locked sales order, even what they have already
+                if not self._follows_document(sale):
+                    self._write_prices(sale, order_document)
                 self._write_freight(sale, order_document, carrier)
                 sale._cloudprinter_settle_total()
             with discreet(self.env.cr):

@@ -377,6 +377,24 @@ class TestVersions(IntakeCase):
         order = sale.cloudprinter_order_id
         self.assertEqual((order.priority, order.amount_shipping), ("express", 5))
 
+    def test_locked_sales_order(self):
+        """Odoo can lock confirmed orders. What is not on a line changes nevertheless; amounts wait until it is unlocked."""
+        self.env.user.group_ids += self.env.ref("sale.group_auto_done_setting")
+        self.import_orders()
+        sale = self.get_sales()
+        sale.action_lock()
+        changed = {"addresses__0__city": "Utrecht", "priority": "express"}
+        self.import_orders(**changed).with_user(self.manager).action_take_over()
+        self.assert_states("done", "done")
+        self.assertEqual((sale.partner_shipping_id.city, sale.cloudprinter_order_id.priority), ("Utrecht", "express"))
+        document = self.import_orders(costs__items="9.0000").with_user(self.manager)
+        with self.assertRaisesRegex(UserError, "locked order"), self.env.cr.savepoint():
+            document.action_take_over()
+        sale.action_unlock()
+        document.action_take_over()
+        lines = sale.order_line.filtered("cloudprinter_item_id")
+        self.assertAlmostEqual(sum(lines.mapped("price_subtotal")), 9)
+
     # === quantities === #
 
     def given_other_quantity(self, **values):
