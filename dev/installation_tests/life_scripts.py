@@ -264,9 +264,6 @@ def fill_old(env, key):
     missing = sell(env, 600, 2)
     produce(env, missing)
     deliver(env, missing, tracking=False)
-    env.flush_all()
-    # as if this had happened over days
-    env.cr.execute("UPDATE cloudprinter_signal SET event_date = event_date - (5000 - id) * interval '97 seconds'")
     cron = env.ref("cloudprinter.ir_cron_send")
     cron.write({"active": False, "interval_number": 7, "cron_name": "Ours"})
     env.ref("cloudprinter.cloudprinter_item_rule_company").name = "Ours"
@@ -278,6 +275,13 @@ def fill_old(env, key):
             "cloudprinter_chatter": "problems",
         }
     )
+    env.flush_all()
+    if "cloudprinter.ledger.entry" in env:
+        # as the sender does
+        env["cloudprinter.ledger.entry"]._chain()
+    else:
+        # as if this had happened over days
+        env.cr.execute("UPDATE cloudprinter_signal SET event_date = event_date - (5000 - id) * interval '97 seconds'")
 
 
 def _send_all(env):
@@ -285,6 +289,23 @@ def _send_all(env):
     env.cr.commit()
     env["cloudprinter.sender"]._cron_send()
     env.invalidate_all()
+
+
+def choose_product(env):
+    """Choose the product of an item that is not mapped, as a user does on the page of an incoming order."""
+    document = env["cloudprinter.order.document"].search([("failure_type", "=", "unmatched")], limit=1)
+    line = document.line_ids.filtered(lambda line: not line.product_id)
+    line.product_id = env.ref("cloudprinter.product_poster")
+    return document.name
+
+
+def import_again(env, name):
+    """Import an order that waited; return its document's state and the products of its sales order."""
+    document = env["cloudprinter.order.document"].search([("name", "=", name)])
+    document._process_again()
+    document._import()
+    products = document.order_id.sale_order_ids.order_line.filtered("cloudprinter_item_id").product_id
+    return [document.state, sorted(products.mapped("name"))]
 
 
 def hold(env, value):

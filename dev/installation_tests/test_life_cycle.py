@@ -27,6 +27,8 @@ class UpgradeCase(LifeCase):
     """Upgrades from a version kept as an archive; the tests are in the classes below."""
 
     archive = None
+    queued = 100  # signals
+    entries = ("begin", "found", "name")  # kinds in the ledger after the upgrade
 
     @classmethod
     def setUpClass(cls):
@@ -90,7 +92,7 @@ class UpgradeCase(LifeCase):
         copy = self.copy_database(f"{self.database}_copy")
         self.in_odoo("configure", self.server.url, KEY, database=copy, odoo=self.old)
         as_old = self.drain(copy, self.old)
-        self.assertEqual(len(as_old), 100, "queued in the old version")
+        self.assertEqual(len(as_old), self.queued, "queued in the old version")
         columns = self.get_columns()
         ledger = self.read_ledger(columns)
         self.upgrade()
@@ -98,7 +100,7 @@ class UpgradeCase(LifeCase):
         self.assertEqual(self.server.requests, [], "sent by the upgrade")
         self.assertEqual(self.read_ledger(columns), ledger)
         self.assertEqual(self.in_odoo("get_changed_by_update"), [])
-        self.assertEqual(self.in_odoo("check_ledger"), [[], ["begin", "found", "name"]], "chained by the upgrade")
+        self.assertEqual(self.in_odoo("check_ledger"), [[], [*self.entries]], "chained by the upgrade")
         after = self.in_odoo("get_settings")
         self.assertEqual(
             {name: after[name] for name in settings if name != "cloudprinter_key_date"},
@@ -114,7 +116,7 @@ class UpgradeCase(LifeCase):
         self.assertEqual(as_new, as_old)
         self.assertEqual(
             self.query("SELECT count(*), max(number) - min(number) + 1 FROM cloudprinter_signal WHERE number > 0"),
-            [[str(int(numbers[0][0]) + 100)] * 2],
+            [[str(int(numbers[0][0]) + self.queued)] * 2],
             "the ledger's numbers have no gap",
         )
         problems, kinds = self.in_odoo("check_ledger")
@@ -183,8 +185,8 @@ class TestUpgradeOfSecond(UpgradeCase):
         self.check_upgrade()
 
 
-class TestUpgradeOfLast(UpgradeCase):
-    """From the version before this one."""
+class TestUpgradeOfThird(UpgradeCase):
+    """From the last version without a chain of entries."""
 
     archive = "19.0.1.1.0-c0b617b.tar.xz"
 
@@ -210,6 +212,59 @@ class TestUpgradeOfLast(UpgradeCase):
         self.run_odoo(copy, "--update=cloudprinter")
         self.assertEqual(self.query("SELECT id, state FROM cloudprinter_signal ORDER BY id", copy), before)
         self.assertEqual(self.in_odoo("get_changed_by_update", database=copy), ["000001000001"])
+
+
+class TestUpgradeOfLast(UpgradeCase):
+    """From the version before this one."""
+
+    archive = "19.0.1.2.0-a2d0e2c.tar.xz"
+    queued = 104
+    entries = ("accepted", "begin", "name", "refused", "settings")
+
+    def test_upgrade(self):
+        self.check_upgrade()
+
+    def test_demo_data(self):
+        """Given its demo data, an example of all that it stores: each row is kept as it is.
+
+        A user has chosen the product of an item that is not mapped; the other item has the mapped one.
+        """
+        archive = (RELEASES / self.archive).read_bytes()
+        prepared = self.postgres.keep("demo_a2d0e2c", (self.template, archive), self.prepare_demo)
+        database = self.copy_database(f"{self.database}_demo", prepared)
+        name = self.in_odoo("choose_product", database=database, odoo=self.old)
+        tables = self.get_stored(database)
+        rows = self.read_stored(database, tables)
+        self.run_odoo(database, "--update=cloudprinter")
+        for table, kept in self.read_stored(database, tables).items():
+            self.assertEqual(kept, rows[table], table)
+        self.assertEqual(self.in_odoo("check_ledger", database=database)[0], [])
+        chosen = "SELECT product_name FROM cloudprinter_order_document_line WHERE is_chosen"
+        self.assertEqual(self.query(chosen, database), [["calendar_a3_wiro"]])
+        products = ["Photo Book A4", "Poster 50×70"]
+        self.assertEqual(self.in_odoo("import_again", name, database=database), ["done", products])
+
+    def prepare_demo(self, name):
+        self.postgres.create(name, self.template)
+        self.query("UPDATE ir_module_module SET demo = TRUE WHERE state = 'installed'", name)
+        self.run_odoo(name, "--init=cloudprinter", "--with-demo", odoo=self.old)
+
+    def get_stored(self, database):
+        """Return the tables and columns of the add-on, and its columns in Odoo's tables."""
+        return dict(
+            self.query(
+                "SELECT table_name, string_agg(quote_ident(column_name), ', ' ORDER BY column_name)"
+                " FROM information_schema.columns WHERE table_schema = 'public'"
+                " AND (table_name LIKE 'cloudprinter%' OR column_name LIKE 'cloudprinter%') GROUP BY 1",
+                database,
+            )
+        )
+
+    def read_stored(self, database, tables):
+        return {
+            table: self.query(f"SELECT stored::text FROM (SELECT {names} FROM {table}) stored ORDER BY 1", database)
+            for table, names in tables.items()
+        }
 
 
 class TestBigDatabase(LifeCase):
