@@ -13,6 +13,7 @@ from odoo.tools import SQL
 from .. import cloudsignal, order_document
 from ..cloudsignal import Outcome
 from ..delivery import Attempt, Bundle, Circuit, Endpoint, Queue, Row
+from ..ledger import Store
 
 FIRST_ORDER = 200000010000
 PAUSE = timedelta(hours=4)  # between two steps
@@ -23,7 +24,7 @@ class Story(NamedTuple):
     """A Cloudprinter order and its progress."""
 
     days: int  # since it was received
-    due: int  # days until it must be shipped
+    due: float  # days until it must be shipped
     lines: tuple  # of (product, quantity)
     # methods of `_Shop`, with `:answer` if Cloudprinter does not accept, and `@hours` since the order was received
     steps: str
@@ -37,14 +38,15 @@ STORIES = (
     # done
     Story(24, -20, (("book", 2), ("poster", 1)), "confirm start make pack ship invoice"),
     Story(17, -12, TEN_POSTERS, "confirm start delay make@40 pack ship", consignor="Poster Club"),
-    Story(16, -13, ONE_BOOK, "confirm start make ship", carrier="letter"),
+    Story(16, -13, ONE_BOOK, "confirm start make@80 ship", carrier="letter"),
     Story(9, -5, (("poster", 2), ("poster", 3)), "confirm make pack ship"),
     Story(6, -3, ONE_BOOK, "confirm cancel_all"),
+    Story(8, -4, ONE_BOOK, "confirm make ship correct@30 discard@31"),
     # in progress, the last one is late
     Story(0, 4, TEN_POSTERS, "", consignor="Poster Club"),
     Story(1, 3, (("book", 3), ("poster", 20)), "confirm"),
     Story(1, 2, ONE_BOOK, "confirm:nothing"),
-    Story(2, 1, (("book", 12),), "confirm start"),
+    Story(2, 0.2, (("book", 12),), "confirm start"),
     Story(3, 1, (("poster", 50),), "confirm start make"),
     Story(3, 1, ONE_BOOK, "confirm start make pack"),
     Story(4, -1, (("book", 40),), "confirm start"),
@@ -67,6 +69,16 @@ STORIES = (
     Story(3, 1, ONE_BOOK, "confirm make pack ship_untracked"),
     Story(2, 1, ONE_BOOK, "confirm start:unseen"),
     Story(1, 4, ONE_BOOK, "cancel_quotation"),
+    Story(3, 3, (("book", 2), ("poster", 4)), "confirm make cancel_one"),
+)
+# their days are counted from the end of the last month, of which each is in a list
+LAST_MONTH = (
+    Story(20, -15, (("poster", 20),), "confirm start make pack ship invoice"),
+    Story(12, -8, ONE_BOOK, "confirm make pack ship"),
+    Story(10, 40, (("book", 10),), "confirm invoice", consignor="Poster Club"),
+    Story(9, -6, TEN_POSTERS, "confirm invoice cancel_all"),
+    Story(8, -5, ONE_BOOK, "confirm make ship give_back"),
+    Story(6, -3, TEN_POSTERS, "confirm make ship:refuse"),
 )
 
 
@@ -101,12 +113,14 @@ INCOMING = (
     Incoming(400, (("poster", 1),), reorders=0),
     Incoming(200, (("book", 1),), "spoil", recipient="Robin Example"),
     Incoming(180, (("poster", 3),), "lose", recipient="Sam Example"),
+    Incoming(110, (("poster", 4),), "give_up change", recipient="Robin Example"),
+    Incoming(100, (("poster", 6),), "change take_over", recipient="Sam Example"),
     Incoming(90, (("poster", 10),), "change", recipient="Kim Example"),
     Incoming(35, (("book", 1),), is_test=True),
     Incoming(4, (("calendar", 3), ("book", 1)), recipient="Robin Example"),
     Incoming(150, (("book", 1),), "misprint", recipient="Lee Example"),
     Incoming(140, (("book", 2),), "trim", recipient="Toni Example"),
-    Incoming(130, (("book", 3),), "print_well", recipient="Max Example"),
+    Incoming(130, (("book", 3),), "print_well label", recipient="Max Example"),
 )
 
 
@@ -119,6 +133,7 @@ class CloudprinterOrder(models.Model):
         if not self.search_count([("name", "=", str(FIRST_ORDER))]):
             shop = _Shop(self.env)
             shop.work()
+            shop.seal()
             shop.import_orders()
             shop.end_the_month()
 
@@ -132,6 +147,7 @@ class _Shop:
         self.env = env(user=env.ref("base.user_admin"), su=True, context={**env.context, **context})
         self.company = company.with_env(self.env)
         self.now = fields.Datetime.now()
+        self.month_end = self.now - timedelta(days=self.now.day)
 
     def ref(self, name):
         return self.env.ref(f"cloudprinter.{name}")
@@ -139,9 +155,10 @@ class _Shop:
     def work(self):
         """Perform all steps in chronological order, so that the ledger is numbered in this order."""
         diary = []
-        for number, story in enumerate(STORIES):
-            came = self.now - timedelta(days=story.days)
-            order = self.take_order(number, story, came)
+        stories = [*((self.now, story) for story in STORIES), *((self.month_end, story) for story in LAST_MONTH)]
+        for number, (day, story) in enumerate(stories):
+            came = day - timedelta(days=story.days)
+            order = self.take_order(number, story, came, day + timedelta(days=story.due))
             when = came
             for position, step in enumerate(story.steps.split()):
                 step, _at, hours = step.partition("@")
@@ -155,7 +172,7 @@ class _Shop:
                 self.notice(order.item_ids, when)
                 getattr(self, answer)(order, when + TO_ANSWER)
 
-    def take_order(self, number, story, came):
+    def take_order(self, number, story, came, due):
         name = str(FIRST_ORDER + 10000 * number)
         lines = [(self.ref(f"product_{product}"), quantity) for product, quantity in story.lines]
         amount = sum(product.list_price * quantity for product, quantity in lines)
@@ -165,7 +182,7 @@ class _Shop:
                 "company_id": self.company.id,
                 "reference": f"REF-{1000 + number}",
                 "consignor": story.consignor,
-                "shipping_date": self.now + timedelta(days=story.due),
+                "shipping_date": due,
                 "is_test": story.is_test,
                 "currency_id": self.company.currency_id.id,
                 "amount_items": amount,
@@ -313,6 +330,16 @@ class _Shop:
         order.item_ids.move_ids.picking_id.carrier_tracking_ref = f"00340435{order.name}"
         order.signal_ids.filtered("correction_of_id")._update({"event_date": when})
 
+    def discard(self, order, when):
+        order.signal_ids.filtered("correction_of_id").action_discard("The customer has the new code")
+
+    def give_back(self, order, when):
+        """Take back what the customer did not want."""
+        picking = order.item_ids.move_ids.picking_id
+        dialog = self.env["stock.return.picking"].with_context(active_model=picking._name, active_id=picking.id)
+        action = dialog.create({}).action_create_returns_all()
+        self.env["stock.picking"].browse(action["res_id"]).button_validate()
+
     def invoice(self, order, when):
         if self.company.chart_template:
             invoice = order.sale_order_ids._create_invoices()
@@ -326,6 +353,10 @@ class _Shop:
 
     def cancel(self, order, when):
         order.item_ids.report_cancel("CancelPageCount", "The file has 3 pages instead of 2")
+
+    def cancel_one(self, order, when):
+        """Cancel the first item, which would leave together with the other one."""
+        order.item_ids[0].report_cancel("CancelUserRequest", "The customer needs it no longer")
 
     def cancel_all(self, order, when):
         self.cancel(order, when)
@@ -348,7 +379,7 @@ class _Shop:
 
     def import_orders(self):
         """Receive the documents and import them as far as possible."""
-        for number, incoming in enumerate(INCOMING, len(STORIES)):
+        for number, incoming in enumerate(INCOMING, len(STORIES + LAST_MONTH)):
             when = self.now - timedelta(minutes=incoming.minutes)
             content = self.prepare_document(number, incoming)
             document = self.receive(content, when)
@@ -431,6 +462,14 @@ class _Shop:
         content["order"]["items"][0]["count"] += 2
         self.receive(content, self.now - timedelta(minutes=6))
 
+    def take_over(self, document, content):
+        """Change the order, but not yet the lines of the sales order."""
+        document._get_newest(self.company, document.name).action_take_over()
+
+    def give_up(self, document, content):
+        """Cancel the sales order without a word to Cloudprinter."""
+        document.order_id.sale_order_ids._action_cancel()
+
     def spoil(self, document, content):
         """Mark the fetched file as damaged."""
         document.order_id.file_ids.write(
@@ -450,12 +489,6 @@ class _Shop:
 
     def fetch(self, document, pages, width, height):
         """Attach a file of pages of this size, in millimeters, and compare it with what was ordered."""
-        buffer = io.BytesIO()
-        book = canvas.Canvas(buffer, (width * mm, height * mm))
-        for number in range(pages):
-            book.circle(width * mm / 2, height * mm / 2, (20 + number) * mm, fill=1)
-            book.showPage()
-        book.save()
         facts = {
             "runs": [[pages, width, height, 0, None, None, 0, 0]],
             "colors": ["CMYK"],
@@ -464,17 +497,44 @@ class _Shop:
             "contents_until": pages,
         }
         # as if it was read, which needs another package
-        document.order_id.file_ids._attach(buffer.getvalue(), facts)
+        document.order_id.file_ids._attach(self.draw(pages, width, height), facts)
+
+    def label(self, document, content):
+        """Attach a label for the parcel."""
+        file = self.env["cloudprinter.order.file"].create(
+            {
+                "order_id": document.order_id.id,
+                "type": "shipping_label",
+                "format": "pdf",
+                "url": f"https://files.example.com/{document.name}/label.pdf",
+            }
+        )
+        file._attach(self.draw(1, 100, 150), None)
+
+    def draw(self, pages, width, height):
+        buffer = io.BytesIO()
+        book = canvas.Canvas(buffer, (width * mm, height * mm))
+        for number in range(pages):
+            book.circle(width * mm / 2, height * mm / 2, (20 + number) * mm, fill=1)
+            book.showPage()
+        book.save()
+        return buffer.getvalue()
 
     def lose(self, document, content):
         document.order_id.file_ids.write(
             {"state": "error", "failure_type": "download", "problem_source": "The server answered 404."}
         )
 
-    # === the month's end === #
+    # === the ledger and the month's end === #
+
+    def seal(self):
+        """Seal the ledger, as a scheduled action does each month."""
+        store = Store(self.env.cr)
+        [head] = store.get_heads(self.company.ids).values()
+        self.env["cloudprinter.ledger.seal"]._seal(store, self.company, head)
 
     def end_the_month(self):
-        """Receive a claim of Cloudprinter and a statement, and look at the month that is over."""
+        """Receive a claim of Cloudprinter and a statement of the month that is over, and look at this month."""
         if not self.company.chart_template:
             return
         claim = self.env["account.move"].create(
@@ -486,12 +546,12 @@ class _Shop:
             }
         )
         claim.action_post()
-        shipped = self.env["cloudprinter.order"].search([("shipped_day", "!=", False)], order="id", limit=4)
+        shipped = self.env["cloudprinter.order"].search([("shipped_day", "<=", self.month_end)], order="id")
         lines = [f"{order.name};{order.amount_items:.2f};{order.amount_shipping:.2f}" for order in shipped]
         lines.append(f"{shipped[0].name};{shipped[0].amount_items:.2f};0.00")
         lines.append("299999990000;12.00;4.20")
         text = "\n".join(["Order ID;Items;Shipping", *lines])
-        dates = {"date_from": self.now - timedelta(days=40), "date_to": self.now}
+        dates = {"date_from": self.month_end.replace(day=1), "date_to": self.month_end}
         statement = self.env["cloudprinter.statement.import"].create({"text": text, "name": "CP-2041", **dates})
         statement.action_import()
         self.env["cloudprinter.closing"].action_open_month()

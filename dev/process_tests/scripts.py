@@ -141,15 +141,22 @@ def get_demo(env):
     orders = items.production_ids.filtered(lambda production: len(production.cloudprinter_item_ids) > 1)
     documents = env["cloudprinter.order.document"].search([])
     late = items.filtered(lambda item: item.stage == "in_production" and item.promised_date < env.cr.now())
+    # amounts that cannot be compared are a mistake
+    lists = env["cloudprinter.closing.list"].search([("kind", "!=", "not_comparable")])
+    pickings = items.move_ids.picking_id
+    labels = ["label" for picking in pickings if picking.cloudprinter_has_label]
     return {
         "stages": compare(items, "stage"),
         "reported stages": compare(items, "reported_stage"),
         "kinds of attention": compare(items, "attention"),
-        "states of signals": [["waiting", "outgoing", "sent", "error"], signals.mapped("state")],
+        "states of signals": compare(signals, "state"),
         "outcomes": [["accepted", "refused", "no_answer"], signals.request_ids.mapped("outcome")],
         "incoming orders": [["waiting", "done", "rejected"], documents.mapped("state")],
-        "what they wait for": [["unmatched", "changed"], documents.mapped("failure_type")],
+        "what they wait for": [["unmatched", "lines", "changed", "canceled"], documents.mapped("failure_type")],
         "reorders of which the original is known": [[True], [bool(items.original_item_id)]],
+        "lists of the month's end": [lists.mapped("kind"), lists.filtered("count").mapped("kind")],
+        "entries of the ledger": [["seal", "discarded"], env["cloudprinter.ledger.entry"].search([]).mapped("kind")],
+        "deliveries": [["all", "some", "label"], [*pickings.mapped("cloudprinter_stop"), *labels]],
         "gang runs, late items, test orders": [[True], [bool(orders and late and items.order_id.filtered("is_test"))]],
     }
 
