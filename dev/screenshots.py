@@ -38,12 +38,13 @@ USERS = {
 }
 # they belong to a company in which nothing has been done yet
 NEW = ("nora",)
-LIST, KANBAN, FORM, PIVOT = (
+LIST, KANBAN, FORM, PIVOT, GRAPH = (
     # phones show cards
     ".o_list_view .o_data_row, .o_kanban_view .o_kanban_record",
     ".o_kanban_view .o_kanban_record",
     ".o_form_view .o_form_sheet, .o_form_view .app_settings_block",
     ".o_pivot",
+    ".o_graph_view canvas",
 )
 
 
@@ -256,10 +257,10 @@ SCREENS = (
         then=".modal .o_form_view",
     ),
     Screen("kanban", "mia", f"/odoo/action-{ITEMS}?view_type=kanban", KANBAN),
-    Screen("analysis", "mia", "cloudprinter.cloudprinter_signal_action_analysis", PIVOT),
-    Screen("lead_time", "mia", "cloudprinter.cloudprinter_lead_time_action", ".o_graph_view canvas"),
+    Screen("analysis", "mia", "cloudprinter.cloudprinter_signal_action_analysis", GRAPH),
+    Screen("lead_time", "mia", "cloudprinter.cloudprinter_lead_time_action", GRAPH),
     Screen("scorecard", "mia", "cloudprinter.cloudprinter_scorecard_action", PIVOT),
-    Screen("scorecard_canceled", "mia", "cloudprinter.cloudprinter_scorecard_action_canceled", ".o_graph_view canvas"),
+    Screen("scorecard_canceled", "mia", "cloudprinter.cloudprinter_scorecard_action_canceled", GRAPH),
     Screen("scorecard_reordered", "mia", "cloudprinter.cloudprinter_scorecard_action_reordered", PIVOT),
     Screen("ledger", "anna", "cloudprinter.cloudprinter_ledger_action", LIST),
     Screen("reconcile", "anna", "cloudprinter.cloudprinter_order_reconcile_action", LIST, published=True),

@@ -75,7 +75,24 @@ registry.category("web_tour.tours").add("cloudprinter_phone_orders", {
     steps: () => [{ trigger: `${CARD}:contains(123456780000):contains(days ago)` }],
 });
 registry.category("web_tour.tours").add("cloudprinter_phone_incoming", {
-    steps: () => [{ trigger: `${CARD}:contains(123456780000):has(div[name=answer_date])` }],
+    steps: () => [
+        { trigger: `${CARD}:contains(123456780000):has(div[name=answer_date])` },
+        { trigger: ".o_control_panel_main_buttons button:contains(Import)", run: "click" },
+        { trigger: ".modal:contains(Import Orders)" },
+    ],
+});
+// On a tablet, work can be started without scrolling.
+registry.category("web_tour.tours").add("cloudprinter_workorder_list", {
+    steps: () => [
+        {
+            trigger: ".o_data_row:contains(123456780001) button[name=button_start]",
+            run: ({ anchor }) => {
+                if (anchor.getBoundingClientRect().right > window.innerWidth) {
+                    throw new Error("The button is not in the window");
+                }
+            },
+        },
+    ],
 });
 registry.category("web_tour.tours").add("cloudprinter_phone_documents", {
     steps: () => [{ trigger: `${CARD}:contains(123456780001):contains(days ago)` }],
