@@ -170,6 +170,10 @@ class TestScreensSmall(ScreenCase):
     def test_manager_uses_the_item(self):
         self.start_tour(f"{ITEMS}/{self.item.id}", "cloudprinter_item_form", login=self.manager.login)
 
+    def test_operator_starts_work_in_the_list(self):
+        url = "/odoo/action-mrp.mrp_workorder_todo"
+        self.start_tour(url, "cloudprinter_workorder_list", login=self.operator.login)
+
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestScreensOnPhones(ScreenCase, IntakeCase):

@@ -16,13 +16,13 @@ class Deadline extends models.Model {
 defineMailModels();
 defineModels([Deadline]);
 
-async function mountList(widget) {
+async function mountList(widget, options = "{}") {
     freezeTime();
     mockDate("2026-12-01 12:00:00", 0);
     await mountView({
         type: "list",
         resModel: "deadline",
-        arch: `<list><field name="date" widget="${widget}"/></list>`,
+        arch: `<list><field name="date" widget="${widget}" options="${options}"/></list>`,
     });
     return queryAll(".o_data_cell");
 }
@@ -39,6 +39,13 @@ test("a countdown shows minutes and seconds, in red once the time is over", asyn
     await advanceTime(5000);
     expect(cells[0]).toHaveText("12:00");
     expect(cells[1]).toHaveText("-3:25");
+});
+
+test("a short deadline leaves out the days", async () => {
+    const cells = await mountList("cloudprinter_deadline", "{'short': True}");
+    expect(cells[0]).toHaveText("Dec 1, 12:12 PM");
+    expect(cells[1].querySelector(".text-danger")).not.toBe(null);
+    expect(cells[3]).toHaveText("");
 });
 
 test("a deadline shows date, hour and days left", async () => {
