@@ -64,7 +64,7 @@ class CloudprinterOverview(models.Model):
     reason = fields.Char("Why Nothing Is Sent", compute="_compute_sending")
     severity = fields.Integer(compute="_compute_sending")
     queued_count = fields.Integer("Queued", compute="_compute_sending")
-    refused_count = fields.Integer("Refused", compute="_compute_sending")
+    refused_count = fields.Integer("Failed", compute="_compute_sending")
     last_accepted = fields.Datetime(compute="_compute_sending")
     drain_done = fields.Integer("Sent", compute="_compute_sending", help="Since the oldest queued signal was queued.")
     drain_all = fields.Integer("To Send", compute="_compute_sending")

@@ -53,7 +53,7 @@ class CloudprinterSignal(models.Model):
             ("waiting", "Needs Input"),
             ("outgoing", "Queued"),
             ("sent", "Accepted"),
-            ("error", "Refused"),
+            ("error", "Failed"),
             ("canceled", "Discarded"),
         ],
         "Status",

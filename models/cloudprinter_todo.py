@@ -20,9 +20,9 @@ NEW_AT_MOST = 50  # per run
 class CloudprinterTodo(models.AbstractModel):
     """Keeps Odoo's to-dos in line with the problems that need a user.
 
-    One for each refused item, each delivery whose tracking code has been missing for too long, and each company that
-    cannot send or whose incoming orders wait. They are closed automatically when the problem is solved. The sender
-    updates them, so that no user has to wait for it.
+    One for each item with a failed signal, each delivery whose tracking code has been missing for too long, and each
+    company that cannot send or whose incoming orders wait. They are closed automatically when the problem is solved.
+    The sender updates them, so that no user has to wait for it.
     """
 
     _name = "cloudprinter.todo"

@@ -63,7 +63,7 @@ class ResConfigSettings(models.TransientModel):
             settings.cloudprinter_reason = status["reason"]
             settings.cloudprinter_obstacle = settings.company_id._cloudprinter_obstacle()
             settings.cloudprinter_counts = self.env._(
-                "Signals: %(outgoing)s queued, %(waiting)s need input, %(error)s refused.",
+                "Signals: %(outgoing)s queued, %(waiting)s need input, %(error)s failed.",
                 outgoing=status["outgoing"],
                 waiting=status["waiting"],
                 error=status["error"],

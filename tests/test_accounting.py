@@ -277,7 +277,7 @@ class TestSignalHistory(AccountingCase):
         item = self.sell_one()
         self.send()
         [page] = self.render(item.order_id)
-        self.assertIn("Refused: Refused by Cloudprinter", page)
+        self.assertIn("Failed: Refused by Cloudprinter", page)
         self.assertIn("HTTP status 400", page)
         self.assertNotIn("Accepted by Cloudprinter on", page)
 

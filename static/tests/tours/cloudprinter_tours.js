@@ -43,7 +43,7 @@ registry.category("web_tour.tours").add("cloudprinter_send_again", {
             trigger: ".alert:contains(Refused by Cloudprinter)",
         },
         {
-            trigger: ".o_notebook td[name=state]:contains(Refused)",
+            trigger: ".o_notebook td[name=state]:contains(Failed)",
         },
         {
             trigger: "[data-menu-xmlid='cloudprinter.cloudprinter_signal_menu']",
