@@ -46,7 +46,7 @@ class CloudprinterItemMixin(models.AbstractModel):
         "Reorder", compute="_compute_cloudprinter_reorder", compute_sudo=True, help="Why items are made again."
     )
     cloudprinter_original_id = fields.Many2one(
-        "cloudprinter.item", "Reorder Of", compute="_compute_cloudprinter_reorder", compute_sudo=True
+        "cloudprinter.item", "Reorder of", compute="_compute_cloudprinter_reorder", compute_sudo=True
     )
     cloudprinter_signal_ids = fields.Many2many(
         "cloudprinter.signal", string="Cloudprinter Signals", compute="_compute_cloudprinter_signal_ids"

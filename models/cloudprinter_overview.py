@@ -122,7 +122,7 @@ class CloudprinterOverview(models.Model):
         labels = {0: self.env._("Late"), 1: self.env._("Today")}
         for position in range(2, DAYS + 1):
             day = today + timedelta(days=position - 1)
-            labels[position] = f"{format_date(self.env, day, date_format='EEE')} {day.day}"
+            labels[position] = f"{format_date(self.env, day, date_format='EEE')}\N{NO-BREAK SPACE}{day.day}"
         labels[DAYS + 1] = self.env._("Later")
         if None in counts:
             labels[None] = self.env._("No Date")

@@ -152,7 +152,7 @@ KINDS = {
     "no_blank": Kind("fact", "", _("No page is blank.")),
     "blank": Kind("info", "", _("Pages are blank.")),
     "blank_unknown": Kind("skipped", "", _("Checked until page %(until)s.")),
-    "colors": Kind("info", "", _("Colors: %(names)s.")),
-    "no_colors": Kind("info", "", _("Colors: not named.")),
+    "colors": Kind("info", "", _("The file uses %(names)s.")),
+    "no_colors": Kind("info", "", _("The file does not name its colors.")),
     "intent": Kind("info", "", _("Output intent: %(name)s.")),
 }

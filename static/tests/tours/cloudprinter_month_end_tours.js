@@ -52,7 +52,7 @@ registry.category("web_tour.tours").add("cloudprinter_month_end", {
 registry.category("web_tour.tours").add("cloudprinter_statement", {
     steps: () => [
         {
-            trigger: ".o_control_panel button:contains(Import a Statement)",
+            trigger: ".o_control_panel button:contains(Import)",
             run: "click",
         },
         {

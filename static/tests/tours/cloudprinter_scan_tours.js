@@ -26,7 +26,8 @@ function scan(code) {
 /** Leave what was scanned, so that nothing is saved after the tour. */
 function leave() {
     return [
-        { trigger: ".o_form_button_cancel", run: "click" },
+        // not shown to users
+        { trigger: ".o_form_button_cancel:not(:visible)", run: ({ anchor }) => anchor.click() },
         { trigger: ".o_form_saved" },
     ];
 }
