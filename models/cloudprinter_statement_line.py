@@ -20,7 +20,7 @@ class CloudprinterStatementLine(models.Model):
         "cloudprinter.statement", required=True, readonly=True, index=True, ondelete="cascade"
     )
     company_id = fields.Many2one(related="statement_id.company_id", store=True)
-    number = fields.Integer("Line", readonly=True)
+    number = fields.Integer("Line", readonly=True, aggregator=None)
     order_ref = fields.Char("Order ID", readonly=True)
     item_ref = fields.Char("Item ID", readonly=True)
     reference = fields.Char("Client Reference", readonly=True)
