@@ -3,6 +3,7 @@
 import functools
 import logging
 import queue
+import sys
 import threading
 import time
 from collections import Counter
@@ -17,6 +18,9 @@ from .schedule import utcnow
 _logger = logging.getLogger(__name__)
 
 SAME_MOMENT = 0.01  # seconds
+# seconds after which Python lets another thread run: a connection must not be idle while answers are recorded
+SWITCH_INTERVAL = 0.001
+USUAL_SWITCH_INTERVAL = sys.getswitchinterval()
 
 
 class _FairLine:
@@ -62,6 +66,7 @@ class Poster:
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="cloudsignal")
         self._line = _FairLine()
         self._finished = queue.SimpleQueue()
+        sys.setswitchinterval(SWITCH_INTERVAL)
 
     def post(self, bundles):
         """Queue the bundles for posting; `wait` returns the answers.
@@ -86,6 +91,7 @@ class Poster:
     def close(self):
         """End all threads without posting the waiting bundles."""
         self._threads.shutdown(cancel_futures=True)
+        sys.setswitchinterval(USUAL_SWITCH_INTERVAL)
         for client in self._clients.values():
             client.close()
 
