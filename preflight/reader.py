@@ -14,6 +14,7 @@ SIGNATURE_WITHIN = 1100  # bytes; readers skip what is before
 PAGES_AT_MOST = 20_000
 NODES_AT_MOST = 200_000
 RUNS_AT_MOST = 2_000
+SIZE_AT_MOST = 1_000_000  # mm; a larger page has no size
 NAMES_AT_MOST = 10
 NAME_AT_MOST = 100  # characters
 BLANK_AT_MOST = 4096  # bytes of contents; longer ones paint something
@@ -144,7 +145,7 @@ class _Reader:
                 return {"limit": "sizes", "runs": runs, "no_box": no_box, "missing": missing}
         count = tree.get("/Count") if stack or self.pages else None
         if isinstance(count, int) and count > len(self.pages):
-            missing = max(missing, count - len(self.pages))
+            missing = max(missing, min(count - len(self.pages), PAGES_AT_MOST))
         return {"runs": runs, "no_box": no_box, "missing": missing}
 
     def measure(self, page, inherited):
@@ -173,7 +174,7 @@ class _Reader:
         width, height, trim_width, trim_height, *rooms = (
             None if length is None else round(length * scale, 2) for length in lengths
         )
-        if not width or not height:
+        if not width or not height or max(width, height) > SIZE_AT_MOST:
             return None
         return [width, height, rotation, trim_width, trim_height, *rooms]
 

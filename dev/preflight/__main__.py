@@ -48,6 +48,8 @@ DIFFERENT = {
     "half of it",
     "no table of objects",
     "more pages promised",
+    "more pages promised than can be",
+    "a page larger than a country",
     "a page that is not there",
     "a page without a size",
     "a font of a graphics state",

@@ -148,7 +148,17 @@ def make_wrong():
         "no table of objects": (book[: book.rindex(b"xref", 0, book.rindex(b"startxref"))], BOOK, {"rebuilt"}),
         "a page that is not there": (change(book, _lose_page), BOOK, {"missing", "pages_differ"}),
         "more pages promised": (book.replace(b"/Count 24", b"/Count 30"), BOOK, {"missing"}),
+        "more pages promised than can be": (
+            book.replace(b"/Count 24", b"/Count 9999999999"),
+            BOOK,
+            {"missing", "rebuilt"},
+        ),
         "a page without a size": (_remove_sizes(book), BOOK, {"no_box", "size_differs"}),
+        "a page larger than a country": (
+            set_pages(book, [4], UserUnit=1_000_000, MediaBox=[0, 0, 10_000, 10_000]),
+            BOOK,
+            {"no_box", "size_differs"},
+        ),
         "broken contents": (change(book, _break_contents), BOOK, {"broken"}),
         "protected": (change(book, _nothing, encryption=owner), BOOK, {"protected"}),
         "a password": (change(book, _nothing, encryption=user), BOOK, {"password"}),
