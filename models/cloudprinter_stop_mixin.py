@@ -53,10 +53,11 @@ class CloudprinterStopMixin(models.AbstractModel):
         """
         if self.env.su:
             return
-        # this costs a click no query that it would not need later; whether the items are still open would cost many
+        # This costs a click no query that it would not need later; whether the items are still open would cost many. Odoo
+        # writes each component for itself: the stage would be derived again for each.
         items = self.sudo().cloudprinter_item_ids
         told = items.milestone_signal_ids.filtered(lambda s: s.type == "ItemCanceled" and s.state == "sent")
-        if told or "canceled" in items.mapped("stage"):
+        if told or any(items.mapped("cancel_cause")):
             self._cloudprinter_ask()
 
     def _cloudprinter_ask(self):

@@ -27,6 +27,11 @@ class TestOrderImport(IntakeCase):
         cls.content["order"]["apikey"] = ORDER_KEY
         cls.keep_in_stock(cls.goods)
 
+    def setUp(self):
+        super().setUp()
+        # on a busy machine the worker would process the rest
+        self.patch(dialog, "SECONDS", 600)
+
     def drop(self, *contents, user=None, **context):
         """Drop files into the dialog, as the widget uploads them, and return the dialog."""
         env = self.env(user=user or self.manager, context={**self.env.context, **context})

@@ -1,12 +1,14 @@
 """STOP: what Cloudprinter has canceled is not started or finished, unless a user decided so."""
 
+from unittest.mock import patch
+
 from lxml import etree
 
 from odoo import Command
 from odoo.exceptions import AccessError, RedirectWarning
 from odoo.tests import Form, HttpCase, new_test_user, tagged
 
-from .common import ALL_BUT_PACKED
+from .common import ALL_BUT_PACKED, CloudprinterCase
 from .test_transfers import TransferCase
 
 
@@ -262,6 +264,23 @@ class TestStop(StopCase):
             self.assertGreater(len(primary), 1)
             for button in primary:
                 self.assertIn("cloudprinter_stop == 'all'", button.get("invisible"))
+
+
+@tagged("post_install", "-at_install", "cloudprinter")
+class TestNotStopped(CloudprinterCase):
+    def test_many_components(self):
+        """Odoo writes each component for itself. The stage is not derived each time, which would read all of them."""
+        papers = self.env["product.product"].create([{"name": f"Paper {n}", "is_storable": True} for n in range(9)])
+        for paper in papers:
+            self.put_on_stock(paper)
+        self.poster.product_tmpl_id.bom_ids.bom_line_ids = [Command.create({"product_id": paper.id}) for paper in papers]
+        production = self.sell_one(self.poster).production_ids.with_user(self.operator)
+        items = self.registry["cloudprinter.item"]
+        with patch.object(items, "_derive_stage", autospec=True, side_effect=items._derive_stage) as derive:
+            production.workorder_ids[0].button_start()
+            self.env.cr.flush()
+        self.assertEqual(production.move_raw_ids.mapped("picked"), [True] * 10)
+        self.assertLessEqual(derive.call_count, 2)
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
