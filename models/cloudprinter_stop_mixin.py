@@ -53,8 +53,8 @@ class CloudprinterStopMixin(models.AbstractModel):
         """
         if self.env.su:
             return
-        # This costs a click no query that it would not need later; whether the items are still open would cost many. Odoo
-        # writes each component for itself: the stage would be derived again for each.
+        # This costs a click no query that it would not need later; whether the items are still open would cost many.
+        # Odoo writes each component for itself: the stage would be derived again for each.
         items = self.sudo().cloudprinter_item_ids
         told = items.milestone_signal_ids.filtered(lambda s: s.type == "ItemCanceled" and s.state == "sent")
         if told or any(items.mapped("cancel_cause")):

@@ -273,7 +273,9 @@ class TestNotStopped(CloudprinterCase):
         papers = self.env["product.product"].create([{"name": f"Paper {n}", "is_storable": True} for n in range(9)])
         for paper in papers:
             self.put_on_stock(paper)
-        self.poster.product_tmpl_id.bom_ids.bom_line_ids = [Command.create({"product_id": paper.id}) for paper in papers]
+        self.poster.product_tmpl_id.bom_ids.bom_line_ids = [
+            Command.create({"product_id": paper.id}) for paper in papers
+        ]
         production = self.sell_one(self.poster).production_ids.with_user(self.operator)
         items = self.registry["cloudprinter.item"]
         with patch.object(items, "_derive_stage", autospec=True, side_effect=items._derive_stage) as derive:

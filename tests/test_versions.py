@@ -378,7 +378,7 @@ class TestVersions(IntakeCase):
         self.assertEqual((order.priority, order.amount_shipping), ("express", 5))
 
     def test_locked_sales_order(self):
-        """Odoo can lock confirmed orders. What is not on a line changes nevertheless; amounts wait until it is unlocked."""
+        """Odoo can lock confirmed orders: what is not on a line changes, amounts wait until it is unlocked."""
         self.env.user.group_ids += self.env.ref("sale.group_auto_done_setting")
         self.import_orders()
         sale = self.get_sales()
