@@ -56,6 +56,8 @@ class CloudprinterStopMixin(models.AbstractModel):
         # This costs a click no query that it would not need later; whether the items are still open would cost many.
         # Odoo writes each component for itself: the stage would be derived again for each.
         items = self.sudo().cloudprinter_item_ids
+        if not items:
+            return
         told = items.milestone_signal_ids.filtered(lambda s: s.type == "ItemCanceled" and s.state == "sent")
         if told or any(items.mapped("cancel_cause")):
             self._cloudprinter_ask()
