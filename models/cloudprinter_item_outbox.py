@@ -291,7 +291,7 @@ class CloudprinterItem(models.Model):
         return bool(ordered) and float_compare(left, ordered * (1 - tolerance / 100), precision_digits=digits) < 0
 
     def _get_ordered(self):
-        """Return the ordered quantity in the product's unit, which is what people make, count and pack."""
+        """Return the ordered quantity in the product's unit, in which it is made, counted and packed."""
         line = self.sale_line_ids[:1]
         if line:
             return line._cloudprinter_quantity()

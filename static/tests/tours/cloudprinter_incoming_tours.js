@@ -107,7 +107,7 @@ registry.category("web_tour.tours").add("cloudprinter_import_orders", {
     ],
 });
 
-// A manager rejects an order that cannot be made, and sees that nobody waits for it any more.
+// A manager rejects an order that cannot be made; it no longer waits.
 registry.category("web_tour.tours").add("cloudprinter_reject", {
     steps: () => [
         openOrder("123456780000"),

@@ -35,7 +35,7 @@ registry.category("web_tour.tours").add("cloudprinter_link_sale_order", {
 registry.category("web_tour.tours").add("cloudprinter_send_again", {
     steps: () => [
         {
-            content: "The item says why it needs a person",
+            content: "The item says why it needs attention",
             trigger: "td[name=attention]:contains(Refused by Cloudprinter)",
             run: "click",
         },
@@ -209,7 +209,7 @@ registry.category("web_tour.tours").add("cloudprinter_cancel_one", {
     ],
 });
 
-// A manager works through the list of what needs a person.
+// A manager works through the items that need attention.
 registry.category("web_tour.tours").add("cloudprinter_next_steps", {
     steps: () => [
         {
@@ -217,7 +217,7 @@ registry.category("web_tour.tours").add("cloudprinter_next_steps", {
             run: "click",
         },
         {
-            content: "It needs nobody any more",
+            content: "It no longer needs attention",
             trigger: ".o_list_view:not(:contains(Refused by Cloudprinter))",
         },
         {
