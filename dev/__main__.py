@@ -4,13 +4,14 @@ import argparse
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 from . import bench, environment
 from .environment import ROOT, SetupError, say
 from .postgres import Postgres
 from .processes import OdooServer
-from .template import ensure_template
+from .template import ensure_demo_template, ensure_template
 
 WITHOUT_ODOO = {"simulate": "dev.simulator", "preflight": "dev.preflight"}
 
@@ -24,6 +25,7 @@ def main():
     test.add_argument("--tags", help="only these of Odoo's test tags, for example /cloudprinter:TestStage")
     test.add_argument("--only", default="", help="only the classes with this in their name, for example Orders")
     test.add_argument("--coverage", action="store_true", help="measure which lines of the add-on are run")
+    test.add_argument("--all", action="store_true", help="also what `installations` and `contract` run")
     commands.add_parser(
         "simulate", help="look for trouble in generated deliveries; its options: --help", add_help=False
     )
@@ -88,18 +90,20 @@ def run_command(options, arguments, server, odoo):
     if options.command == "screenshots":
         from .screenshots import run_screenshots
 
-        template = ensure_template(server, "demo_template", options=["--with-demo"])
-        return run_screenshots(server, template, options.only, options.lang)
-    template = ensure_template(server)
+        return run_screenshots(server, ensure_demo_template(server), options.only, options.lang)
     if options.command == "lint":
         from .lint import run_lint
 
-        demo_template = ensure_template(server, "demo_template", options=["--with-demo"])
-        return run_lint(server, odoo, {False: template, True: demo_template})
+        # each takes one processor more than a minute
+        with ThreadPoolExecutor() as pool:
+            templates = pool.map(lambda ensure: ensure(server), (ensure_template, ensure_demo_template))
+        return run_lint(server, odoo, dict(zip((False, True), templates)))
+    template = ensure_template(server)
     if options.command == "test":
         from .test import run_tests
 
-        return run_tests(server, template, options.tags, options.only, options.coverage)
+        contract_python = environment.ensure_contract_tools() if options.all else None
+        return run_tests(server, template, options.tags, options.only, options.coverage, contract_python)
     if options.command == "translations":
         from .translations import run_translations
 

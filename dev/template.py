@@ -38,6 +38,11 @@ def ensure_template(server, kind="template", modules=MODULES, options=(), inputs
     return server.postgres.keep(kind, (modules, identity, REQUIREMENTS.read_text(), *inputs), make)
 
 
+def ensure_demo_template(server):
+    """Return the name of a database with Odoo's modules and their demo data."""
+    return ensure_template(server, "demo_template", options=["--with-demo"])
+
+
 def ensure_installed(server, template):
     """Return the name of a copy of `template` with the add-on, installed again when the add-on has changed.
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import time
+from contextlib import ExitStack
 from tempfile import TemporaryDirectory
 
 from .environment import ADDONS, DEV, PYTHON, ROOT, say
@@ -19,42 +20,48 @@ from .process_tests.common import FORKS, FORKS_OPTIONS
 from .processes import free_port, running
 from .template import ensure_installed, ensure_pages
 
-# tests sometimes wait: for a browser, an endpoint, a lock
-AT_ONCE = os.cpu_count() + 1
+# tests often wait: for a browser, an endpoint, a lock
+AT_ONCE = 2 * os.cpu_count()
 ODOO_JOBS = 3
 # it crashes the PostgreSQL that all use
 ALONE = "TestPostgresCrash"
 DURATIONS = DEV / "durations.json"
 COVERAGE = DEV / "coverage" / "data"
 PROCESS_TESTS = ("dev/process_tests", "dev/fault_tests")
+INSTALLATION_TESTS = "dev/installation_tests"
 
 
-def run_tests(server, template, tags=None, only="", coverage=False):
+def run_tests(server, template, tags=None, only="", coverage=False, contract_python=None):
     """Run all tests, or those with Odoo's test `tags`, or the classes whose name contains `only`.
 
     :param bool coverage: measure executed lines of the add-on; fewer than pyproject.toml requires is a failure
+    :param Path contract_python: run those of `make installations` and `make contract` too, the latter with this
+        interpreter: all at once they need less time than one after the other
     :return: the exit code; prints `N passed, N failed`
     """
     start = time.monotonic()
     installed = ensure_installed(server, template)
-    if tags:
-        jobs = [OdooJob(server, installed, "test", tags)]
-    else:
-        if not only:
-            installed = ensure_pages(server, installed)
-        jobs = get_odoo_jobs(server, installed, only)
-        for folder in PROCESS_TESTS:
-            jobs += get_process_jobs(server, template, installed, folder, only)
-    return run_with_forks(server, installed, jobs, Run(start, coverage))
+    with ExitStack() as stack:
+        if tags:
+            jobs = [OdooJob(server, installed, "test", tags)]
+        else:
+            if not only:
+                installed = ensure_pages(server, installed)
+            jobs = get_odoo_jobs(server, installed, only)
+            for folder in (*PROCESS_TESTS, INSTALLATION_TESTS) if contract_python else PROCESS_TESTS:
+                jobs += get_process_jobs(server, template, installed, folder, only)
+            if contract_python:
+                from .contract import preparing_jobs
+
+                jobs += stack.enter_context(preparing_jobs(server, installed, contract_python))
+        return run_with_forks(server, installed, jobs, Run(start, coverage))
 
 
 def run_process_tests(server, template, folder, only=""):
     """Run the test classes of a folder, or those whose name contains `only`; exit code and output as above."""
     start = time.monotonic()
     installed = ensure_installed(server, template)
-    jobs, run = get_process_jobs(server, template, installed, folder, only), Run(start)
-    # installations change what a process has loaded
-    return run_with_forks(server, installed, jobs, run) if folder in PROCESS_TESTS else run.run(jobs)
+    return run_with_forks(server, installed, get_process_jobs(server, template, installed, folder, only), Run(start))
 
 
 def run_with_forks(server, installed, jobs, run):
@@ -62,8 +69,8 @@ def run_with_forks(server, installed, jobs, run):
 
     Forked processes do not record executed lines, so `coverage` has processes of their own.
     """
-    process_jobs = [job for job in jobs if isinstance(job, ProcessJob)]
-    if not process_jobs or run.coverage:
+    forking = [job for job in jobs if isinstance(job, ProcessJob) and job.forks]
+    if not forking or run.coverage:
         return run.run(jobs)
     database, options = "test_forks", json.dumps(server.bare_options)
     server.postgres.create(database, installed)
@@ -71,7 +78,7 @@ def run_with_forks(server, installed, jobs, run):
     with TemporaryDirectory() as folder:
         path = f"{folder}/forks"
         command = [server.python, "-m", "dev.process_tests.in_odoo", options, database, path]
-        for job in process_jobs:
+        for job in forking:
             job.options["env"].update({FORKS: path, FORKS_OPTIONS: options})
         with running(command, DEV / "log" / "forks.log", env=server.dev_environment, cwd=ROOT):
             code = run.run(jobs)
@@ -114,8 +121,9 @@ def get_odoo_jobs(server, installed, only=""):
 
 def get_process_jobs(server, template, installed, folder, only=""):
     durations = read_durations()
+    expected = 60 if folder == INSTALLATION_TESTS else 20
     return [
-        ProcessJob(server, template, installed, path, name, durations.get(name, 20))
+        ProcessJob(server, template, installed, path, name, durations.get(name, expected))
         for name, path in find_classes(folder).items()
         if only in name
     ]
@@ -182,9 +190,11 @@ class OdooJob(TestJob):
 
 
 class ProcessJob(TestJob):
-    """A class of dev/process_tests/ or dev/fault_tests/, in a process that starts others."""
+    """A class of `PROCESS_TESTS` or `INSTALLATION_TESTS`, in a process that starts others."""
 
     def __init__(self, server, template, installed, path, name, seconds):
+        # installations change what a process has loaded
+        self.forks = not path.is_relative_to(ROOT / INSTALLATION_TESTS)
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         arguments = ["unittest", f"{module}.{name}"]
         super().__init__(server, name, DEV / "log" / f"test-{name}.log", arguments, seconds)

@@ -5,6 +5,7 @@ The tests have an environment of their own, without Odoo. One server of Odoo run
 
 import os
 import time
+from contextlib import contextmanager
 
 from ..environment import CONTRACT_VENV, DEV, ROOT
 from ..template import ensure_installed
@@ -27,18 +28,23 @@ class ContractJob(TestJob):
         self.options["env"] = {**os.environ, "PATH": programs, ODOO: address}
 
 
-def run_contract(server, template, python):
-    """Run the tests; return the exit code, and print `N passed, N failed`."""
-    run, database, durations = Run(time.monotonic()), "contract", read_durations()
-    server.postgres.create(database, ensure_installed(server, template))
+@contextmanager
+def preparing_jobs(server, installed, python):
+    """Serve a copy of `installed` and yield a job for each test class; `python` has the foreign tools."""
+    database, durations = "contract", read_durations()
+    server.postgres.create(database, installed)
     code = f"env.company.cloudprinter_order_api_key = {KEY!r}; env.cr.commit()"
     server.run_code(database, code, "entering the key for incoming orders")
     with server.serving(database, "--max-cron-threads=0") as address:
-        exit_code = run.run(
-            [
-                ContractJob(server, python, address, path, name, durations.get(name, 20))
-                for name, path in find_classes(FOLDER).items()
-            ]
-        )
+        yield [
+            ContractJob(server, python, address, path, name, durations.get(name, 20))
+            for name, path in find_classes(FOLDER).items()
+        ]
     server.postgres.drop(database)
-    return exit_code
+
+
+def run_contract(server, template, python):
+    """Run the tests; return the exit code, and print `N passed, N failed`."""
+    run = Run(time.monotonic())
+    with preparing_jobs(server, ensure_installed(server, template), python) as jobs:
+        return run.run(jobs)
