@@ -26,8 +26,8 @@ ITEM_COLUMNS = ("amount_owed", "amount_invoiced", "amount_to_accrue", "amount_to
 # What the query reads, and what must be in the database before.
 READ = {
     "cloudprinter.order": (
-        "amount_items", "amount_shipping", "amount_total", "company_id", "currency_id", "document_id", "has_freight",
-        "is_reorder", "is_test",
+        "amount_items", "amount_shipping", "company_id", "currency_id", "document_id", "has_freight",
+        "has_item_amount", "is_reorder", "is_test",
     ),
     "cloudprinter.item": (
         "amount", "is_returned", "order_id", "original_item_id", "reorder_cause", "shipped_date", "stage",
@@ -44,11 +44,11 @@ READ = {
     "account.move": ("move_type", "payment_state"),
 }  # fmt: skip
 
-# Orders, with what their document says. Without a document, the sales order says what is owed.
+# Orders, with what their document says. What it does not price, the sales order does; some price only the freight.
 CHOSEN = """
     SELECT o.id, o.company_id, o.is_reorder IS TRUE AS is_reorder, o.document_id IS NULL AS is_typed,
            COALESCE(o.amount_shipping, 0) AS amount_shipping,
-           COALESCE(o.amount_items, 0) <> 0 OR COALESCE(o.amount_total, 0) <> 0 OR o.has_freight IS TRUE AS is_priced,
+           %(has_items)s AS has_items, %(has_items)s OR o.has_freight IS TRUE OR o.amount_shipping <> 0 AS has_freight,
            currency.id AS currency_id, currency.rounding, sale.amount_tax, sale.invoice_status,
            sale.has_other_currency, sale.has_other_company
       FROM cloudprinter_order o
@@ -125,12 +125,12 @@ ITEM = """
            CASE WHEN is_gone THEN invoiced ELSE 0 END AS to_credit
       FROM (
         SELECT *,
-               CASE WHEN is_gone OR is_free THEN 0 WHEN is_priced THEN amount ELSE ordered END AS owed,
+               CASE WHEN is_gone OR is_free THEN 0 WHEN has_items THEN amount ELSE ordered END AS owed,
                CASE WHEN is_gone OR is_back THEN 0
                     ELSE round((ordered / rounding * GREATEST(0, to_bill - invoiced_quantity)
                                 / NULLIF(quantity, 0))::numeric) * rounding END AS open
           FROM (
-            SELECT i.id, i.order_id, i.stage, chosen.is_priced, chosen.rounding,
+            SELECT i.id, i.order_id, i.stage, chosen.has_items, chosen.rounding,
                    i.stage = 'canceled' AND i.shipped_date IS NULL AS is_gone,
                    i.reorder_cause IS NOT NULL OR i.original_item_id IS NOT NULL
                        OR (chosen.is_reorder AND chosen.is_typed) AS is_free,
@@ -167,7 +167,7 @@ REST = """
 # What is known of each order, every part apart.
 PART = """
     SELECT chosen.*, item.*,
-           CASE WHEN item.is_gone OR chosen.is_reorder THEN 0 WHEN chosen.is_priced THEN chosen.amount_shipping
+           CASE WHEN item.is_gone OR chosen.is_reorder THEN 0 WHEN chosen.has_freight THEN chosen.amount_shipping
                 ELSE COALESCE(rest.freight, 0) END AS freight_owed,
            CASE WHEN item.is_gone THEN 0 ELSE COALESCE(rest.freight, 0) END AS freight,
            CASE WHEN item.is_gone THEN 0 ELSE COALESCE(rest.freight_open, 0) END AS freight_open,
@@ -272,6 +272,7 @@ class CloudprinterBalance(models.AbstractModel):
             "invoiced_by": SQL("TRUE") if day is None else SQL("entry.date <= %s", day),
             "shipped_by": SQL("i.shipped_date IS NOT NULL") if cut is None else SQL("i.shipped_date < %s", cut),
             "states": SQL(PAYMENT_STATES),
+            "has_items": SQL("(o.has_item_amount IS TRUE OR o.amount_items <> 0)"),
         }
         parts = {"chosen": CHOSEN, "sold": SOLD, "entry": ENTRY, "line": LINE, "item": ITEM}
         if of == "order":

@@ -427,6 +427,7 @@ class CloudprinterIntake(models.AbstractModel):
             "currency_id": self._get_currency(order_document).id,
             "amount_items": float(costs.items or 0),
             "amount_shipping": float(freight or 0),
+            "has_item_amount": costs.items is not None,
             "has_freight": freight is not None or order_document.is_reorder,
             "amount_tax": float(costs.vat or 0),
             "amount_total": float(
@@ -699,7 +700,14 @@ class CloudprinterIntake(models.AbstractModel):
             self._share_out(order, content)
 
     def _follows_document(self, sale):
-        """Return whether the lines have the amounts of their items, and not prices that a user entered."""
+        """Return whether the lines have the amounts of their items, and not prices that a user entered.
+
+        Without amounts of the items there is nothing to compare: the prices are then the pricelist's or a user's, and
+        stay.
+        """
+        order = sale.cloudprinter_order_id
+        if not order.has_item_amount and not order.amount_items:
+            return True
         lines = self._get_lines(sale).filtered("cloudprinter_item_id")
         return all(
             sale.currency_id.compare_amounts(line.price_subtotal, line.cloudprinter_item_id.amount) == 0

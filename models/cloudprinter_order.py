@@ -15,6 +15,7 @@ GIVEN = {
     "amount_total",
     "currency_id",
     "has_freight",
+    "has_item_amount",
     "is_reorder",
     "is_test",
 }
@@ -59,6 +60,7 @@ class CloudprinterOrder(models.Model):
     currency_id = fields.Many2one("res.currency", tracking=True)
     amount_items = fields.Monetary(tracking=True)
     amount_shipping = fields.Monetary(tracking=True)
+    has_item_amount = fields.Boolean(readonly=True, help="The document says what Cloudprinter pays for the items.")
     has_freight = fields.Boolean(readonly=True, help="The document says what Cloudprinter pays for shipping.")
     amount_tax = fields.Monetary(tracking=True)
     amount_total = fields.Monetary(tracking=True)

@@ -238,4 +238,4 @@ class CloudprinterOrder(models.Model):
         sales = self.sudo().sale_order_ids.with_env(self.env).filtered(lambda sale: sale.invoice_status == "to invoice")
         if not sales:
             raise UserError(self.env._("There is nothing to invoice in these orders."))
-        return sales._create_invoices()._get_records_action(name=self.env._("Invoices"))
+        return sales._cloudprinter_create_invoices()._get_records_action(name=self.env._("Invoices"))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 
 from markupsafe import Markup
@@ -7,7 +8,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import formatLang
 
-from ..statement import CATEGORIES, Facts, categorize
+from ..statement import CATEGORIES, ROUNDING, Facts, categorize
 from ..tools.rights import check_values
 from .cloudprinter_statement_line import WHOLE
 
@@ -177,17 +178,19 @@ class CloudprinterStatement(models.Model):
         return {**action, "domain": self._get_missing_domain(), "context": {}}
 
     def action_create_invoice(self):
-        """Create one invoice of all lines that match and are not invoiced, with the statement's number if it bills.
+        """Create one invoice of all lines in order that are not invoiced, with the statement's number if it bills.
 
-        :raises UserError: there is nothing to invoice, or it cannot be one invoice
+        :raises UserError: there is nothing to invoice, it cannot be one invoice, or it would not have the statement's
+            amount
         """
         self.ensure_one()
-        lines = self.line_ids.filtered(lambda line: line.category == "not_invoiced")
+        lines = self.line_ids.filtered("is_fine")
         sales = lines.order_id.sudo().sale_order_ids.with_env(self.env)
         sales = sales.filtered(lambda sale: sale.invoice_status == "to invoice")
         if not sales:
             raise UserError(self.env._("No line of this statement is still to be invoiced."))
-        moves = sales._create_invoices()
+        lines = lines.filtered(lambda line: line.order_id.sudo().sale_order_ids & sales)
+        moves = sales._cloudprinter_create_invoices()
         if self.kind == "self_billing":
             if len(moves) > 1:
                 raise UserError(
@@ -195,9 +198,26 @@ class CloudprinterStatement(models.Model):
                         "These orders cannot be on one invoice: they have different customers, currencies or companies."
                     )
                 )
+            self._check_billed(lines, moves)
             moves.write({"ref": self.name, "payment_reference": self.name})
         super().write({"move_id": moves[:1].id})
         return moves._get_records_action(name=self.env._("Invoices"))
+
+    def _check_billed(self, lines, move):
+        """Check that an invoice with the statement's number has the amount of its lines, apart from rounding.
+
+        :raises UserError: it has another amount, as if only one item of an order is on the statement
+        """
+        stated = sum(lines.mapped("amount"))
+        if abs(stated - move.amount_untaxed) > float(ROUNDING) * len(lines) + self.currency_id.rounding / 2:
+            raise UserError(
+                self.env._(
+                    "Odoo would invoice %(invoiced)s, but these lines of the statement are %(stated)s. First invoice by"
+                    " hand the sales orders of which the statement pays only a part.",
+                    invoiced=formatLang(self.env, move.amount_untaxed, currency_obj=self.currency_id),
+                    stated=formatLang(self.env, stated, currency_obj=self.currency_id),
+                )
+            )
 
     # === matching === #
 
@@ -242,6 +262,9 @@ class CloudprinterStatement(models.Model):
                 settled=key in before or order.id in whole,
                 **(self._collect_facts(row, order, item, balances, items, is_freight) if own else {}),
             )
+            if facts.repeated or facts.settled:
+                # what is owed is compared with the first line, this one is all too much
+                facts = replace(facts, owed_items=Decimal(0), owed_freight=Decimal(0))
             seen.add(key)
             result.append(
                 {

@@ -109,7 +109,16 @@ class SaleOrder(models.Model):
 
     def _get_invoiceable_lines(self, final=False):
         lines = super()._get_invoiceable_lines(final)
+        if self.env.context.get("cloudprinter_keep_returned"):
+            lines = lines.filtered(lambda line: line.is_downpayment or line.display_type or line.qty_to_invoice > 0)
         return lines.browse() if self._cloudprinter_is_test() else lines
+
+    def _cloudprinter_create_invoices(self):
+        """Create the invoices of these orders, with down payments deducted.
+
+        Returned parcels are not credited, as Odoo would do in the same step: Cloudprinter pays for them.
+        """
+        return self.with_context(cloudprinter_keep_returned=True)._create_invoices(final=True)
 
     def _nothing_to_invoice_error_message(self):
         if self and all(order._cloudprinter_is_test() for order in self):

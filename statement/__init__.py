@@ -1,6 +1,6 @@
 """Statements of Cloudprinter: reading their tables, and what becomes of each line. No Odoo inside."""
 
-from .categories import CATEGORIES, DIFFERENT, FITTING, Facts, categorize
+from .categories import CATEGORIES, DIFFERENT, FITTING, ROUNDING, Facts, categorize
 from .table import COLUMNS, KEYS, Sheet, StatementError, read_sheet
 from .values import AmbiguousError, clean_id, find_mark, is_shortened, parse_amount
 
@@ -10,6 +10,7 @@ __all__ = [
     "DIFFERENT",
     "FITTING",
     "KEYS",
+    "ROUNDING",
     "AmbiguousError",
     "Facts",
     "Sheet",

@@ -23,7 +23,7 @@ COLUMNS = {
 KEYS = ("item", "order", "reference", "invoice")
 AMOUNTS = ("items", "freight", "net", "tax", "total")
 HEADING_WITHIN = 20  # rows; titles and addresses may stand above the heading
-SUM_WORDS = ("total", "sum", "totals", "grand total", "subtotal")
+SUM_WORDS = ("total", "sum", "totals", "grand total", "subtotal", "total amount", "summe", "gesamt", "i alt")
 
 
 class StatementError(ValueError):
@@ -97,13 +97,20 @@ def find_heading(rows, names=None, chosen=None):
 
 
 def _find_columns(heading, names, chosen):
-    columns = {}
+    columns, totals = {}, []
     for position, text in enumerate(heading):
         column = chosen.get(text)
         if column is None:
             column = next((name for name, known in COLUMNS.items() if text in known | names.get(name, set())), None)
+            if column == "total":
+                totals.append(position)
         if column and column not in columns:
             columns[column] = position
+    if len(totals) > 1 and columns["total"] in totals:
+        del columns["total"]
+        if len(totals) == 2 and "tax" in columns and "net" not in columns:
+            # without and with tax, in the order of an invoice; `_split` adds them up
+            columns["net"], columns["total"] = totals
     return columns
 
 
@@ -128,9 +135,10 @@ def read_sheet(rows, names=None, chosen=None, mark=None):
     mark = mark or _find_mark(body)
     for number, texts, cells in body:
         line = _read_line(number, texts, mark)
-        if any(line.keys.values()) and not _is_sum(cells):
+        is_sum = _is_sum(texts, cells)
+        if any(line.keys.values()) and not is_sum:
             sheet.lines.append(line)
-        elif line.total is not None and (_is_sum(cells) or number == body[-1][0]):
+        elif line.total is not None and (is_sum or number == body[-1][0]):
             sheet.total = line.total
         elif line.total:
             raise StatementError("key", number)
@@ -139,8 +147,10 @@ def read_sheet(rows, names=None, chosen=None, mark=None):
     return sheet
 
 
-def _is_sum(cells):
-    return any(normalize(cell) in SUM_WORDS for cell in cells)
+def _is_sum(texts, cells):
+    """Return whether a row is a sum: its word stands in place of an id, or in a row without ids."""
+    ids = list(filter(None, (normalize(texts.get(name, "")) for name in KEYS)))
+    return all(text in SUM_WORDS for text in ids) if ids else any(normalize(cell) in SUM_WORDS for cell in cells)
 
 
 def _find_mark(body):
@@ -176,6 +186,8 @@ def _split(number, texts, items, freight, net, tax, total):
     """Return the amounts for items, for freight, and altogether, each without taxes or None."""
     if net is None and total is not None:
         net = total - (tax or 0)
+    elif None not in (net, tax, total) and abs(net + tax - total) > ROUNDING:
+        raise StatementError("sum", number, texts["total"])
     if net is None:
         if items is None and freight is None:
             return None, None, None

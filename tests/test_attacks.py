@@ -181,6 +181,7 @@ class TestManager(IntakeCase):
         for record, values in (
             (order, {"document_id": document.id}),
             (order, {"has_freight": True}),
+            (order, {"has_item_amount": True}),
             (order, {"customs": "1"}),
             (order.item_ids[:1], {"amount": 1}),
             (order.item_ids[:1], {"title": "x"}),

@@ -12,7 +12,7 @@ from odoo.tests import Form, tagged
 from odoo.tools import float_compare, mute_logger
 
 from .test_accounting import AccountingCase
-from .test_intake import IntakeCase
+from .test_intake import DOCUMENTS, IntakeCase
 from .test_stage import thoroughly
 
 TODAY = date(2027, 11, 10)
@@ -54,6 +54,7 @@ class BillingCase(AccountingCase):
                 "currency_id": currency.id,
                 "amount_items": sum(amounts),
                 "amount_shipping": freight,
+                "has_item_amount": True,
                 "has_freight": True,
                 "item_ids": [
                     Command.create({"name": f"{order}{number}", "amount": amount, "quantity": 1})
@@ -327,6 +328,27 @@ class TestBilling(BillingCase):
         self.bill(order)
         self.assert_amounts(order, invoiced=10, down_payment=0, difference=0, to_accrue=0)
 
+    def test_create_invoices_deducts_the_down_payment(self):
+        """A parcel that came back is not credited in the same step: Cloudprinter pays for it."""
+        order = self.place(10, freight=0)
+        self.service.invoice_policy = "delivery"
+        lines = order.sale_order_ids.order_line
+        lines.qty_delivered = 1
+        self.env["sale.advance.payment.inv"].create(
+            {"advance_payment_method": "fixed", "fixed_amount": 4, "sale_order_ids": order.sale_order_ids.ids}
+        ).create_invoices()
+        order.sale_order_ids.invoice_ids.invoice_date = TODAY
+        order.sale_order_ids.invoice_ids.action_post()
+        returned = self.place(7, freight=0, order="2")
+        returned.sale_order_ids.order_line.qty_delivered = 1
+        self.bill(returned)
+        returned.sale_order_ids.order_line.qty_delivered = 0
+        returned.sale_order_ids.order_line = [
+            Command.create({"product_id": self.service.id, "price_unit": 1, "qty_delivered": 1, "tax_ids": []})
+        ]
+        action = (order | returned).with_user(self.accountant).action_create_invoices()
+        self.assertEqual(self.env["account.move"].browse(action["res_id"]).amount_untaxed, 10 - 4 + 1)
+
     def test_short_shipment(self):
         """Once an item is shipped, what Odoo does not bill any more is a difference."""
         self.service.invoice_policy = "delivery"
@@ -452,6 +474,24 @@ class TestWhatDocumentsGave(IntakeCase):
                 self.assertAlmostEqual(sum(order.item_ids.mapped("amount")), 8)
                 if words == "prices of a user":
                     self.assertEqual(lines[0].price_unit, 77)
+
+    def test_document_that_prices_only_the_freight(self):
+        """What is owed for the items is what the sales order says."""
+        for number, name in enumerate(("order_v2.1.json", "order_v2.1.xml")):
+            with self.subTest(name):
+                content = (DOCUMENTS / name).read_bytes()
+                document = self.receive(content.replace(b"12345678000", b"22345%d7800" % number))
+                document._import()
+                order = document.order_id
+                self.env.invalidate_all()
+                self.assertEqual((order.amount_owed_items, order.amount_owed_freight), (1012, 4.2))
+                self.assertEqual(order.amount_difference, 0)
+
+    def test_document_that_says_that_items_cost_nothing(self):
+        order = self.import_orders(costs={"items": "0.0000", "shipping": "4.2000", "currency": "EUR"}).order_id
+        order.sale_order_ids.order_line.filtered("cloudprinter_item_id")[0].price_unit = 5
+        self.env.invalidate_all()
+        self.assertEqual((order.amount_owed_items, order.amount_owed_freight), (0, 4.2))
 
     def test_an_item_that_is_no_longer_ordered(self):
         """Nothing is owed for it: what Cloudprinter pays is for the others."""

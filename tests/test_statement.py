@@ -231,6 +231,35 @@ class TestStatement(StatementCase):
         self.assertEqual((move.amount_untaxed, move.amount_tax), (1, 0.25))
         self.assertEqual(move.invoice_line_ids.tax_ids, included)
 
+    def test_a_deduction_on_its_own_line(self):
+        """What is owed is compared with the first line of an order; another one is all too much, or too little."""
+        order = self.place_shipped(7)
+        self.bill(order)
+        statement = self.put_in("Order;Amount\n1;11,20\n1;-3,00")
+        deduction = statement.line_ids.sorted("number")[1]
+        self.assertEqual((deduction.category, deduction.difference), ("repeated", -3))
+        action = deduction.action_create_credit_note()
+        self.assertEqual(self.env["account.move"].browse(action["res_id"]).amount_untaxed, 3)
+        statement.action_settle()
+        later = self.put_in("Order;Amount\n1;-2,00").line_ids
+        self.assertEqual((later.category, later.difference), ("settled", -2))
+
+    def test_self_billing_of_what_is_in_order(self):
+        """A line that differs by a rounding, or that a user has accepted, is invoiced too."""
+        self.place_shipped(7)
+        self.place_shipped(7, order="2")
+        statement = self.put_in("Order;Amount\n1;11,20\n2;11,21", name="SB-8", kind="self_billing")
+        statement.action_create_invoice()
+        self.assertEqual(statement.move_id.amount_untaxed, 22.4)
+
+    def test_self_billing_of_a_part(self):
+        """Its number is not set on an invoice of more than the statement pays."""
+        self.place_shipped(7, 3)
+        statement = self.put_in("Item;Amount\n11;7,00", name="SB-9", kind="self_billing")
+        with self.assertRaisesRegex(UserError, "Odoo would invoice"):
+            statement.action_create_invoice()
+        self.assertFalse(statement.move_id)
+
     def test_self_billing(self):
         """The statement's number is set on one invoice of all its orders."""
         self.place_shipped(7)

@@ -184,11 +184,27 @@ class TestStatementTable(BaseCase):
             ("Order;Total;VAT", "1;8,33;1,33"),
             ("Order;Total", "1;7,00"),
             ("Order;Items;Shipping;VAT;Total", "1;5,00;2,00;1,33;8,33"),
+            ("Order;Amount;VAT;Total", "1;7,00;1,33;8,33"),
+            ("Order;Net;VAT;Total", "1;7,00;1,33;8,33"),
         ):
             [line] = self.read(f"{heading}\n{cells}").lines
             self.assertEqual(line.total, SEVEN, heading)
         [line] = self.read("Order;Total;Shipping\n1;11,20;4,20").lines
         self.assertEqual((line.items, line.freight), (SEVEN, FREIGHT))
+
+    def test_two_totals(self):
+        """Without a tax between them, or if they do not add up with it, a user says which one counts."""
+        self.assertFalse(self.read("Order;Amount;Total\n1;7,00;8,33").is_complete)
+        self.assert_refused("Order;Total;VAT;Amount\n1;8,33;1,33;7,00", "sum", 2)
+        [line] = self.read("Order;Amount;Total\n1;7,00;8,33", chosen={"amount": ""}).lines
+        self.assertEqual(line.total, Decimal("8.33"))
+
+    def test_a_sum_stands_in_place_of_an_id(self):
+        """In any other place its word is that of a client or a product."""
+        sheet = self.read("Order;Client;Amount\n1;Total;7,00\n2;Other;4,20\nTotal amount;;11,20")
+        self.assertEqual(([line.keys["order"] for line in sheet.lines], sheet.total), (["1", "2"], SEVEN + FREIGHT))
+        sheet = self.read("Order;Client;Amount\n1;Other;7,00\n;Sum;7,00")
+        self.assertEqual((len(sheet.lines), sheet.total), (1, SEVEN))
 
     def test_what_a_spreadsheet_computed_adds_up(self):
         [line] = self.read("Order;Items;Shipping;Net\n1;7.00;4.20;11.200000000000001").lines

@@ -11,7 +11,7 @@ from odoo.tools import mute_logger
 from odoo.addons.cloudprinter import order_document
 
 from ..rule.gate import STEPS, OrderFacts, get_next_step
-from .test_intake import BOOK, FLYER, POSTER, IntakeCase
+from .test_intake import BOOK, DOCUMENTS, FLYER, POSTER, IntakeCase
 
 NUMBER = "123456780000"
 
@@ -269,7 +269,7 @@ class TestVersions(IntakeCase):
         ).with_user(self.manager).action_take_over()
         self.assert_states("done", "done")
         values = ("priority", "is_test", "shipping_date", "reference", "consignor", "customs", "amount_items")
-        self.assertFalse([name for name in (*values, "has_freight", "amount_total") if order[name]])
+        self.assertFalse([name for name in (*values, "has_freight", "has_item_amount", "amount_total") if order[name]])
         self.assertFalse(order.item_ids.filtered(lambda item: item.name == BOOK).title)
 
     def test_another_product(self):
@@ -308,6 +308,20 @@ class TestVersions(IntakeCase):
         self.assertEqual((order.currency_id.name, order.sale_order_id.currency_id.name), ("EUR", "EUR"))
         document.action_keep()
         self.assert_states("done", "kept")
+
+    def test_freight_of_an_order_whose_items_have_no_prices(self):
+        content = json.loads((DOCUMENTS / "order_v2.1.json").read_bytes())
+        sale = self.import_orders(json.dumps(content).encode()).sale_order_id
+        prices = sale.order_line.filtered("cloudprinter_item_id").mapped("price_unit")
+        content["order"]["shipping"]["invoice"]["total"] = "6.0000"
+        self.import_orders(json.dumps(content).encode()).with_user(self.manager).action_take_over()
+        self.assertAlmostEqual(sale.order_line.filtered("is_delivery").price_subtotal, 6)
+        self.assertEqual(sale.order_line.filtered("cloudprinter_item_id").mapped("price_unit"), prices, "as agreed")
+        self.env.ref("base.USD").active = True
+        content["order"]["shipping"]["invoice"].update(total="7.0000", currency="USD")
+        document = self.import_orders(json.dumps(content).encode()).with_user(self.manager)
+        with self.assertRaisesRegex(UserError, "The amounts are in USD"):
+            document.action_take_over()
 
     def test_archived_in_between(self):
         """A product or delivery method that is not used any more is chosen again."""
