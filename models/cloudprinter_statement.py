@@ -1,4 +1,4 @@
-from dataclasses import replace
+from collections import defaultdict
 from decimal import Decimal
 
 from markupsafe import Markup
@@ -8,7 +8,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import formatLang
 
-from ..statement import CATEGORIES, ROUNDING, Facts, categorize
+from ..statement import CATEGORIES, ROUNDING, Facts, categorize, compare_together
 from ..tools.rights import check_values
 from .cloudprinter_statement_line import WHOLE
 
@@ -250,7 +250,7 @@ class CloudprinterStatement(models.Model):
         whole = set(settled.filtered("is_whole").order_id.ids)
         # their items have lines of their own, here or on an earlier statement
         apart = {order.id for order, item in found if item} | {order_id for order_id, item_id in before if item_id}
-        seen, result = set(), []
+        seen, result, facts_of = set(), [], defaultdict(list)
         for row, (order, item) in zip(rows, found):
             own = order.company_id == self.company_id
             key = (order.id, item.id) if order else None
@@ -262,20 +262,21 @@ class CloudprinterStatement(models.Model):
                 settled=key in before or order.id in whole,
                 **(self._collect_facts(row, order, item, balances, items, is_freight) if own else {}),
             )
-            if facts.repeated or facts.settled:
-                # what is owed is compared with the first line, this one is all too much
-                facts = replace(facts, owed_items=Decimal(0), owed_freight=Decimal(0))
             seen.add(key)
-            result.append(
-                {
-                    "order_id": order.id if own else False,
-                    "item_id": item.id if own else False,
-                    "is_freight": is_freight,
+            values = {
+                "order_id": order.id if own else False,
+                "item_id": item.id if own else False,
+                "is_freight": is_freight,
+            }
+            result.append(values)
+            facts_of[key].append((values, facts))
+        for lines in facts_of.values():
+            for (values, _facts), facts in zip(lines, compare_together([facts for _values, facts in lines])):
+                values |= {
                     "category": categorize(facts),
                     "owed_items": float(facts.owed_items),
                     "owed_freight": float(facts.owed_freight),
                 }
-            )
         return result
 
     def _find_orders(self, rows):

@@ -1,7 +1,7 @@
 """What a line of a statement means, compared with what is known of its order: one table."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -88,6 +88,31 @@ CATEGORIES = (
 FITTING = ("equal", "rounding", "not_invoiced")
 # categories of lines whose amount is not what is owed
 DIFFERENT = ("both", "items", "freight", "total")
+
+
+def compare_together(facts_of_lines):
+    """Return the facts about the lines of a statement with the same id, with what is owed divided among them.
+
+    Lines that amount to what is owed are its parts, such as production and shipping. Otherwise the first is compared
+    with it, and the others are all too much, as everything is that an earlier statement has settled.
+    """
+    first = facts_of_lines[0]
+    owed = first.owed_items + first.owed_freight
+    stated = sum(facts.total for facts in facts_of_lines)
+    if len(facts_of_lines) > 1 and owed and stated == owed and not first.settled:
+        return [
+            replace(
+                facts,
+                repeated=False,
+                owed_items=facts.total if facts.items is None else facts.items,
+                owed_freight=facts.freight or Decimal(0),
+            )
+            for facts in facts_of_lines
+        ]
+    return [
+        replace(facts, owed_items=Decimal(0), owed_freight=Decimal(0)) if facts.repeated or facts.settled else facts
+        for facts in facts_of_lines
+    ]
 
 
 def categorize(facts):

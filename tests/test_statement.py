@@ -244,6 +244,22 @@ class TestStatement(StatementCase):
         later = self.put_in("Order;Amount\n1;-2,00").line_ids
         self.assertEqual((later.category, later.difference), ("settled", -2))
 
+    def test_an_order_on_two_lines(self):
+        """Production and shipping, say: together they are what is owed."""
+        self.place_shipped(7)
+        statement = self.put_in("Order;Amount\n1;7,00\n1;4,20", kind="self_billing")
+        self.assertEqual(statement.line_ids.mapped("category"), ["not_invoiced"] * 2)
+        self.assertEqual(sum(statement.line_ids.mapped("difference")), 0)
+        statement.action_create_invoice()
+        self.assertEqual(statement.move_id.amount_untaxed, 11.2)
+        statement.move_id.invoice_date = "2027-11-30"
+        statement.move_id.action_post()
+        statement.action_settle()
+        self.assertEqual(statement.line_ids.mapped("is_settled"), [True, True])
+        self.assertEqual(self.match("Order;Amount\n1;7,00\n1;4,21"), ["settled", "repeated"])
+        self.place_shipped(7, order="2")
+        self.assertEqual(self.match("Order;Amount\n2;7,00\n2;4,21"), ["total", "repeated"])
+
     def test_self_billing_of_what_is_in_order(self):
         """A line that differs by a rounding, or that a user has accepted, is invoiced too."""
         self.place_shipped(7)

@@ -15,6 +15,7 @@ from odoo.addons.cloudprinter.statement import (
     StatementError,
     categorize,
     clean_id,
+    compare_together,
     find_mark,
     parse_amount,
     read_sheet,
@@ -74,6 +75,27 @@ class TestStatementCategories(BaseCase):
         name = categorize(facts)
         self.assertEqual(name == "equal", items + freight == owed_items + owed_freight)
         self.assertEqual(name in ("equal", "rounding"), abs(facts.difference) <= Decimal("0.02"))
+
+    @settings(thoroughly)
+    @given(st.lists(amounts, min_size=1, max_size=4), amounts, amounts, st.booleans())
+    def test_lines_of_one_order(self, totals, owed_items, owed_freight, fit):
+        """What is owed is divided among lines that amount to it; otherwise it counts once, for the first."""
+        if fit:
+            owed_freight = sum(totals) - owed_items
+        owed = owed_items + owed_freight
+        lines = [
+            Facts(total=total, repeated=number > 0, owed_items=owed_items, owed_freight=owed_freight)
+            for number, total in enumerate(totals)
+        ]
+        compared = compare_together(lines)
+        self.assertEqual(sum(facts.difference for facts in compared), sum(totals) - owed)
+        if owed and sum(totals) == owed:
+            self.assertEqual({categorize(facts) for facts in compared}, {"equal"})
+        else:
+            self.assertEqual(compared[0], lines[0])
+            self.assertEqual([categorize(facts) for facts in compared[1:]], ["repeated"] * (len(lines) - 1))
+        settled = compare_together([Facts(**{**vars(facts), "settled": True}) for facts in lines])
+        self.assertEqual([facts.difference for facts in settled], totals)
 
 
 @tagged("post_install", "-at_install", "cloudprinter")
