@@ -45,14 +45,15 @@ def run_tests(server, template, tags=None, only="", coverage=False, contract_pyt
         if tags:
             jobs = [OdooJob(server, installed, "test", tags)]
         else:
-            if not only:
-                installed = ensure_pages(server, installed)
-            jobs = get_odoo_jobs(server, installed, only)
-            for folder in (*PROCESS_TESTS, INSTALLATION_TESTS) if contract_python else PROCESS_TESTS:
-                jobs += get_process_jobs(server, template, installed, folder, only)
+            # installations start without, as compiled web pages still name an add-on that was uninstalled
+            browsed = installed if only else ensure_pages(server, installed)
+            jobs = get_odoo_jobs(server, browsed, only)
+            for folder in PROCESS_TESTS:
+                jobs += get_process_jobs(server, template, browsed, folder, only)
             if contract_python:
                 from .contract import preparing_jobs
 
+                jobs += get_process_jobs(server, template, installed, INSTALLATION_TESTS, only)
                 jobs += stack.enter_context(preparing_jobs(server, installed, contract_python))
         return run_with_forks(server, installed, jobs, Run(start, coverage))
 
