@@ -102,8 +102,9 @@ def run_command(options, arguments, server, odoo):
     if options.command == "test":
         from .test import run_tests
 
-        contract_python = environment.ensure_contract_tools() if options.all else None
-        return run_tests(server, template, options.tags, options.only, options.coverage, contract_python)
+        with ThreadPoolExecutor(1) as pool:
+            tools = pool.submit(environment.ensure_contract_tools) if options.all else None
+            return run_tests(server, template, options.tags, options.only, options.coverage, tools)
     if options.command == "translations":
         from .translations import run_translations
 

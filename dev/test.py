@@ -31,12 +31,12 @@ PROCESS_TESTS = ("dev/process_tests", "dev/fault_tests")
 INSTALLATION_TESTS = "dev/installation_tests"
 
 
-def run_tests(server, template, tags=None, only="", coverage=False, contract_python=None):
+def run_tests(server, template, tags=None, only="", coverage=False, tools=None):
     """Run all tests, or those with Odoo's test `tags`, or the classes whose name contains `only`.
 
     :param bool coverage: measure executed lines of the add-on; fewer than pyproject.toml requires is a failure
-    :param Path contract_python: run those of `make installations` and `make contract` too, the latter with this
-        interpreter: all at once they need less time than one after the other
+    :param Future tools: run those of `make installations` and `make contract` too, the latter with this interpreter: all
+        at once they need less time than one after the other
     :return: the exit code; prints `N passed, N failed`
     """
     start = time.monotonic()
@@ -50,11 +50,11 @@ def run_tests(server, template, tags=None, only="", coverage=False, contract_pyt
             jobs = get_odoo_jobs(server, browsed, only)
             for folder in PROCESS_TESTS:
                 jobs += get_process_jobs(server, template, browsed, folder, only)
-            if contract_python:
+            if tools:
                 from .contract import preparing_jobs
 
                 jobs += get_process_jobs(server, template, installed, INSTALLATION_TESTS, only)
-                jobs += stack.enter_context(preparing_jobs(server, installed, contract_python))
+                jobs += stack.enter_context(preparing_jobs(server, installed, tools.result()))
         return run_with_forks(server, installed, jobs, Run(start, coverage))
 
 

@@ -19,6 +19,7 @@ PARTS = {
     "j": "checking a large ledger",
     "k": "the month's end",
     "l": "overview, scans and searches of a full shop",
+    "m": "installing into a large database",
 }
 
 

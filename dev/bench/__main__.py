@@ -20,6 +20,7 @@ from .clicks import measure_clicks
 from .drain import Broken, measure_backlog, measure_memory
 from .endpoint import listening
 from .floor import measure_floor
+from .installing import measure_installing
 from .intake import measure_intake
 from .latency import measure_latency
 from .ledger import measure_ledger
@@ -40,6 +41,7 @@ MEASURE = {
     "j": measure_check,
     "k": measure_month_end,
     "l": measure_floor,
+    "m": measure_installing,
 }
 
 
@@ -111,9 +113,9 @@ class Bench:
             self.postgres.drop(name)
 
     @contextmanager
-    def in_odoo(self, database):
-        """Start a process that runs functions of shop.py in a database."""
-        process = OdooProcess(self.odoo, database, "dev.bench.shop")
+    def in_odoo(self, database, scripts="dev.bench.shop"):
+        """Start a process that runs functions of `scripts` in a database."""
+        process = OdooProcess(self.odoo, database, scripts)
         try:
             yield process
         finally:

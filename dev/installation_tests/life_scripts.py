@@ -349,11 +349,12 @@ def get_settings(env):
 # === a database of years === #
 
 
-def make_years(env, orders, moves, transfers):
-    """Create years of work by copying real documents: manufacturing orders, their moves, transfers of other moves.
+def make_years(env, orders):
+    """Create years of work by copying real documents.
 
-    :param int moves: two for each manufacturing order, the others are of transfers
+    :param int orders: manufacturing orders, with two moves each; half as many transfers, with two moves each
     """
+    transfers = orders // 2
     make_shop(env)
     sold = env["sale.order"].browse(sell(env, 1, 2, linked=False))
     produce(env, sold[0].ids)
@@ -371,7 +372,7 @@ def make_years(env, orders, moves, transfers):
     for field, table, count in (
         ("raw_material_production_id", "mrp_production", orders),
         ("production_id", "mrp_production", orders),
-        ("picking_id", "stock_picking", moves - 2 * orders),
+        ("picking_id", "stock_picking", orders),
     ):
         documents = sold.mrp_production_ids if table == "mrp_production" else sold.picking_ids
         copied = orders if table == "mrp_production" else transfers

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import time
 import zipfile
 
 from ..environment import DEV, ROOT
@@ -268,7 +267,7 @@ class TestUpgradeOfLast(UpgradeCase):
 
 
 class TestBigDatabase(LifeCase):
-    """Given: 100,000 manufacturing orders, 300,000 moves, 50,000 transfers, sales orders and contacts."""
+    """Given: 10,000 manufacturing orders, 30,000 moves, 5,000 transfers, sales orders and contacts."""
 
     odoo_tables = ("mrp_production", "stock_move", "stock_picking", "sale_order", "sale_order_line", "res_partner")
 
@@ -281,7 +280,7 @@ class TestBigDatabase(LifeCase):
     @classmethod
     def prepare(cls, name):
         cls.postgres.create(name, cls.template)
-        cls.in_odoo("make_years", 100_000, 300_000, 50_000, database=name)
+        cls.in_odoo("make_years", 10_000, database=name)
         cls.in_odoo("check_read", database=name)
         cls.query("ANALYZE", name)
         cls.in_odoo("make_progress", 300, database=name)
@@ -304,18 +303,9 @@ class TestBigDatabase(LifeCase):
         )
         return {name: int(count) for name, count in rows}
 
-    def install_timed(self, database):
-        start = time.monotonic()
-        self.run_odoo(database, "--init=cloudprinter")
-        return time.monotonic() - start
-
     def test_install_and_go_live(self):
-        empty = self.copy_database(f"{self.database}_empty", self.template)
-        in_empty = self.install_timed(empty)
         files, written = self.get_files(), self.get_written_rows()
-        in_big = self.install_timed(self.database)
-        ratio = f"{in_big / in_empty:.2f} times"
-        print(f"\n    installed in {in_big:.1f} s, in an empty database in {in_empty:.1f} s: {ratio}", flush=True)
+        self.run_odoo(self.database, "--init=cloudprinter")
         now = self.get_files()
         self.assertEqual({name: now.get(name) for name in files}, files, "rewritten")
         # Odoo writes the contacts of the two users who become managers
