@@ -2,6 +2,7 @@
 
 # independent of Odoo, so there is no env: pylint: disable=prefer-env-translation
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from ..tools.text import Text as _
@@ -39,7 +40,7 @@ def check_company(store, company_id, late, known=()):
     chain = Chain(company_id, [*known, *past.get_seals()])
     chain.problems += past.problems
     others, found = Rows(chain, _get_missing(store)), set()
-    for entry in store.read_chain(company_id):
+    for entry in (entry for entries in read_ahead(store.read_chain(company_id)) for entry in entries):
         chain.add(entry)
         if not entry["order_id"]:
             chain.learn(entry)
@@ -60,8 +61,8 @@ def check_company(store, company_id, late, known=()):
         chain.complain(_("Its answer is not applied to its signals"), attempt=attempt_id)
     for attempt_id in sorted(set(store.get_unlinked_attempt_ids(company_id)) - found):
         chain.complain(_("No signal has it"), attempt=attempt_id)
-    for order_ids in store.get_order_ids():
-        _compare(store, chain, order_ids)
+    for given in read_ahead(_read_orders(store, company_id, store.get_order_ids())):
+        _compare(store, chain, *given)
     return chain
 
 
@@ -80,24 +81,45 @@ def check_order(store, company_id, order_id):
             chain.complain(CHANGED, **get_place(entry))
     for number in store.find_loose(company_id, order_id):
         chain.complain(_("It is not linked with the entries before and after it"), number=number)
-    _compare(store, chain, [order_id])
+    for given in _read_orders(store, company_id, [[order_id]]):
+        _compare(store, chain, *given)
     return chain
+
+
+def read_ahead(steps):
+    """Yield from a generator that reads the next step in a thread: PostgreSQL and Python work at the same time."""
+    end = object()
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, steps, end)
+        while (step := coming.result()) is not end:
+            coming = reader.submit(next, steps, end)
+            yield step
 
 
 def _get_missing(store):
     return {name for _table, name in store.missing}
 
 
-def _compare(store, chain, order_ids):
+def _read_orders(store, company_id, lists):
+    """Yield lists of orders with their entries, signals, and the attempts at signals of the company."""
+    for order_ids in lists:
+        entries, signals = store.read_entries_of(company_id, order_ids), store.read_signals_of(order_ids)
+        attempt_ids = store.get_attempt_ids({row["id"] for row in signals if row["company_id"] == company_id})
+        yield order_ids, entries, signals, store.read_rows("attempts", attempt_ids)
+
+
+def _compare(store, chain, order_ids, entries, signals, attempts):
     """Compare the signals and attempts of some orders with the entries about these."""
     rows = Rows(chain, _get_missing(store), pack=_as_it_is, unpack=_as_it_is)
-    for entry in store.read_entries_of(chain.company_id, order_ids):
+    for entry in entries:
         rows.read(entry)
-    ids = set()
-    for row in store.read_signals_of(order_ids):
-        if row["company_id"] == chain.company_id or row["id"] in rows.get_ids("signals"):
-            ids.add(row["id"])
-            rows.compare("signals", row)
+    left = set()  # the company, but it still has entries about them
+    for row in signals:
+        if row["company_id"] != chain.company_id:
+            if row["id"] not in rows.get_ids("signals"):
+                continue
+            left.add(row["id"])
+        rows.compare("signals", row)
     moved = store.read_rows("signals", rows.get_ids("signals"))
     compared_there = _find_moved(store, chain.company_id, order_ids, moved)
     for row in moved:
@@ -105,8 +127,11 @@ def _compare(store, chain, order_ids):
             rows.forget("signals", row["id"])
         else:
             rows.compare("signals", row)
-    for row in store.read_rows("attempts", rows.get_ids("attempts") | store.get_attempt_ids(ids)):
-        rows.compare("attempts", row)
+    said, read = rows.get_ids("attempts"), {row["id"] for row in attempts}
+    for row in attempts + store.read_rows("attempts", (said | store.get_attempt_ids(left)) - read):
+        # the others were made by the company to which a signal went, or from which it came
+        if row["company_id"] == chain.company_id or row["id"] in said:
+            rows.compare("attempts", row)
     rows.end()
 
 

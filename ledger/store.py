@@ -1,9 +1,11 @@
 """All SQL of the ledger, one method per statement. No method commits."""
 
+from threading import Lock
+
 from .verify import COLUMNS
 
 CHUNK = 5000  # entries at a time
-ORDERS = 500  # at a time
+ORDERS = 1000  # at a time
 RELATION = "cloudprinter_request_cloudprinter_signal_rel"
 TABLES = {"signals": "cloudprinter_signal", "attempts": "cloudprinter_request"}
 # a time is read as PostgreSQL writes it, which it does for any value; names not by joins, for which PostgreSQL may read
@@ -39,11 +41,13 @@ class Store:
 
     def __init__(self, cr):
         self._cr = cr
+        self._lock = Lock()  # the check reads in two threads
         self.missing = frozenset()
 
     def _run(self, sql, **values):
-        self._cr.execute(sql, values)
-        return self._cr.fetchall()
+        with self._lock:
+            self._cr.execute(sql, values)
+            return self._cr.fetchall()
 
     def _read(self, names, sql, **values):
         return [dict(zip(names, row)) for row in self._run(sql, **values)]
@@ -84,7 +88,7 @@ class Store:
         :param kind: "signals" or "attempts"
         :rtype: list[dict]
         """
-        return self._read_rows(kind, "row.id = ANY(%(ids)s)", ids=list(ids))
+        return self._read_rows(kind, "row.id = ANY(%(ids)s)", ids=list(ids)) if ids else []
 
     def read_all(self, kind, company_ids):
         """Yield all rows of these companies, the oldest first, a chunk at a time."""
@@ -100,11 +104,8 @@ class Store:
 
     def get_attempt_ids(self, signal_ids):
         """Return the attempts at these signals."""
-        rows = self._run(
-            f"SELECT DISTINCT cloudprinter_request_id FROM {RELATION} WHERE cloudprinter_signal_id = ANY(%(ids)s)",
-            ids=list(signal_ids),
-        )
-        return {row[0] for row in rows}
+        sql = f"SELECT DISTINCT cloudprinter_request_id FROM {RELATION} WHERE cloudprinter_signal_id = ANY(%(ids)s)"
+        return {row[0] for row in self._run(sql, ids=list(signal_ids))} if signal_ids else set()
 
     def get_unlinked_attempt_ids(self, company_id):
         """Return the attempts that no signal has."""
@@ -212,7 +213,7 @@ class Store:
         )
 
     def read_chain(self, company_id):
-        """Yield the entries of a company that have a number, in order, a chunk at a time."""
+        """Yield lists of the entries of a company that have a number, in order."""
         position = (-(2**31), 0)
         while True:
             entries = self._read_entries(
@@ -221,7 +222,7 @@ class Store:
                 position=position,
                 limit=CHUNK,
             )
-            yield from entries
+            yield entries
             if len(entries) < CHUNK:
                 return
             position = (entries[-1]["number"], entries[-1]["id"])

@@ -121,7 +121,8 @@ class CloudprinterLedgerExport(models.AbstractModel):
     @api.model
     def _read_entries(self, store):
         for company in self.env.companies:
-            yield from store.read_chain(company.id)
+            for entries in store.read_chain(company.id):
+                yield from entries
             yield from store.read_waiting(company.id)
 
     # === signals.csv === #

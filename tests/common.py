@@ -117,6 +117,17 @@ class SignalCase(TransactionCase):
             [{"item_id": i.id, "type": kind} for i in items for kind in types]
         )
 
+    def given_other_shop(self):
+        """Return another company, whose signals go to the same server."""
+        return self.env["res.company"].create(
+            {
+                "name": "Other Shop",
+                "cloudprinter_signal_api_key": self.company.cloudprinter_signal_api_key,
+                "cloudprinter_signal_url": self.server.url,
+                "cloudprinter_hold": False,
+            }
+        )
+
     def given_stranger(self, groups):
         """Return a user with these groups who belongs to another company only."""
         company = self.env["res.company"].create({"name": "Other Shop"})

@@ -16,6 +16,7 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..ledger import verify
+from ..ledger.check import read_ahead
 from .common import DeliveryCase
 
 ENTRY, SIGNAL, REQUEST = "cloudprinter_ledger_entry", "cloudprinter_signal", "cloudprinter_request"
@@ -585,6 +586,36 @@ class TestDoors(LedgerCase):
         with mute_logger("odoo.addons.base.models.ir_model"):
             self.env["ir.model.data"]._module_data_uninstall(["made_up"])
         self.assertTrue(self.good.signal_ids.exists())
+
+    def test_reading_ahead(self):
+        """The next step is read while one is used; an error is that of the step."""
+
+        def read():
+            for step in range(3):
+                done.append(step)
+                yield step
+            raise ValueError("the last")
+
+        done, used = [], []
+        with self.assertRaisesRegex(ValueError, "the last"):
+            for step in read_ahead(read()):
+                used.append(step)
+        self.assertEqual((done, used), ([0, 1, 2], [0, 1, 2]))
+
+    def test_item_that_goes_to_another_company(self):
+        """Its signal was refused here and is accepted there: each ledger is right."""
+        other = self.given_other_shop()
+        self.server.misbehave(status=400, body='{"error": {"info": "unknown item"}}')
+        item = self.accept("lost")
+        self.send()
+        self.server.behave()
+        order = self.env["cloudprinter.order"].create({"name": "elsewhere", "company_id": other.id})
+        item.order_id = order
+        self.env.flush_all()
+        self.send()
+        self.assertEqual(item.signal_ids.state, "sent")
+        self.assertEqual(self.check(), [])
+        self.assertEqual(other.sudo().cloudprinter_check_ledger(), [])
 
     def test_defaults(self):
         """Defaults of users, and of the company, reach no row."""
