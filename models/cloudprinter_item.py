@@ -421,7 +421,13 @@ class CloudprinterItem(models.Model):
         return signals.filtered(lambda s: s.state in ("waiting", "outgoing"))
 
     def _take_along_to_order(self):
-        """Move the signals and files of the items to their new order."""
+        """Move the signals and files of the items to their new order.
+
+        :raises ValidationError: it is of a company to which the documents of an item do not belong
+        """
+        for item in self.sudo():
+            for document in [*item.sale_line_ids.order_id, *item.production_ids, *item.move_ids]:
+                item._check_document_company(document.company_id, document)
         signals = self.sudo().signal_ids
         signals._update({"order_id": self.order_id.id, "company_id": self.company_id.id})
         self.sudo().file_ids.order_id = self.order_id

@@ -11,7 +11,7 @@ from dateutil.relativedelta import relativedelta
 from lxml import etree
 
 from odoo import Command
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import Form, HttpCase, new_test_user, tagged
 from odoo.tools import mute_logger
 from odoo.tools.safe_eval import safe_eval
@@ -353,6 +353,20 @@ class TestCompanies(AccessCase):
         here = new_test_user(self.env, login="cp_here", groups=groups)
         self.give_month_end(here)
         self.assertEqual(self.read_all(here), everything, "it is not for want of rows")
+
+    def test_order_of_another_company(self):
+        """An item cannot go to an order of another company: its documents belong to this one."""
+        other = self.given_other_shop()
+        self.manager.company_ids += other
+        item = self.sell_one()
+        manager = self.env(user=self.manager, context={"allowed_company_ids": [self.company.id, other.id]})
+        order = manager["cloudprinter.order"].create({"name": "elsewhere", "company_id": other.id})
+        with self.assertRaises(ValidationError):
+            item.with_env(manager).order_id = order
+        self.produce(item.production_ids)
+        self.deliver(item.move_ids.picking_id)
+        self.send()
+        self.assert_received(item, ALL_BUT_PACKED)
 
     def test_dialog_tells_nothing_of_another_company(self):
         item = self.sell_one()
