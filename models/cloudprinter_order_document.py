@@ -410,7 +410,11 @@ class CloudprinterOrderDocument(models.Model):
     def _settle(self, state):
         """Write a state in which the worker has nothing to do for these documents."""
         for document in self:
-            document.order_id = document.order_id or document._find_order()
+            order = document._find_order()
+            # also those that were replaced before there was one
+            self.search(
+                [("company_id", "=", order.company_id.id), ("name", "=", order.name), ("order_id", "=", False)]
+            ).order_id = order
         self.write(
             {
                 "state": state,
@@ -629,8 +633,9 @@ class CloudprinterOrderDocument(models.Model):
         """Mark the open documents of an order as rejected, and those done if all its items are canceled."""
         is_given_up = set(order.item_ids.mapped("stage")) == {"canceled"}
         documents = self.sudo().search([("company_id", "=", order.company_id.id), ("name", "=", order.name)])
+        documents.order_id = order
         documents.filtered(lambda d: d.state in OPEN or (d.state in ("done", "kept") and is_given_up)).write(
-            {"order_id": order.id, "state": "rejected", "failure_type": False, "problem_source": False}
+            {"state": "rejected", "failure_type": False, "problem_source": False}
         )
 
     # === anonymization === #
@@ -647,6 +652,17 @@ class CloudprinterOrderDocument(models.Model):
             if not months:
                 continue
             limit = fields.Datetime.now() - relativedelta(months=months)
+            # such as a copy of the sales order, which sends the goods again
+            other = [("cloudprinter_order_id", "=", False)]
+            quotations = self.env["sale.order"]._search([("state", "in", ("draft", "sent")), *other])
+            pickings = self.env["stock.picking"]._search(
+                [
+                    ("state", "not in", ("done", "cancel")),
+                    "|",
+                    ("sale_id", "=", False),
+                    ("sale_id", "any", other),
+                ]
+            )
             documents = self.search(
                 [
                     ("company_id", "=", company.id),
@@ -657,6 +673,15 @@ class CloudprinterOrderDocument(models.Model):
                     "|",
                     ("order_id.shipped_date", "=", False),
                     ("order_id.shipped_date", "<", limit),
+                    (
+                        "order_id.sale_order_ids",
+                        "not any",
+                        [
+                            "|",
+                            ("partner_shipping_id", "in", quotations.subselect(SQL("sale_order.partner_shipping_id"))),
+                            ("partner_shipping_id", "in", pickings.subselect(SQL("stock_picking.partner_id"))),
+                        ],
+                    ),
                 ],
                 order="id",
                 limit=FORGET_AT_MOST,
@@ -682,12 +707,14 @@ class CloudprinterOrderDocument(models.Model):
     def _find_recipients(self):
         """Return the addresses created from these documents, including those replaced on their orders."""
         recipients = self.env["res.partner"]
-        for document in self:
-            customer = document.sale_order_id.partner_id
-            if customer:
+        for company, documents in self.grouped("company_id").items():
+            # a sales order may have been deleted
+            customers = documents.sale_order_id.partner_id | company._cloudprinter_get_customers()
+            for document in documents:
                 values, _flaws = self.env["cloudprinter.intake"]._prepare_address(
                     document, document._parse().delivery_address
                 )
-                found = customer._cloudprinter_find_address(values)
-                recipients |= found.filtered_domain([("company_id", "in", (False, document.company_id.id))])
+                for customer in document.sale_order_id.partner_id or customers:
+                    found = customer._cloudprinter_find_address(values)
+                    recipients |= found.filtered_domain([("company_id", "in", (False, company.id))])
         return recipients

@@ -626,6 +626,61 @@ class TestIntake(IntakeCase):
         self.assertEqual(shared.sale_order_id.partner_shipping_id.name, "Example name", "an open order goes there")
         self.assertFalse(self.env["mail.tracking.value"].search([("old_value_char", "like", "email@example.com")]))
 
+    def given_shipped(self, **values):
+        """Given: an order that was shipped, in a company that forgets recipients after three months."""
+        self.make_to_order(self.goods)
+        self.company.cloudprinter_anonymize_months = 3
+        document = self.import_orders(id="1", **values)
+        self.produce(document.order_id.item_ids.production_ids)
+        self.deliver(document.sale_order_id.picking_ids)
+        return document
+
+    def forget(self):
+        with self.later(days=100):
+            self.env["cloudprinter.order.document"]._gc_recipients()
+        self.env.invalidate_all()
+
+    def test_recipient_of_a_document_that_was_replaced_at_once(self):
+        """The document was replaced before there was an order."""
+        mappings, known = self.env["cloudprinter.product.mapping"], [("name", "=", "textbook_cw_a4_p_fc")]
+        mappings.search(known).unlink()
+        first = self.import_orders(id="1", addresses__0__name="First Name")
+        self.assertEqual(first.state, "waiting")
+        mappings.search(known).unlink()
+        mappings.create({"name": "textbook_cw_a4_p_fc", "product_id": self.book.id})
+        second = self.given_shipped(addresses__0__name="Second Name")
+        self.assertEqual((first.state, second.state), ("replaced", "done"))
+        self.assertEqual(first.order_id, second.order_id)
+        self.forget()
+        self.assertFalse(second.content or first.content)
+
+    def test_recipient_of_a_deleted_sales_order(self):
+        self.company.write({"cloudprinter_anonymize_months": 3, "cloudprinter_confirm_orders": False})
+        document = self.import_orders(id="1")
+        address = document.sale_order_id.partner_shipping_id
+        items = document.order_id.item_ids
+        document.sale_order_id._action_cancel()
+        document.sale_order_id.unlink()
+        items.with_user(self.manager).report_cancel("CancelUserRequest", "x")
+        self.run_worker()
+        self.forget()
+        self.assertFalse(document.content)
+        self.assertEqual(address.name, "Anonymized")
+
+    def test_recipient_to_whom_the_goods_are_sent_again(self):
+        """A user copied the sales order, and the copy is not delivered yet."""
+        document = self.given_shipped()
+        again = document.sale_order_id.copy()
+        address = again.partner_shipping_id
+        self.forget()
+        self.assertEqual(address.name, "Example name", "a quotation")
+        again.action_confirm()
+        self.forget()
+        self.assertEqual(address.name, "Example name", "a delivery")
+        again._action_cancel()
+        self.forget()
+        self.assertEqual((address.name, document.content), ("Anonymized", False))
+
     # === files that are fetched === #
 
     def test_registered_when_the_files_are_there(self):

@@ -2,7 +2,22 @@ from odoo import SUPERUSER_ID, api
 
 
 def migrate(cr, version):
-    """Note which products of open incoming orders users chose: those that are not the mapped ones."""
+    """Migrate incoming orders.
+
+    Note which products of open ones users chose, those that are not the mapped ones; and the order of documents that
+    were replaced before there was one, so that their recipients are anonymized too.
+    """
+    cr.execute(
+        """
+        UPDATE cloudprinter_order_document document
+           SET order_id = o.id
+          FROM cloudprinter_order o
+         WHERE document.state = 'replaced'
+           AND document.order_id IS NULL
+           AND o.company_id = document.company_id
+           AND o.name = document.name
+        """
+    )
     env = api.Environment(cr, SUPERUSER_ID, {})
     lines = env["cloudprinter.order.document.line"]
     for document in env["cloudprinter.order.document"].search(
