@@ -45,6 +45,7 @@ from . import (
     cloudprinter_todo,
     delivery_carrier,
     ir_actions_report,
+    ir_attachment,
     ir_cron,
     ir_ui_menu,
     mrp_production,

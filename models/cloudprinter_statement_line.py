@@ -86,8 +86,21 @@ class CloudprinterStatementLine(models.Model):
         """Accept the lines as the statement has them."""
         self.statement_id.check_access("write")
         accepted = self.sudo().filtered(lambda line: not line.is_fine)
+        late = accepted.filtered(lambda line: line.statement_id.state == "settled")
+        for line in late:
+            item = line.item_id
+            settled = line.statement_id._find_settled(line.order_id)
+            other = settled.filtered(lambda other: other.is_whole or other.item_id == item)  # noqa: B023
+            if other:
+                raise UserError(
+                    self.env._(
+                        "Statement %(statement)s has settled order %(order)s since. Query this line.",
+                        statement=other.statement_id[:1].name,
+                        order=line.order_id.name,
+                    )
+                )
         accepted.is_accepted = True
-        accepted.filtered(lambda line: line.statement_id.state == "settled").is_settled = True
+        late.is_settled = True
 
     def action_create_invoices(self):
         """Create the invoices of the orders of these lines."""

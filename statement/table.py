@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from ..tools.sheet import UNCLOSED
 from .categories import ROUNDING
-from .values import AmbiguousError, clean_id, find_mark, is_shortened, parse_amount
+from .values import AmbiguousError, clean_id, find_currency, find_mark, is_shortened, parse_amount
 
 # column → what its heading may be, in lower case
 COLUMNS = {
@@ -29,7 +30,7 @@ SUM_WORDS = ("total", "sum", "totals", "grand total", "subtotal", "total amount"
 class StatementError(ValueError):
     """Raised when a file cannot be imported as it is.
 
-    :ivar kind: `amount`, `ambiguous`, `empty`, `key`, `shortened` or `sum`
+    :ivar kind: `amount`, `ambiguous`, `currency`, `empty`, `key`, `shortened`, `sum` or `unclosed`
     :ivar line: the line in the file, 0 if it is about the whole file
     :ivar text: what stands there
     """
@@ -46,6 +47,7 @@ class Line:
     :param keys: kind of id → id, "" if the line has none of this kind
     :param items: None if the line says only the total
     :param freight: the same
+    :param currency: code or symbol of what the amounts are in, in capitals; "" if the line does not say it
     """
 
     number: int
@@ -132,13 +134,17 @@ def read_sheet(rows, names=None, chosen=None, mark=None):
         (number, {name: cells[place] if place < len(cells) else "" for name, place in columns.items()}, cells)
         for number, cells in rows[at + 1 :]
     ]
+    for number, _texts, cells in body:
+        if UNCLOSED in cells:
+            raise StatementError("unclosed", number)
     mark = mark or _find_mark(body)
     for number, texts, cells in body:
         line = _read_line(number, texts, mark)
         is_sum = _is_sum(texts, cells)
+        is_last = number == body[-1][0] and _has_only_amounts(texts, cells)
         if any(line.keys.values()) and not is_sum:
             sheet.lines.append(line)
-        elif line.total is not None and (is_sum or number == body[-1][0]):
+        elif line.total is not None and (is_sum or is_last):
             sheet.total = line.total
         elif line.total:
             raise StatementError("key", number)
@@ -151,6 +157,13 @@ def _is_sum(texts, cells):
     """Return whether a row is a sum: its word stands in place of an id, or in a row without ids."""
     ids = list(filter(None, (normalize(texts.get(name, "")) for name in KEYS)))
     return all(text in SUM_WORDS for text in ids) if ids else any(normalize(cell) in SUM_WORDS for cell in cells)
+
+
+def _has_only_amounts(texts, cells):
+    """Return whether a row has no text that says what its amount is about, apart from a word for a sum."""
+    amounts = [texts.get(name, "") for name in (*AMOUNTS, "currency")]
+    words = [normalize(cell).split() for cell in cells if cell not in amounts]
+    return all(not set(text).isdisjoint(SUM_WORDS) for text in words if text)
 
 
 def _find_mark(body):
@@ -179,7 +192,12 @@ def _read_line(number, texts, mark):
     items, freight, net = _split(number, texts, **amounts)
     if net is None and any(keys.values()):
         raise StatementError("amount", number)
-    return Line(number, keys, items, freight, net, texts.get("currency", "").strip().upper())
+    currencies = {texts.get("currency", "").strip().upper()} - {""} or {
+        currency for name in AMOUNTS if (currency := find_currency(texts.get(name, "")))
+    }
+    if len(currencies) > 1:
+        raise StatementError("currency", number, ", ".join(sorted(currencies)))
+    return Line(number, keys, items, freight, net, next(iter(currencies), ""))
 
 
 def _split(number, texts, items, freight, net, tax, total):

@@ -12,6 +12,7 @@ SHORTENED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+|[0-9]{6,}[.,]0+")
 SIGNS = "-−–"
 # letters within a number are none: `1e5` is not 15
 CURRENCY = re.compile("^(?:[A-Za-z]{1,3}|[$€£¥₩₹₺₽¢])|(?:[A-Za-z]{1,3}|[$€£¥₩₹₺₽¢])$")
+DIGITS_AT_MOST = 12  # before the decimal mark
 
 
 class AmbiguousError(ValueError):
@@ -59,8 +60,15 @@ def parse_amount(text, mark):
     if not re.fullmatch("[0-9]*", rest) or not (whole or rest):
         raise ValueError(text)
     digits = re.sub("[^0-9]", "", whole)
+    if len(digits) > DIGITS_AT_MOST:
+        raise ValueError(text)
     amount = Decimal(f"{digits or 0}.{rest or 0}")
     return -amount if minuses else amount
+
+
+def find_currency(text):
+    """Return the code or symbol of the currency in the text of an amount, in capitals; "" if there is none."""
+    return "".join(re.findall("[A-Za-z$€£¥₩₹₺₽¢]", text)).upper()
 
 
 def _take_sign(number):

@@ -3,6 +3,7 @@
 import base64
 import io
 import zipfile
+from contextlib import suppress
 from datetime import datetime
 
 import openpyxl
@@ -260,6 +261,17 @@ class TestStatement(StatementCase):
         self.place_shipped(7, order="2")
         self.assertEqual(self.match("Order;Amount\n2;7,00\n2;4,21"), ["total", "repeated"])
 
+    def test_line_that_another_statement_has_settled(self):
+        """A line that was left open cannot be accepted after all."""
+        self.bill(self.place_shipped(7))
+        first = self.put_in("Order;Amount\n1;10,20")
+        first.action_settle()
+        second = self.put_in("Order;Amount\n1;11,20")
+        second.action_settle()
+        with self.assertRaisesRegex(UserError, "has settled order 1 since"):
+            first.line_ids.action_accept()
+        self.assertEqual((first.line_ids.is_settled, second.line_ids.is_settled), (False, True))
+
     def test_self_billing_of_what_is_in_order(self):
         """A line that differs by a rounding, or that a user has accepted, is invoiced too."""
         self.place_shipped(7)
@@ -294,15 +306,61 @@ class TestStatement(StatementCase):
         with self.assertRaisesRegex(UserError, "imported before"):
             self.put_in(text)
 
-    def test_workbook(self):
-        self.place_shipped(7)
+    def test_file_of_a_statement_is_only_read(self):
+        statement = self.put_in("Order;Amount\n1;11,20")
+        file = statement.attachment_id.with_user(self.accountant)
+        note = statement.message_post(body="See the letter", attachments=[("letter.pdf", b"%PDF")]).attachment_ids
+        for files in (file, file | note.with_user(self.accountant)):
+            with self.assertRaises(AccessError):
+                files.write({"raw": b"other"})
+            with self.assertRaises(AccessError):
+                files.with_context(_force_unlink=True).unlink()
+        note.with_user(self.accountant).unlink()
+        self.assertIn(b"11,20", file.raw)
+
+    def make_workbook(self, *sheets):
         book = openpyxl.Workbook()
-        for row in (("Order ID", "Net", "VAT"), ("1", 11.2, 2.13), ("Total", 11.2, 2.13)):
-            book.active.append(row)
+        book.remove(book.active)
+        for rows in sheets:
+            sheet = book.create_sheet()
+            for row in rows:
+                sheet.append(row)
         stream = io.BytesIO()
         book.save(stream)
-        statement = self.put_in("", data=stream.getvalue(), filename="november.xlsx")
+        return {"data": stream.getvalue(), "filename": "november.xlsx"}
+
+    def test_workbook(self):
+        self.place_shipped(7)
+        rows = ("Order ID", "Net", "VAT"), ("1", 11.2, 2.13), ("Total", 11.2, 2.13)
+        statement = self.put_in("", **self.make_workbook([["Cover"]], rows))
         self.assertEqual((statement.line_ids.category, statement.amount_stated), ("not_invoiced", 11.2))
+        with self.assertRaisesRegex(UserError, "Several sheets"):
+            self.put_in("", **self.make_workbook(rows, rows))
+
+    def test_numbers_of_a_workbook(self):
+        """What a spreadsheet calculated: a sum that is not quite zero, three decimals."""
+        book = self.make_workbook([("Order", "Net", "VAT"), ("1", 11.205, 5.684341886080802e-14)])
+        self.assertEqual(self.put_in("", **book).line_ids.amount, 11.21)
+        with self.assertRaisesRegex(UserError, "is not an amount"):
+            # for a file with other amounts than this
+            self.put_in("", decimal_mark=",", **self.make_workbook([("Order", "Net"), ("1", 11.205)]))
+
+    def test_damaged_workbook(self):
+        """Each is refused in words, whatever is damaged."""
+        data = self.make_workbook([("Order", "Net"), *((str(number), number / 7) for number in range(200))])["data"]
+        for at in range(0, len(data), 97):
+            damaged = bytearray(data)
+            damaged[at] ^= 0x55
+            with self.subTest(at=at), suppress(UserError):
+                self.put_in("", data=bytes(damaged), filename=f"{at}.xlsx")
+
+    def test_currency_beside_the_amounts(self):
+        self.place_shipped(7)
+        foreign = (self.dollar | self.euro) - self.own
+        statement = self.put_in(f"Order;Amount\n1;{foreign.name} 11,20")
+        self.assertEqual((statement.currency_id, statement.line_ids.category), (foreign, "currency"))
+        symbol = self.put_in(f"Order;Amount\n1;{self.own.symbol}11,20")
+        self.assertEqual((symbol.currency_id, symbol.line_ids.category), (self.own, "not_invoiced"))
 
     def test_columns_are_mapped_once(self):
         self.place_shipped(7)
@@ -321,7 +379,13 @@ class TestStatement(StatementCase):
             ("Order;Amount\n1;seven", "Line 2: “seven” is not an amount"),
             ("Order;Amount\n1;7,00\n2;", "Line 3 has no amount"),
             ("Order;Amount\n;7,00\n1;7,00", "neither an order nor an item"),
-            ("Order;Amount;Currency\n1;7,00;XXY", "no currency XXY"),
+            ("Order;Amount;Currency\n1;7,00;XXY", "in XXY. Choose the currency"),
+            (f"Order;Amount\n1;{((self.dollar | self.euro) - self.own).symbol}7,00", "Choose the currency"),
+            ("Order;Items;Shipping\n1;EUR 7,00;USD 4,20", "in several currencies: EUR, USD"),
+            ("Order;Amount\n1;EUR 7,00\n2;USD 7,00", "one currency"),
+            (f"Order;Amount\n1;{'9' * 400}", "is not an amount"),
+            ('Order;Amount;Title\n1;7.00;"Summer\n2;7.00;Lake\n3;7.00;Sea\n', "Line 2: a quotation mark"),
+            ("Order;Amount;Title\n1;7,00;\n;7,00;Fee for a late file", "neither an order nor an item"),
             ("Order;Amount", "has no lines"),
         ):
             with self.subTest(text=text), self.assertRaisesRegex(UserError, words):

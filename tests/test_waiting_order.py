@@ -198,7 +198,7 @@ class TestSheets(BaseCase):
             ["order", "code"], [], [123456780000, "00340"], [34043416109401234, 1.5], [True, None]
         )
         self.assertTrue(is_workbook(data))
-        rows = read_workbook(data)
+        [rows] = read_workbook(data)
         self.assertEqual([row.line for row in rows], [1, 3, 4, 5])
         self.assertEqual(rows[1].cells, ("123456780000", "00340"))
         self.assertTrue(find_damage(rows[2].cells[0]), rows[2].cells)

@@ -19,6 +19,8 @@ CELLS_AT_MOST = 100  # per line; more are left out
 WORKBOOK_AT_MOST = 10 * 1024 * 1024  # bytes, unpacked
 SAMPLE_LINES = 1000  # that show the delimiter
 EXACT_BELOW = 10**15  # spreadsheets keep 15 digits
+END = "\ue000"  # read as the last row, unless a quotation mark before it is not closed
+UNCLOSED = f'"{END}'  # the last cell of a row in which it is not closed
 # A long number as Excel shortens it.
 SHORTENED = re.compile(
     r"[0-9]+[eE]\+[0-9]+"  # 3E+17
@@ -43,10 +45,10 @@ def is_workbook(data):
 
 
 def read_workbook(data, lines_at_most=LINES_AT_MOST):
-    """Return the rows of the first sheet of a workbook that are not empty, and none if it is damaged.
+    """Return the rows that are not empty of each visible sheet of a workbook; nothing if it is damaged or encrypted.
 
-    :param int lines_at_most: to be read
-    :rtype: list[Row]
+    :param int lines_at_most: to be read of a sheet
+    :rtype: list[list[Row]]
     :raise TooLarge: it is compressed, and would be much larger than it looks
     """
     try:
@@ -54,11 +56,17 @@ def read_workbook(data, lines_at_most=LINES_AT_MOST):
             if sum(member.file_size for member in archive.infolist()) > WORKBOOK_AT_MOST:
                 raise TooLarge
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        # without these limits, one cell at the end of a sheet would become millions
-        table = book.worksheets[0].iter_rows(max_row=lines_at_most, max_col=CELLS_AT_MOST, values_only=True)
-        rows = [Row(line, _trim(map(_write_cell, cells))) for line, cells in enumerate(table, start=1)]
-    except (OSError, ValueError, KeyError, IndexError, zipfile.BadZipFile, SyntaxError):
+        return [_read_sheet(sheet, lines_at_most) for sheet in book.worksheets if sheet.sheet_state == "visible"]
+    except TooLarge:
+        raise
+    except Exception:  # there are many, such as those of zlib and of parsers of XML
         return []
+
+
+def _read_sheet(sheet, lines_at_most):
+    # without these limits, one cell at the end of a sheet would become millions
+    table = sheet.iter_rows(max_row=lines_at_most, max_col=CELLS_AT_MOST, values_only=True)
+    rows = [Row(line, _trim(map(_write_cell, cells))) for line, cells in enumerate(table, start=1)]
     return [row for row in rows if row.cells]
 
 
@@ -73,11 +81,14 @@ def _write_cell(value):
     # beyond this, a spreadsheet has lost digits: it stays a number that `find_damage` recognizes
     if isinstance(value, float) and value.is_integer() and abs(value) < EXACT_BELOW:
         value = int(value)
-    return "" if value is None else f"{value:.14E}".replace("E+0", "E+") if _is_inexact(value) else str(value).strip()
-
-
-def _is_inexact(value):
-    return isinstance(value, (int, float)) and abs(value) >= EXACT_BELOW
+    if isinstance(value, (int, float)) and abs(value) >= EXACT_BELOW:
+        return f"{value:.14E}".replace("E+0", "E+")
+    if isinstance(value, float):
+        # without what a spreadsheet's sum leaves of zero
+        whole, _point, rest = f"{value:.10f}".partition(".")
+        # not three digits, which could be thousands
+        return f"{whole}.{rest.rstrip('0')}{'0' * (len(rest.rstrip('0')) == 3)}".rstrip(".")
+    return "" if value is None else str(value).strip()
 
 
 def decode(data):
@@ -107,7 +118,7 @@ def read_rows(text, lines_at_most=LINES_AT_MOST):
 
 
 def _read(text, delimiter, lines_at_most):
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(f"{text}\n{END}", newline=""), delimiter=delimiter)
     line = 1
     while line <= lines_at_most:
         try:
@@ -115,8 +126,11 @@ def _read(text, delimiter, lines_at_most):
         except StopIteration:
             return
         except csv.Error:
-            # an unclosed quotation mark
-            cells = ['"']
+            cells = [UNCLOSED]
+        if cells == [END]:
+            return
+        if cells and cells[-1].endswith(END):
+            cells[-1] = UNCLOSED
         cells = _trim(_restore(cell.strip()) for cell in cells[:CELLS_AT_MOST])
         if cells:
             yield Row(line, cells)

@@ -43,24 +43,28 @@ class CloudprinterSheetImport(models.AbstractModel):
         return base64.b64decode(data) if data else (self.text or "").encode("utf-8", "replace")
 
     def _read_rows(self, data):
-        """Return the rows of a file: list of `Row`.
+        """Return the rows of a file, of a workbook those of the first sheet: list of `Row`.
 
         :raises UserError: there is too much
         """
+        return next(iter(self._read_tables(data)), [])
+
+    def _read_tables(self, data):
+        """Return the rows of each sheet of a file, as `_read_rows`."""
         try:
             if len(data) > SIZE_AT_MOST:
                 raise TooLarge
             # one more, to see whether there are more
-            rows = (
+            tables = (
                 read_workbook(data, LINES_AT_MOST + 1)
                 if is_workbook(data)
-                else read_rows(decode(data), LINES_AT_MOST + 1)
+                else [read_rows(decode(data), LINES_AT_MOST + 1)]
             )
-            if rows and rows[-1].line > LINES_AT_MOST:
+            if any(rows and rows[-1].line > LINES_AT_MOST for rows in tables):
                 raise TooLarge
         except TooLarge:
             raise UserError(self._explain_limits(most=LINES_AT_MOST, size=SIZE_AT_MOST // 1024**2)) from None
-        return rows
+        return tables
 
     def _explain_limits(self, **limits):
         """Return what a user does about a file that is too large."""

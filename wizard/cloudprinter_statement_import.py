@@ -6,7 +6,7 @@ from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import clean_context
 
-from ..statement import StatementError, read_sheet
+from ..statement import Sheet, StatementError, read_sheet
 from ..statement.table import KEYS, find_heading, normalize
 
 
@@ -48,12 +48,13 @@ class CloudprinterStatementImport(models.TransientModel):
         known = statements.search([("company_id", "=", company.id), ("checksum", "=", checksum)])
         if known:
             raise UserError(self.env._("This file was imported before, as statement %s.", known.name))
-        rows = self._read_rows(data)
         columns = self.env["cloudprinter.statement.column"]
         if self.column_ids:
             columns._remember(company, [(row.name, row.column) for row in self.column_ids if row.column])
+        known_columns = self._get_names(), columns._get_chosen(company)
+        rows = self._choose_rows(self._read_tables(data), *known_columns)
         try:
-            sheet = read_sheet(rows, self._get_names(), columns._get_chosen(company), mark=self.decimal_mark or None)
+            sheet = read_sheet(rows, *known_columns, mark=self.decimal_mark or None)
         except StatementError as error:
             if error.kind == "ambiguous":
                 self.ask_mark = True
@@ -65,6 +66,18 @@ class CloudprinterStatementImport(models.TransientModel):
         clean = self.with_context(clean_context(self.env.context))  # pylint: disable=context-overridden
         statement = clean._create_statement(sheet, data, checksum)
         return statement._get_records_action(name=self.env._("Statement"))
+
+    def _choose_rows(self, tables, names, chosen):
+        """Return the rows of the sheet that is a statement, or of the first one if none is known to be.
+
+        :raises UserError: there are several
+        """
+        complete = [rows for rows in tables if Sheet([], find_heading(rows, names, chosen)[1]).is_complete]
+        if len(complete) > 1:
+            raise UserError(
+                self.env._("Several sheets of this workbook have orders and amounts. Import each as a file of its own.")
+            )
+        return next(iter(complete or tables), [])
 
     def _explain_limits(self, **limits):
         """Override to advise on statements: a part of one has no total that can be compared."""
@@ -114,6 +127,12 @@ class CloudprinterStatementImport(models.TransientModel):
             return self.env._("Line %(line)s has no amount.", **line)
         if error.kind == "amount":
             return self.env._("Line %(line)s: “%(text)s” is not an amount.", **line)
+        if error.kind == "currency":
+            return self.env._("Line %(line)s has amounts in several currencies: %(text)s.", **line)
+        if error.kind == "unclosed":
+            return self.env._(
+                "Line %(line)s: a quotation mark is not closed, so that no line after it can be read.", **line
+            )
         if error.kind == "key":
             return self.env._("Line %(line)s has an amount, but neither an order nor an item.", **line)
         if error.kind == "sum":
@@ -121,15 +140,7 @@ class CloudprinterStatementImport(models.TransientModel):
         return self.env._("The file has no lines.")
 
     def _create_statement(self, sheet, data, checksum):
-        codes = {line.currency for line in sheet.lines if line.currency}
-        currencies = self.env["res.currency"].with_context(active_test=False).search([("name", "in", list(codes))])
-        by_code = currencies.grouped("name")
-        unknown = codes - by_code.keys()
-        if unknown:
-            raise UserError(self.env._("There is no currency %s.", ", ".join(sorted(unknown))))
-        if len(codes) > 1:
-            raise UserError(self.env._("A statement has one currency. Import one file for each."))
-        currency = currencies or self.currency_id
+        currency = self._find_currency({line.currency for line in sheet.lines if line.currency})
         total = sum(line.total for line in sheet.lines)
         name = self.name or self.filename or self.env._("Statement of %s", fields.Date.to_string(self.date_to))
         # users may not make up lines
@@ -157,6 +168,24 @@ class CloudprinterStatementImport(models.TransientModel):
         )
         statement._keep_file(self.filename or f"{name}.csv", data)
         return statement.with_env(self.env)
+
+    def _find_currency(self, texts):
+        """Return the currency that a file names, else that of the dialog.
+
+        :param texts: codes, or symbols, which mean the currency of the dialog if it has this one
+        :raises UserError: there is none, or more than one
+        """
+        currencies = self.env["res.currency"].with_context(active_test=False).search([("name", "in", list(texts))])
+        unknown = texts - set(currencies.mapped("name")) - {(self.currency_id.symbol or "").upper()}
+        if unknown:
+            raise UserError(
+                self.env._("The amounts are in %s. Choose the currency of the statement.", ", ".join(sorted(unknown)))
+            )
+        if len(texts) > len(currencies):
+            currencies |= self.currency_id
+        if len(currencies) > 1:
+            raise UserError(self.env._("A statement has one currency. Import one file for each."))
+        return currencies or self.currency_id
 
     def _prepare_line(self, line, currency):
         names = {"item": "item_ref", "order": "order_ref", "reference": "reference", "invoice": "invoice_ref"}
