@@ -35,8 +35,8 @@ def run_tests(server, template, tags=None, only="", coverage=False, tools=None):
     """Run all tests, or those with Odoo's test `tags`, or the classes whose name contains `only`.
 
     :param bool coverage: measure executed lines of the add-on; fewer than pyproject.toml requires is a failure
-    :param Future tools: run those of `make installations` and `make contract` too, the latter with this interpreter: all
-        at once they need less time than one after the other
+    :param Future tools: run those of `make installations` and `make contract` too, the latter with this interpreter;
+        together they need less time than one after the other
     :return: the exit code; prints `N passed, N failed`
     """
     start = time.monotonic()
