@@ -234,7 +234,16 @@ class CloudprinterItem(models.Model):
             active = productions.filtered(lambda production: production._cloudprinter_fact() in ("started", "done"))
             return (active or productions)[0], False
         if signal_type == "ItemProduced" and productions:
-            last = max(productions, key=lambda mo: (mo.state == "done", mo.date_finished, mo.backorder_sequence, mo.id))
+            # an imported one may have no date
+            last = max(
+                productions,
+                key=lambda mo: (
+                    mo.state == "done",
+                    mo.date_finished or mo.create_date,
+                    mo.backorder_sequence,
+                    mo.id,
+                ),
+            )
             return last, last.state == "done" and last.date_finished
         if signal_type in ("ItemPacked", "ItemShipped"):
             picking, date = self._get_last_delivery()

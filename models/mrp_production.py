@@ -125,6 +125,8 @@ class MrpProduction(models.Model):
         parts.cloudprinter_item_ids = [Command.unlink(item.id)]
 
     def action_merge(self):
+        # in a larger order, what was canceled would be one item of several, of which the others go on
+        self._cloudprinter_check_stop()
         # linked afterwards: a default in the context would reach the orders of sub-assemblies
         items = self.cloudprinter_item_ids
         action = super().action_merge()

@@ -52,7 +52,7 @@ class SaleOrderLine(models.Model):
                 order.name,
                 ref,
                 current,
-                {"product_id": line.product_id.id, "quantity": line.product_uom_qty},
+                {"product_id": line.product_id.id, "quantity": line._cloudprinter_quantity()},
             )
             line.cloudprinter_item_id = item
 

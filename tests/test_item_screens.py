@@ -102,6 +102,14 @@ class TestItemScreens(CloudprinterCase):
         [code] = item._get_codes()
         self.assertEqual((item.headline, code["text"]), ("12 × Poster", "12 × Poster"))
 
+    def test_dozens_of_an_id_that_is_typed_later(self):
+        sale = self.sell((self.poster, 2, None), confirm=False)
+        sale.order_line.product_uom_id = self.env.ref("uom.product_uom_dozen")
+        sale.order_line.cloudprinter_item_ref = "123456780001"
+        item = sale.order_line.cloudprinter_item_id
+        sale.unlink()
+        self.assertEqual(item.ordered_quantity, 24)
+
     def test_typed_order_can_be_late(self):
         sale = self.sell((self.book, 5, "123456780001"), confirm=False).with_user(self.salesman)
         with Form(sale) as form:

@@ -1,6 +1,7 @@
 """Every way to manufacture in Odoo, and the signals in the outbox afterwards, each exactly once."""
 
 from odoo import Command
+from odoo.exceptions import RedirectWarning
 from odoo.tests import Form, tagged
 
 from .common import ALL_BUT_PACKED, ORDER, CloudprinterCase
@@ -234,6 +235,25 @@ class TestManufacturingStates(ManufacturingCase):
         item = linked.cloudprinter_item_ids
         self.assertEqual(self.merge(linked | self.make(item=None)).cloudprinter_item_ids, item)
         self.assert_outbox(item, REGISTERED)
+
+    def test_merged_after_it_was_canceled(self):
+        """What is canceled would be produced with the rest: the user is asked first."""
+        canceled, other = self.make(item="A"), self.make(item="B")
+        canceled.cloudprinter_item_ids.with_user(self.manager).report_cancel("CancelUserRequest", "Not needed")
+        self.send()
+        self.assertEqual(canceled.cloudprinter_stop, "all")
+        with self.assertRaises(RedirectWarning):
+            self.merge(canceled | other)
+
+    def test_done_without_a_date(self):
+        """As after an import."""
+        productions = self.make(quantity=2) | self.make(quantity=3)
+        productions[0].button_mark_done()
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE mrp_production SET date_finished = NULL WHERE id = %s", [productions[0].id])
+        self.env.invalidate_all()
+        productions[1].button_mark_done()
+        self.assert_outbox(productions.cloudprinter_item_ids, ["ItemRegistered", "ItemProduce", "ItemProduced"])
 
     def test_unbuild_stays_reported(self):
         production = self.make()
