@@ -86,8 +86,8 @@ class CloudprinterStatementLine(models.Model):
         """Accept the lines as the statement has them."""
         self.statement_id.check_access("write")
         accepted = self.sudo().filtered(lambda line: not line.is_fine)
-        late = accepted.filtered(lambda line: line.statement_id.state == "settled")
-        for line in late:
+        accepted.is_accepted = True
+        for line in accepted.filtered(lambda line: line.statement_id.state == "settled"):
             item = line.item_id
             settled = line.statement_id._find_settled(line.order_id)
             other = settled.filtered(lambda other: other.is_whole or other.item_id == item)  # noqa: B023
@@ -99,8 +99,7 @@ class CloudprinterStatementLine(models.Model):
                         order=line.order_id.name,
                     )
                 )
-        accepted.is_accepted = True
-        late.is_settled = True
+            line.is_settled = True
 
     def action_create_invoices(self):
         """Create the invoices of the orders of these lines."""

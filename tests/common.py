@@ -1,9 +1,11 @@
 """A small print shop with its own data, and a stand-in CloudSignal server on loopback."""
 
 import hashlib
+import io
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
+import openpyxl
 from freezegun import freeze_time
 from hypothesis import settings
 
@@ -25,6 +27,22 @@ MD5 = hashlib.md5(PDF).hexdigest()
 LEDGER_LOG = "odoo.addons.cloudprinter.models.cloudprinter_ledger"
 
 ALL_BUT_PACKED = ["ItemRegistered", "ItemProduce", "ItemProduced", "ItemShipped"]
+
+
+def make_workbook(*sheets):
+    """Return an XLSX file.
+
+    :param sheets: of each, a list of rows
+    :rtype: bytes
+    """
+    book, stream = openpyxl.Workbook(), io.BytesIO()
+    book.remove(book.active)
+    for rows in sheets:
+        sheet = book.create_sheet()
+        for row in rows:
+            sheet.append(row)
+    book.save(stream)
+    return stream.getvalue()
 
 
 class SignalCase(TransactionCase):

@@ -6,14 +6,13 @@ import zipfile
 from contextlib import suppress
 from datetime import datetime
 
-import openpyxl
-
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from odoo.addons.cloudprinter.tools.sheet import LINES_AT_MOST, SIZE_AT_MOST, WORKBOOK_AT_MOST
 
+from .common import make_workbook
 from .test_billing import BillingCase
 
 NOVEMBER = {"date_from": "2027-11-01", "date_to": "2027-11-30"}
@@ -271,6 +270,12 @@ class TestStatement(StatementCase):
         with self.assertRaisesRegex(UserError, "has settled order 1 since"):
             first.line_ids.action_accept()
         self.assertEqual((first.line_ids.is_settled, second.line_ids.is_settled), (False, True))
+        self.bill(self.place_shipped(7, order="2"))
+        several = self.put_in("Order;Amount\n2;10,20") | self.put_in("Order;Amount\n2;10,30")
+        for statement in several:
+            statement.action_settle()
+        with self.assertRaisesRegex(UserError, "has settled order 2 since"):
+            several.line_ids.action_accept()
 
     def test_self_billing_of_what_is_in_order(self):
         """A line that differs by a rounding, or that a user has accepted, is invoiced too."""
@@ -318,36 +323,27 @@ class TestStatement(StatementCase):
         note.with_user(self.accountant).unlink()
         self.assertIn(b"11,20", file.raw)
 
-    def make_workbook(self, *sheets):
-        book = openpyxl.Workbook()
-        book.remove(book.active)
-        for rows in sheets:
-            sheet = book.create_sheet()
-            for row in rows:
-                sheet.append(row)
-        stream = io.BytesIO()
-        book.save(stream)
-        return {"data": stream.getvalue(), "filename": "november.xlsx"}
+    def put_in_workbook(self, *sheets, **values):
+        return self.put_in("", data=make_workbook(*sheets), filename="november.xlsx", **values)
 
     def test_workbook(self):
         self.place_shipped(7)
         rows = ("Order ID", "Net", "VAT"), ("1", 11.2, 2.13), ("Total", 11.2, 2.13)
-        statement = self.put_in("", **self.make_workbook([["Cover"]], rows))
+        statement = self.put_in_workbook([["Cover"]], rows)
         self.assertEqual((statement.line_ids.category, statement.amount_stated), ("not_invoiced", 11.2))
         with self.assertRaisesRegex(UserError, "Several sheets"):
-            self.put_in("", **self.make_workbook(rows, rows))
+            self.put_in_workbook(rows, rows)
 
     def test_numbers_of_a_workbook(self):
         """What a spreadsheet calculated: a sum that is not quite zero, three decimals."""
-        book = self.make_workbook([("Order", "Net", "VAT"), ("1", 11.205, 5.684341886080802e-14)])
-        self.assertEqual(self.put_in("", **book).line_ids.amount, 11.21)
+        statement = self.put_in_workbook([("Order", "Net", "VAT"), ("1", 11.205, 5.684341886080802e-14)])
+        self.assertEqual(statement.line_ids.amount, 11.21)
         with self.assertRaisesRegex(UserError, "is not an amount"):
-            # for a file with other amounts than this
-            self.put_in("", decimal_mark=",", **self.make_workbook([("Order", "Net"), ("1", 11.205)]))
+            self.put_in_workbook([("Order", "Net"), ("1", 11.205)], decimal_mark=",")
 
     def test_damaged_workbook(self):
         """Each is refused in words, whatever is damaged."""
-        data = self.make_workbook([("Order", "Net"), *((str(number), number / 7) for number in range(200))])["data"]
+        data = make_workbook([("Order", "Net"), *((str(number), number / 7) for number in range(200))])
         for at in range(0, len(data), 97):
             damaged = bytearray(data)
             damaged[at] ^= 0x55

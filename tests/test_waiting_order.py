@@ -1,13 +1,10 @@
 """An incoming order that is not understood waits as an order, on which a user chooses what is missing."""
 
-import io
-
-import openpyxl
-
 from odoo.exceptions import AccessError, RedirectWarning
 from odoo.tests import BaseCase, Form, tagged
 
 from ..tools.sheet import find_damage, is_workbook, read_rows, read_workbook
+from .common import make_workbook
 from .test_intake import BOOK, METHOD, POSTER, IntakeCase
 
 
@@ -185,18 +182,9 @@ class TestWaitingOrder(IntakeCase):
 
 @tagged("post_install", "-at_install", "cloudprinter")
 class TestSheets(BaseCase):
-    def given_workbook(self, *rows):
-        book, stream = openpyxl.Workbook(), io.BytesIO()
-        for row in rows:
-            book.active.append(row)
-        book.save(stream)
-        return stream.getvalue()
-
     def test_workbook(self):
         """R22: an XLSX file is read like CSV, and long numbers that lost digits are recognized."""
-        data = self.given_workbook(
-            ["order", "code"], [], [123456780000, "00340"], [34043416109401234, 1.5], [True, None]
-        )
+        data = make_workbook([["order", "code"], [], [123456780000, "00340"], [34043416109401234, 1.5], [True, None]])
         self.assertTrue(is_workbook(data))
         [rows] = read_workbook(data)
         self.assertEqual([row.line for row in rows], [1, 3, 4, 5])
