@@ -409,12 +409,10 @@ class CloudprinterOrderDocument(models.Model):
 
     def _settle(self, state):
         """Write a state in which the worker has nothing to do for these documents."""
-        for document in self:
-            order = document._find_order()
-            # also those that were replaced before there was one
-            self.search(
-                [("company_id", "=", order.company_id.id), ("name", "=", order.name), ("order_id", "=", False)]
-            ).order_id = order
+        # also older documents, which may have been replaced before there was an order
+        domain = [("company_id", "in", self.company_id.ids), ("name", "in", self.mapped("name"))]
+        for document in self.search([*domain, ("order_id", "=", False)]):
+            document.order_id = document._find_order()
         self.write(
             {
                 "state": state,

@@ -10,8 +10,9 @@ AROUND = " \u00a0\u202f\t\r\n"
 # 7,00001E+11, or 700001000000.0
 SHORTENED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+|[0-9]{6,}[.,]0+")
 SIGNS = "-−–"
+SYMBOLS = "$€£¥₩₹₺₽¢"
 # letters within a number are none: `1e5` is not 15
-CURRENCY = re.compile("^(?:[A-Za-z]{1,3}|[$€£¥₩₹₺₽¢])|(?:[A-Za-z]{1,3}|[$€£¥₩₹₺₽¢])$")
+CURRENCY = re.compile(f"^(?:[A-Za-z]{{1,3}}|[{SYMBOLS}])|(?:[A-Za-z]{{1,3}}|[{SYMBOLS}])$")
 DIGITS_AT_MOST = 12  # before the decimal mark
 
 
@@ -68,7 +69,7 @@ def parse_amount(text, mark):
 
 def find_currency(text):
     """Return the code or symbol of the currency in the text of an amount, in capitals; "" if there is none."""
-    return "".join(re.findall("[A-Za-z$€£¥₩₹₺₽¢]", text)).upper()
+    return "".join(re.findall(f"[A-Za-z{SYMBOLS}]", text)).upper()
 
 
 def _take_sign(number):

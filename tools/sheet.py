@@ -85,9 +85,9 @@ def _write_cell(value):
         return f"{value:.14E}".replace("E+0", "E+")
     if isinstance(value, float):
         # without what a spreadsheet's sum leaves of zero
-        whole, _point, rest = f"{value:.10f}".partition(".")
-        # not three digits, which could be thousands
-        return f"{whole}.{rest.rstrip('0')}{'0' * (len(rest.rstrip('0')) == 3)}".rstrip(".")
+        text = f"{value:.10f}".rstrip("0").rstrip(".")
+        # three digits after the point could be thousands
+        return f"{text}0" if text[-4:-3] == "." else text
     return "" if value is None else str(value).strip()
 
 
